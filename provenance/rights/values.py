@@ -1,0 +1,202 @@
+"""What is known about a recording's rights, and what is asked of it, as values.
+
+Nothing here reads a file, a clock or a database: `provenance.rights.clearance` takes these values and answers, so
+that the same question about the same values always has the same answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Literal, get_args
+
+Right = Literal["master", "composition"]
+Source = Literal["embedded_tag", "package_file", "steward", "rights_holder", "registry"]
+Answer = Literal["not_allowed", "unknown", "constrained", "allowed"]
+Basis = Literal["licence", "grant", "public_domain", "own", "statutory_exception"]
+Purpose = Literal[
+    "ai_generative_training",
+    "ai_nongenerative_training",
+    "ai_inference",
+    "data_mining",
+    "output_commercial",
+    "redistribution",
+]
+
+RIGHTS: tuple[Right, ...] = get_args(Right)
+SOURCES: tuple[Source, ...] = get_args(Source)
+ANSWERS: tuple[Answer, ...] = get_args(Answer)
+"""All answers, strictest first."""
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+WORLD = "WORLD"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One source's word on one right of one recording.
+
+    Statements of several sources stand beside each other and are never merged; the strictest decides.
+    """
+
+    right: Right
+    expression: str
+    """Normalised SPDX expression or ``LicenseRef-…``; empty when the source states none."""
+    raw: str
+    """The licence as the source spells it."""
+    source: Source
+    weak: bool = False
+    """True where the source speaks of a whole package, or in free text, and not of this file."""
+    evidence: str = ""
+    """Path or URL of what was read."""
+    quote: str = ""
+    holders: tuple[str, ...] = ()
+    licence_url: str = ""
+    territory: tuple[str, ...] = ()
+    """Territory codes (see `provenance.rights.territory`); empty = the world."""
+    valid_from: date | None = None
+    valid_until: date | None = None
+    """First day on which the statement no longer holds; None = open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A party's claim to a share of one right."""
+
+    right: Right
+    party: str
+    share: float = 100.0
+    """Percent, 0 to 100."""
+    role: str = ""
+    territory: tuple[str, ...] = ()
+    valid_from: date | None = None
+    valid_until: date | None = None
+    source: Source = "steward"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A licence given by someone to someone for something, or ownership (``basis="own"``)."""
+
+    id: str
+    right: Right
+    licensor: str
+    purposes: frozenset[str]
+    commercial: bool
+    territory: tuple[str, ...] = ()
+    valid_from: date | None = None
+    valid_until: date | None = None
+    model_scope: frozenset[str] = frozenset()
+    """The models or model versions it is for; empty = any."""
+    conditions: tuple[str, ...] = ()
+    share: float = 100.0
+    """Percent of the right the licensor disposes of; read only where no claims are recorded."""
+    revoked_at: datetime | None = None
+    basis: Literal["grant", "own"] = "grant"
+    document: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A rights holder's opt-out, as declared or as found in a machine-readable place."""
+
+    id: str
+    right: Right | Literal["both"] = "both"
+    purposes: frozenset[str] = frozenset()
+    """The purposes reserved; empty = all."""
+    territory: tuple[str, ...] = ()
+    declared_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+    source: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionMemo:
+    """A named person's memo that a statutory exception covers a use, with lawful access on record."""
+
+    id: str
+    purposes: frozenset[str]
+    signed_by: str
+    lawful_access: str
+    territory: tuple[str, ...] = ()
+    valid_from: date | None = None
+    valid_until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRights:
+    """Everything known about the rights of one recording."""
+
+    statements: tuple[Statement, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    reservations: tuple[Reservation, ...] = ()
+    memos: tuple[ExceptionMemo, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    """Ids of open findings. They loosen nothing: until a person resolves them the stricter side holds."""
+    protected: bool = False
+    """True for a recording of a protected collection: checked against, never trained on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What someone wants to do, where, when and for money or not."""
+
+    purpose: Purpose
+    commercial: bool = False
+    territory: str = WORLD
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """Instant with a zone; periods given as dates are read in UTC."""
+    model: str = ""
+    """The model or model version it is for; empty = not said, which satisfies no grant bound to a model."""
+
+    @property
+    def on(self) -> date:
+        """The UTC day of ``at``."""
+        return self.at.astimezone(UTC).date()
+
+
+@dataclass(frozen=True, slots=True)
+class RightAnswer:
+    """May this right be used so, and why."""
+
+    answer: Answer
+    basis: Basis | None = None
+    grant: str | None = None
+    licence: str | None = None
+    reasons: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    clauses: tuple[str, ...] = ()
+    weak: bool = False
+    contested: tuple[str, ...] = ()
+    """Ids of the contested questions whose reading decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clearance:
+    """The answer for a recording: the stricter of its two rights."""
+
+    master: RightAnswer
+    composition: RightAnswer
+    answer: Answer
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """All conditions of both rights, sorted."""
+        return tuple(sorted({*self.master.conditions, *self.composition.conditions}))
+
+    def clears(self, accepted: frozenset[str] = frozenset()) -> bool:
+        """Say whether the recording is cleared once ``accepted`` conditions are accepted."""
+        if self.answer == "constrained":
+            return accepted.issuperset(self.conditions)
+        return self.answer == "allowed"
+
+
+def strictest(*answers: Answer) -> Answer:
+    """Return the strictest of ``answers``; ``allowed`` of none."""
+    return min(answers, key=ANSWERS.index, default="allowed")
+
+
+def loosest(*answers: Answer) -> Answer:
+    """Return the loosest of ``answers``; ``not_allowed`` of none."""
+    return max(answers, key=ANSWERS.index, default="not_allowed")
