@@ -1,0 +1,83 @@
+"""What every command of the contract shares: whom it acts for, JSON lines, messages, and exit codes.
+
+0 done; 1 finished, and the answer is no; 2 bad arguments or an input that can't be read; 3 a part is missing or down.
+"""
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import InterfaceError, OperationalError
+
+from governance import services
+from governance.errors import LinerNotesError
+from governance.models import Organisation, User
+
+DONE, ANSWER_IS_NO, BAD_INPUT, PART_MISSING = 0, 1, 2, 3
+
+
+class ContractCommand(BaseCommand):
+    """A command whose JSON goes to standard output, one object a line, and everything else to standard error."""
+
+    requires_system_checks: list[str] = []
+    acts_for_a_person = False
+    queues_work = False
+    engine_errors: tuple[type[Exception], ...] = ()
+    user: User
+    organisation: Organisation
+    as_json: bool
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
+        if self.acts_for_a_person:
+            parser.add_argument("--as", dest="as_user", metavar="USER", default="", help="act for this user")
+        if self.queues_work:
+            parser.add_argument("--wait", action="store_true", help="do the work in this process")
+        self.add_own_arguments(parser)
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """Add the arguments of this command alone."""
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self.as_json = options["json"]
+            name = options.get("as_user") or ""
+            self.user = services.user_named(name) if name else services.system_user()
+            self.organisation = services.home_organisation(self.user)
+            code = self.perform(**options)
+        except LinerNotesError as error:
+            raise CommandError(str(error), returncode=error.exit_code) from error
+        except self.engine_errors as error:
+            raise CommandError(str(error), returncode=BAD_INPUT) from error
+        except (OperationalError, InterfaceError) as error:
+            first = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"
+            raise CommandError(f"The database can't be reached: {first}", returncode=PART_MISSING) from error
+        if code:
+            self.stdout.flush()
+            sys.exit(code)
+
+    def perform(self, **options: Any) -> int:
+        """Do the work and return the exit code."""
+        raise NotImplementedError
+
+    def emit(self, line: dict[str, Any]) -> None:
+        """Print one JSON object, at once."""
+        self.stdout.write(json.dumps(line, ensure_ascii=False, allow_nan=False))
+        self.stdout.flush()
+
+    def tell(self, message: str) -> None:
+        self.stderr.write(message, ending="\n", style_func=_plain)
+
+    def show(self, line: dict[str, Any], *, words: str | Callable[[], str]) -> None:
+        """Print ``line`` as JSON when asked to, else its words."""
+        if self.as_json:
+            self.emit(line)
+        else:
+            self.stdout.write(words() if callable(words) else words)
+
+
+def _plain(message: str) -> str:
+    return message
