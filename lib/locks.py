@@ -26,8 +26,15 @@ class Lock:
         except FileNotFoundError:
             return False
 
+    def fileno(self) -> int:
+        return self._descriptor
+
     def touch(self) -> None:
         os.utime(self._descriptor)
+
+    def used_at(self) -> float:
+        """When somebody last touched the lock, in seconds since 1970."""
+        return os.fstat(self._descriptor).st_mtime
 
     def release(self) -> None:
         if self._descriptor >= 0:
