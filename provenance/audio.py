@@ -42,6 +42,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from lib import files
 from provenance.similarity.chromaprint import FingerprintLibraryMissingError, ItemStream
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ MAX_MIDI_BYTES = 8 << 20
 RENDER_RATE_HZ = 22_050
 """Rate at which MIDI is heard and fingerprinted. Chromaprint looks no higher than 5.5 kHz."""
 
-RENDER_GAIN = 0.4
-"""FluidSynth's master gain. At 0.5 four of 31 full arrangements clip, at 0.4 none."""
+RENDER_GAIN = 0.25
+"""FluidSynth's master gain. At 0.4 four of 31 full arrangements clip, at 0.25 none."""
 
 RENDER_TAIL_S = 2.0
 """Seconds that a rendering goes on after the last event; FluidSynth itself adds 3 to 11 s of silence."""
@@ -350,8 +351,6 @@ def survey(path: Path, *, max_seconds: float = MAX_SECONDS) -> Survey:
     AudioError
         A subclass names what is wrong; then nothing of the file is to be used.
     """
-    with path.open("rb") as opened:
-        file_sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
     with stream(path, max_seconds=max_seconds) as pcm:
         digest = hashlib.sha256(_SAMPLES_PREIMAGE + struct.pack("<II", pcm.sample_rate_hz, pcm.n_channels))
         try:
@@ -366,6 +365,8 @@ def survey(path: Path, *, max_seconds: float = MAX_SECONDS) -> Survey:
             peak = max(peak, int(chunk.max()), -int(chunk.min()))
             n_frames += len(chunk)
         facts, rate = pcm.facts, pcm.sample_rate_hz
+    with path.open("rb") as opened:
+        file_sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
     peak_db = 20.0 * math.log10(max(peak, 0.5) / 32768.0)
     return Survey(
         facts=facts,
@@ -438,7 +439,7 @@ def write_wav(path: Path, samples: NDArray[Any], sample_rate_hz: int) -> None:
         samples = np.clip(np.rint(samples * 32768.0), -32768, 32767)
     elif samples.dtype != np.int16:
         raise ValueError(f"samples to write are int16 or floats, not {samples.dtype}")
-    with _replacing(path) as opened, wave.open(opened, "wb") as sound:
+    with files.replacing(path) as part, wave.open(str(part), "wb") as sound:
         sound.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
         sound.setsampwidth(2)
         sound.setframerate(sample_rate_hz)
@@ -488,8 +489,7 @@ def write_preview(source: Path, target: Path, *, start_s: float = 0.0, seconds: 
         raise DecoderMissingError(
             f"ffmpeg could not encode {codec}: {_last_line(done.stderr.decode(errors='replace'))}"
         )
-    with _replacing(target) as opened:
-        opened.write(done.stdout)
+    files.write_bytes(target, done.stdout)
 
 
 def find_soundfont() -> Path:
@@ -637,8 +637,8 @@ class _Child:
         return self._process.stdout.read(n_bytes)
 
     def messages(self) -> str:
-        self._messages.seek(0)
-        return self._messages.read(1 << 20).decode(errors="replace")
+        """Read what it has said so far; it shares its place in the file with us, so nothing may seek."""
+        return os.pread(self._messages.fileno(), 1 << 20, 0).decode(errors="replace")
 
     def finish(self) -> None:
         """Wait for the end and raise what went wrong."""
@@ -661,10 +661,13 @@ class _Child:
 
 def _explain(name: str, status: int, messages: str) -> AudioError:
     """Turn a decoder's last words into an error that says what to do."""
-    if status in (-signal.SIGXCPU, -signal.SIGKILL, -signal.SIGXFSZ) or "Cannot allocate memory" in messages:
+    starved = "Cannot allocate memory" in messages or "failed to map segment" in messages
+    if starved or status in (-signal.SIGXCPU, -signal.SIGKILL, -signal.SIGXFSZ):
         return DecodeLimitError(
             f"decoding {name} went past the limits on memory or processor time and was stopped"
         )
+    if status in (126, 127):
+        return DecoderMissingError(f"the decoder for {name} cannot be started ({_last_line(messages)})")
     if status < 0:
         return NotAudioError(f"{name} made the decoder crash (signal {-status}): it is damaged or hostile")
     if "moov atom not found" in messages or "End of file" in messages:
@@ -971,20 +974,3 @@ def _tags_from(raw: dict[str, str]) -> Tags:
 def _url(text: str) -> str:
     found = re.search(r"https?://[^\s<>\"')]+", text)
     return found.group().rstrip(".,;") if found else ""
-
-
-# Files
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Write beside ``path`` and take its place only when all is on the disk."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-    try:
-        with part.open("wb") as opened:
-            yield opened
-            opened.flush()
-            os.fsync(opened.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
