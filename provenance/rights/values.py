@@ -1,7 +1,7 @@
 """What is known about a recording's rights, and what is asked of it, as values.
 
-Nothing here reads a file, a clock or a database: `provenance.rights.clearance` takes these values and answers, so
-that the same question about the same values always has the same answer.
+Nothing here reads a file, a clock or a database: `provenance.rights.clearance` takes these values and
+answers, so that the same question about the same values always has the same answer.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Reservation:
     id: str
     right: Right | Literal["both"] = "both"
     purposes: frozenset[str] = frozenset()
-    """The purposes reserved; empty = all."""
+    """The purposes reserved; empty = all training, mining and inference."""
     territory: tuple[str, ...] = ()
     declared_at: datetime | None = None
     withdrawn_at: datetime | None = None
@@ -124,6 +124,16 @@ class ExceptionMemo:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenConflict:
+    """An unresolved finding and what its other side says; until a person decides, the stricter side holds."""
+
+    id: str
+    kind: str
+    statements: tuple[Statement, ...] = ()
+    """The other side's statements, weighed as if they were about this recording."""
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingRights:
     """Everything known about the rights of one recording."""
 
@@ -132,8 +142,7 @@ class RecordingRights:
     grants: tuple[Grant, ...] = ()
     reservations: tuple[Reservation, ...] = ()
     memos: tuple[ExceptionMemo, ...] = ()
-    conflicts: tuple[str, ...] = ()
-    """Ids of open findings. They loosen nothing: until a person resolves them the stricter side holds."""
+    conflicts: tuple[OpenConflict, ...] = ()
     protected: bool = False
     """True for a recording of a protected collection: checked against, never trained on."""
 
@@ -148,7 +157,7 @@ class Use:
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     """Instant with a zone; periods given as dates are read in UTC."""
     model: str = ""
-    """The model or model version it is for; empty = not said, which satisfies no grant bound to a model."""
+    """The model or version it is for; empty = not said, which makes a grant's model scope a condition."""
 
     @property
     def on(self) -> date:
@@ -163,13 +172,17 @@ class RightAnswer:
     answer: Answer
     basis: Basis | None = None
     grant: str | None = None
+    """Id of the grant that decided; the first of ``grants``."""
     licence: str | None = None
+    """The licence that was read, the branch of an ``OR`` that was taken."""
     reasons: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
     clauses: tuple[str, ...] = ()
     weak: bool = False
     contested: tuple[str, ...] = ()
     """Ids of the contested questions whose reading decided."""
+    grants: tuple[str, ...] = ()
+    """All grants needed together, where shares are split."""
 
 
 @dataclass(frozen=True, slots=True)

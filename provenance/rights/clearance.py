@@ -1,0 +1,349 @@
+"""May this recording be used for that? A pure function over values.
+
+Answers run, strictest first: ``not_allowed``, ``unknown``, ``constrained``, ``allowed``. The strictest
+holds across
+the two rights and across sources of evidence; a grant may allow what a licence does not; what nobody
+states is
+``unknown``, and unknown is not cleared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date
+from typing import Final
+
+from provenance.rights import territory
+from provenance.rights.policy import DEFAULT, ClearancePolicy
+from provenance.rights.readings import LicenceReading, read
+from provenance.rights.values import (
+    ANSWERS,
+    Answer,
+    Claim,
+    Clearance,
+    ExceptionMemo,
+    Grant,
+    RecordingRights,
+    Reservation,
+    Right,
+    RightAnswer,
+    Statement,
+    Use,
+    strictest,
+)
+
+TRAINING: Final = frozenset({"ai_generative_training", "ai_nongenerative_training"})
+MINING: Final = TRAINING | {"data_mining", "ai_inference"}
+"""The purposes that a reservation without purposes speaks of."""
+SHARE_TOLERANCE: Final = 0.01
+"""Percent. Three parties with 33.33 % each hold the whole."""
+
+_RANK: Final = {answer: rank for rank, answer in enumerate(ANSWERS)}
+
+
+def clear(recording: RecordingRights, use: Use, policy: ClearancePolicy = DEFAULT) -> Clearance:
+    """Answer whether a recording may be used.
+
+    Parameters
+    ----------
+    recording : RecordingRights
+        Everything known about its rights.
+    use : Use
+        Purpose, commercial or not, territory, instant, model.
+    policy : ClearancePolicy
+        The organisation's readings of what is contested.
+
+    Returns
+    -------
+    Clearance
+        Both rights' answers; the recording's is the stricter.
+
+    Raises
+    ------
+    UnknownTerritory
+        If the use or anything known names a territory that nobody here knows.
+    """
+    master = clear_right(recording, "master", use, policy)
+    composition = clear_right(recording, "composition", use, policy)
+    return Clearance(master, composition, strictest(master.answer, composition.answer))
+
+
+def clear_right(
+    recording: RecordingRights, right: Right, use: Use, policy: ClearancePolicy = DEFAULT
+) -> RightAnswer:
+    """Answer whether one right of a recording may be used.
+
+    The use's territory is split into parts that nothing known tells apart; each part is answered on its
+    own and the
+    strictest holds, so that grants for two countries together answer for both.
+
+    Parameters
+    ----------
+    recording, use, policy
+        As for `clear`.
+    right : Right
+        ``master`` or ``composition``.
+
+    Returns
+    -------
+    RightAnswer
+        With basis, reasons, conditions and the clauses that decided.
+    """
+    if recording.protected and use.purpose in TRAINING:
+        return RightAnswer(
+            "not_allowed", reasons=("it is in a protected collection: checked against, never trained on",)
+        )
+    known = _about(recording, right)
+    codes = {fact.territory for fact in _facts(known) if fact.territory}
+    places = [""]
+    if codes:
+        region = territory.countries((use.territory,))
+        regions = [territory.countries(code) for code in codes]
+        if not all(region <= other for other in regions):
+            places = territory.atoms(region, regions)
+    answers = [_answer(_at(known, place), right, use, policy) for place in places]
+    if len(answers) == 1:
+        return answers[0]
+    return _strictest_place(places, answers)
+
+
+def _about(recording: RecordingRights, right: Right) -> RecordingRights:
+    """Keep what speaks of one right; the other sides of open conflicts speak too."""
+    statements = tuple(said for said in recording.statements if said.right == right)
+    for conflict in recording.conflicts:
+        statements += tuple(said for said in conflict.statements if said.right == right)
+    return RecordingRights(
+        statements=statements,
+        claims=tuple(claim for claim in recording.claims if claim.right == right),
+        grants=tuple(grant for grant in recording.grants if grant.right == right),
+        reservations=tuple(held for held in recording.reservations if held.right in (right, "both")),
+        memos=recording.memos,
+        conflicts=recording.conflicts,
+    )
+
+
+def _facts(known: RecordingRights) -> Sequence[Statement | Claim | Grant | Reservation | ExceptionMemo]:
+    return (*known.statements, *known.claims, *known.grants, *known.reservations, *known.memos)
+
+
+def _at(known: RecordingRights, place: str) -> RecordingRights:
+    if not place:
+        return known
+    return replace(
+        known,
+        statements=tuple(said for said in known.statements if _covers(said.territory, place)),
+        claims=tuple(claim for claim in known.claims if _covers(claim.territory, place)),
+        grants=tuple(grant for grant in known.grants if _covers(grant.territory, place)),
+        reservations=tuple(held for held in known.reservations if _covers(held.territory, place)),
+        memos=tuple(memo for memo in known.memos if _covers(memo.territory, place)),
+    )
+
+
+def _covers(codes: tuple[str, ...], place: str) -> bool:
+    return not codes or place in territory.countries(codes)
+
+
+def _strictest_place(places: list[str], answers: list[RightAnswer]) -> RightAnswer:
+    place, worst = min(zip(places, answers, strict=True), key=lambda pair: _RANK[pair[1].answer])
+    same = [answer for answer in answers if answer.answer == worst.answer]
+    asked = {condition for answer in answers for condition in answer.conditions}
+    return replace(
+        worst,
+        conditions=tuple(sorted(asked)) if worst.answer == "constrained" else (),
+        reasons=(f"territories differ; the strictest is {place}", *worst.reasons),
+        grants=tuple(dict.fromkeys(id for answer in answers for id in answer.grants)),
+        weak=any(answer.weak for answer in same),
+    )
+
+
+def _answer(known: RecordingRights, right: Right, use: Use, policy: ClearancePolicy) -> RightAnswer:
+    by_licence = _by_licence(known.statements, right, use, policy)
+    reserved = [held for held in known.reservations if _is_reserved(held, use)] if known.reservations else []
+    if reserved and policy.reservations_bind_licences and by_licence.answer != "not_allowed":
+        by_licence = _closed_by(reserved[0], by_licence)
+    if known.conflicts:
+        noted = tuple(f"open conflict {conflict.id}: the stricter side holds" for conflict in known.conflicts)
+        by_licence = replace(by_licence, reasons=(*by_licence.reasons, *noted))
+    if not known.grants and not known.memos:
+        return by_licence
+    by_grant = _by_grant(known.grants, known.claims, right, use)
+    by_memo = _by_memo(known.memos, use) if not reserved else None
+    misses = _misses(known.grants, use)
+    if by_grant is not None and by_grant.answer == "unknown":
+        misses += by_grant.reasons
+        by_grant = None
+    best = max(
+        (answer for answer in (by_grant, by_licence, by_memo) if answer is not None),
+        key=lambda answer: _RANK[answer.answer],
+    )
+    if best is by_licence and best.answer != "allowed":
+        return replace(best, reasons=(*best.reasons, *misses))
+    return best
+
+
+def _by_licence(
+    statements: tuple[Statement, ...], right: Right, use: Use, policy: ClearancePolicy
+) -> RightAnswer:
+    on = use.on
+    worst: tuple[int, int, Statement, LicenceReading] | None = None
+    asked: set[str] = set()
+    passed: list[str] = []
+    for said in statements:
+        if not said.expression:
+            continue
+        if not _in_force(said.valid_from, said.valid_until, on):
+            passed.append(
+                _out_of_term(f"the {said.expression} statement", said.valid_from, said.valid_until, on)
+            )
+            continue
+        reading = read(said.expression, use.purpose, use.commercial, policy)
+        answer = strictest(reading.answer, policy.weak_evidence) if said.weak else reading.answer
+        asked.update(reading.conditions)
+        rank = (_RANK[answer], int(said.weak))
+        if worst is None or rank < worst[:2]:
+            worst = (*rank, said, reading)
+    if worst is None:
+        reasons = passed or [f"no source states a licence for the {right}"]
+        return RightAnswer("unknown", reasons=tuple(reasons))
+    return _from_reading(ANSWERS[worst[0]], worst[2], worst[3], asked, policy)
+
+
+def _from_reading(
+    answer: Answer, said: Statement, reading: LicenceReading, asked: set[str], policy: ClearancePolicy
+) -> RightAnswer:
+    reasons = reading.reasons
+    if answer != reading.answer:
+        reasons = (*reasons, f"weak evidence gives at best {policy.weak_evidence} under policy {policy.name}")
+    if said.weak:
+        reasons = (*reasons, f"weak evidence: {said.source.replace('_', ' ')} {said.evidence}".rstrip())
+    return RightAnswer(
+        answer,
+        basis=reading.basis if answer != "unknown" else None,
+        licence=reading.licence,
+        reasons=reasons,
+        conditions=tuple(sorted(asked)) if answer == "constrained" else (),
+        clauses=reading.clauses,
+        weak=said.weak,
+        contested=reading.contested,
+    )
+
+
+def _by_grant(
+    grants: tuple[Grant, ...], claims: tuple[Claim, ...], right: Right, use: Use
+) -> RightAnswer | None:
+    covering = [grant for grant in grants if not _miss(grant, use)]
+    if not covering:
+        return None
+    best: dict[str, Grant] = {}
+    for grant in covering:
+        name = _same_name(grant.licensor)
+        held = best.get(name)
+        if held is None or (-grant.share, len(_conditions(grant, use))) < (
+            -held.share,
+            len(_conditions(held, use)),
+        ):
+            best[name] = grant
+    on = use.on
+    in_force = [claim for claim in claims if _in_force(claim.valid_from, claim.valid_until, on)]
+    if in_force:
+        return _by_shares(best, in_force, right, use)
+    whole = [grant for grant in best.values() if grant.share >= 100 - SHARE_TOLERANCE]
+    if whole:
+        return _granted([min(whole, key=lambda grant: len(_conditions(grant, use)))], use)
+    total = sum(grant.share for grant in best.values())
+    if total >= 100 - SHARE_TOLERANCE:
+        return _granted(list(best.values()), use)
+    return RightAnswer("unknown", reasons=(f"{100 - total:g} % of the {right} is not granted",))
+
+
+def _by_shares(best: dict[str, Grant], claims: list[Claim], right: Right, use: Use) -> RightAnswer:
+    """Weigh grants by the claims of their licensors: whoever claims nothing can grant nothing."""
+    granted = [claim for claim in claims if _same_name(claim.party) in best]
+    share = sum(claim.share for claim in granted)
+    if share >= 100 - SHARE_TOLERANCE and len(granted) == len(claims):
+        names = dict.fromkeys(_same_name(claim.party) for claim in granted)
+        return _granted([best[name] for name in names], use)
+    open_claims = [claim for claim in claims if _same_name(claim.party) not in best]
+    if open_claims:
+        missing = ", ".join(f"{claim.party} ({claim.share:g} %)" for claim in open_claims)
+        return RightAnswer(
+            "unknown", reasons=(f"the {right} is also claimed by {missing}, who granted nothing",)
+        )
+    return RightAnswer("unknown", reasons=(f"only {share:g} % of the {right} is claimed and granted",))
+
+
+def _granted(grants: list[Grant], use: Use) -> RightAnswer:
+    asked = tuple(sorted({condition for grant in grants for condition in _conditions(grant, use)}))
+    own = all(grant.basis == "own" for grant in grants)
+    verb = "is the developer's own" if own else "allows it"
+    return RightAnswer(
+        "constrained" if asked else "allowed",
+        basis="own" if own else "grant",
+        grant=grants[0].id,
+        reasons=tuple(f"grant {grant.id} by {grant.licensor} {verb} ({use.purpose})" for grant in grants),
+        conditions=asked,
+        clauses=tuple(grant.document for grant in grants if grant.document),
+        grants=tuple(grant.id for grant in grants),
+    )
+
+
+def _conditions(grant: Grant, use: Use) -> tuple[str, ...]:
+    if grant.model_scope and not use.model:
+        return (*grant.conditions, "model-scope")
+    return grant.conditions
+
+
+def _misses(grants: tuple[Grant, ...], use: Use) -> tuple[str, ...]:
+    return tuple(f"grant {grant.id} {_miss(grant, use)}" for grant in grants if _miss(grant, use))
+
+
+def _miss(grant: Grant, use: Use) -> str:
+    """Say why a grant does not cover a use; empty where it does. Territory is settled before."""
+    if use.purpose not in grant.purposes:
+        return f"covers {', '.join(sorted(grant.purposes)) or 'nothing'}, not {use.purpose}"
+    if (use.commercial or use.purpose == "output_commercial") and not grant.commercial:
+        return "covers non-commercial use only"
+    if grant.revoked_at is not None and grant.revoked_at <= use.at:
+        return f"was revoked at {grant.revoked_at.astimezone(UTC).isoformat()}"
+    if not _in_force(grant.valid_from, grant.valid_until, use.on):
+        return _out_of_term("", grant.valid_from, grant.valid_until, use.on).strip()
+    if grant.model_scope and use.model and use.model not in grant.model_scope:
+        return f"is for {', '.join(sorted(grant.model_scope))}, not {use.model}"
+    return ""
+
+
+def _by_memo(memos: tuple[ExceptionMemo, ...], use: Use) -> RightAnswer | None:
+    for memo in memos:
+        signed = memo.signed_by.strip() and memo.lawful_access.strip()
+        if signed and use.purpose in memo.purposes and _in_force(memo.valid_from, memo.valid_until, use.on):
+            reason = f"memo {memo.id} signed by {memo.signed_by}; lawful access: {memo.lawful_access}"
+            return RightAnswer("allowed", basis="statutory_exception", reasons=(reason,), clauses=(memo.id,))
+    return None
+
+
+def _is_reserved(held: Reservation, use: Use) -> bool:
+    if use.purpose not in (held.purposes or MINING):
+        return False
+    begun = held.declared_at is None or held.declared_at <= use.at
+    return begun and (held.withdrawn_at is None or held.withdrawn_at > use.at)
+
+
+def _closed_by(held: Reservation, answer: RightAnswer) -> RightAnswer:
+    where = f" ({held.source})" if held.source else ""
+    reason = f"reservation {held.id}{where} by the rights holder"
+    return replace(answer, answer="not_allowed", basis=None, conditions=(), reasons=(reason, *answer.reasons))
+
+
+def _in_force(valid_from: date | None, valid_until: date | None, on: date) -> bool:
+    return (valid_from is None or valid_from <= on) and (valid_until is None or on < valid_until)
+
+
+def _out_of_term(what: str, valid_from: date | None, valid_until: date | None, on: date) -> str:
+    if valid_from is not None and on < valid_from:
+        return f"{what} holds only from {valid_from.isoformat()}"
+    return f"{what} ended on {valid_until.isoformat() if valid_until else '?'}"
+
+
+def _same_name(name: str) -> str:
+    return " ".join(name.casefold().split())

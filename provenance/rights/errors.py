@@ -1,0 +1,13 @@
+"""What can be wrong with a question, a policy or the catalogue itself."""
+
+
+class RightsError(Exception):
+    """Root of the errors of the rights engine."""
+
+
+class CatalogueError(RightsError):
+    """A licence file says something that can't be read; names the file and the field."""
+
+
+class PolicyError(RightsError):
+    """A clearance policy names a question, a reading, a licence or a condition that does not exist."""

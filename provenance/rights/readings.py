@@ -1,0 +1,161 @@
+"""What a licence expression answers to a use, under a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
+
+from provenance.rights.expressions import UNVERSIONED, Expression, Leaf, NotAnExpression, licences_of, parse
+from provenance.rights.policy import ClearancePolicy
+from provenance.rights.terms import LicenceTerms, Term, questions
+from provenance.rights.values import ANSWERS, Answer, Basis, Purpose, strictest
+
+_RANK: Final = {answer: rank for rank, answer in enumerate(ANSWERS)}
+
+
+@dataclass(frozen=True, slots=True)
+class LicenceReading:
+    """An answer with the clauses, the contested questions and the conditions that made it."""
+
+    answer: Answer
+    licence: str
+    basis: Basis | None = None
+    reasons: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    clauses: tuple[str, ...] = ()
+    contested: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=65536)
+def read(expression: str, purpose: Purpose, commercial: bool, policy: ClearancePolicy) -> LicenceReading:
+    """Read a licence expression for a use.
+
+    Parameters
+    ----------
+    expression : str
+        SPDX expression. ``OR`` takes the branch that answers best for this use, ``AND`` the strictest of
+        all its
+        parts with the conditions of all.
+    purpose : Purpose
+        What the recording is to be used for.
+    commercial : bool
+        Whether the use is commercial; ``output_commercial`` always is.
+    policy : ClearancePolicy
+        Which readings of contested questions hold.
+
+    Returns
+    -------
+    LicenceReading
+        ``unknown`` for what is no expression or is not in the catalogue.
+    """
+    try:
+        tree = parse(expression)
+    except NotAnExpression as error:
+        return LicenceReading("unknown", expression, reasons=(str(error),))
+    return _read(tree, purpose, commercial or purpose == "output_commercial", policy)
+
+
+def _read(tree: Expression, purpose: Purpose, commercial: bool, policy: ClearancePolicy) -> LicenceReading:
+    if isinstance(tree, Leaf):
+        return _read_leaf(tree, purpose, commercial, policy)
+    parts = [_read(arg, purpose, commercial, policy) for arg in tree.args]
+    return _best(parts) if tree.operator == "OR" else _all_of(parts)
+
+
+def _read_leaf(leaf: Leaf, purpose: Purpose, commercial: bool, policy: ClearancePolicy) -> LicenceReading:
+    licences = licences_of(leaf)
+    if not licences:
+        return LicenceReading("unknown", str(leaf), reasons=(f"{leaf} is not in the licence catalogue",))
+    readings = [_read_licence(licence, purpose, commercial, policy) for licence in licences]
+    if leaf.key.startswith(UNVERSIONED):
+        reading = min(readings, key=_goodness)
+        name = leaf.key.removeprefix(UNVERSIONED)
+        reading = replace(reading, reasons=(f"{name} is named without its version", *reading.reasons))
+    else:
+        reading = _best(readings)
+    return replace(reading, licence=str(leaf))
+
+
+def _read_licence(
+    licence: LicenceTerms, purpose: Purpose, commercial: bool, policy: ClearancePolicy
+) -> LicenceReading:
+    terms = [_read_term(licence, purpose, policy)]
+    if commercial:
+        terms.append(_read_term(licence, "commercial", policy))
+    return _all_of(terms)
+
+
+def _read_term(licence: LicenceTerms, axis: str, policy: ClearancePolicy) -> LicenceReading:
+    term = licence.terms[axis]
+    override = policy.override_for(licence.id, axis)
+    if override is not None:
+        says = override.reason or "the organisation's own reading"
+        return _reading(licence, Term(override.value, term.clause, override.conditions), axis, says)
+    if not term.contested:
+        return _reading(licence, term, axis, "")
+    name = policy.reading_of(term.contested)
+    reading = questions()[term.contested].readings[name]
+    kept = tuple(condition for condition in term.conditions if condition not in reading.without)
+    asked = tuple(dict.fromkeys((*kept, *reading.added)))
+    value = reading.value or term.value
+    if value == "constrained" and not asked:
+        value = "allowed"
+    decided = Term(value, term.clause, asked if value == "constrained" else (), term.contested)
+    says = f"{term.contested}, {name} reading: {reading.says}"
+    return _reading(licence, decided, axis, says)
+
+
+def _reading(licence: LicenceTerms, term: Term, axis: str, says: str) -> LicenceReading:
+    verb = {
+        "allowed": "allows it",
+        "constrained": "allows it under conditions",
+        "not_allowed": "does not allow it",
+        "unknown": "does not settle it",
+    }[term.value]
+    about = "commercial use" if axis == "commercial" else axis
+    basis: Basis | None = None if licence.licence_class == "unstated" else "licence"
+    if licence.licence_class == "public_domain" and term.value in ("allowed", "constrained"):
+        basis = "public_domain"
+    reason = f"{licence.spdx[0] if len(licence.spdx) == 1 else licence.id} {verb} ({about})"
+    return LicenceReading(
+        term.value,
+        licence.id,
+        basis=basis,
+        reasons=(reason, says) if says else (reason,),
+        conditions=tuple(sorted(term.conditions)),
+        clauses=(f"{licence.id}: {term.clause}",),
+        contested=(term.contested,) if term.contested else (),
+    )
+
+
+def _goodness(reading: LicenceReading) -> tuple[int, int]:
+    return _RANK[reading.answer], -len(reading.conditions)
+
+
+def _best(readings: list[LicenceReading]) -> LicenceReading:
+    """Take the best branch; of equals the one with fewer conditions, then the first."""
+    return max(readings, key=_goodness)
+
+
+def _all_of(readings: list[LicenceReading]) -> LicenceReading:
+    """Join parts that hold together: the strictest answer, the conditions and clauses of all that matter."""
+    answer = strictest(*(reading.answer for reading in readings))
+    deciding = [reading for reading in readings if reading.answer == answer]
+    asked = readings if answer == "constrained" else []
+    shown = readings if answer in ("allowed", "constrained") else deciding
+    bases = {reading.basis for reading in shown}
+    return LicenceReading(
+        answer,
+        " AND ".join(dict.fromkeys(reading.licence for reading in readings)),
+        basis="licence" if "licence" in bases else next(iter(bases)),
+        reasons=_joined(reading.reasons for reading in shown),
+        conditions=tuple(sorted({condition for reading in asked for condition in reading.conditions})),
+        clauses=_joined(reading.clauses for reading in shown),
+        contested=_joined(reading.contested for reading in shown),
+    )
+
+
+def _joined(parts: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for part in parts for text in part))
