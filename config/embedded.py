@@ -1,10 +1,10 @@
 """Embedded PostgreSQL and Valkey for one data folder: where they answer, and how they come and go.
 
 Every command that needs them holds a shared lock (``in-use.lock``) as long as it lives. Servers are
-started, and the database is migrated, under an exclusive lock (``start.lock``). A keeper, one small process that
-belongs to nobody, waits until it can have ``in-use.lock`` for itself, leaves the servers idle for a while, and
-stops them. The kernel frees all locks however their owners die; whoever comes or goes and finds no keeper starts
-one.
+started, and the database is migrated, under an exclusive lock (``start.lock``). A keeper, one small process
+that belongs to nobody, waits until it can have ``in-use.lock`` for itself, leaves the servers idle for a
+while, and stops them. The kernel frees all locks however their owners die; whoever comes or goes and finds no
+keeper starts one.
 """
 
 import atexit
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,14 +73,17 @@ class Use:
         self._owner = os.getpid()
         atexit.register(self.release)
 
-    def release(self) -> None:
+    def release(self, *, stop: bool = False) -> None:
+        """Let go; with ``stop`` the servers end now, and not after the idle time, unless others use them."""
         if self._lock is None or self._owner != os.getpid():
             return
-        if self._lock.is_current():
+        if self._lock.is_current() and not stop:
             self._lock.touch()
             _ensure_keeper(self._data_dir, self._idle_s)
         self._lock.release()
         self._lock = None
+        if stop:
+            stop_if_unused(self._data_dir)
 
 
 def start(
@@ -180,6 +184,13 @@ def _private_sockets(sockets: Path, runner: Runner) -> None:
 def _stop(home: Path, sockets: Path) -> None:
     valkey.stop(_folder(home), sockets)
     postgres.stop(_folder(home), sockets)
+    _remove_sockets(sockets)
+
+
+def _remove_sockets(sockets: Path) -> None:
+    valkey.socket_path(sockets).unlink(missing_ok=True)
+    with suppress(OSError):  # not there, or a server that did not stop still lives in it
+        sockets.rmdir()
 
 
 def _ensure_keeper(data_dir: Path, idle_s: float) -> None:

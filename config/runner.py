@@ -151,7 +151,7 @@ def _in_system_folder(home: Path, ours: Runner, system_dir: Path, system_user: s
             _copy_files(home, runner)
     except OSError as error:
         raise EmbeddedServerError(
-            f"The embedded servers can't run as root, and can't be copied to {system_dir} ({error.strerror}): "
+            f"The embedded servers can't run as root or be copied to {system_dir} ({error.strerror}): "
             "run as an ordinary user, or set DATABASE_URL and BROKER_URL."
         ) from error
     return runner

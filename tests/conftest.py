@@ -1,0 +1,30 @@
+"""Real servers for the tests: an embedded PostgreSQL and Valkey for the whole run, in a folder of its own."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from config import embedded, servers
+
+FORGETFUL = ("-c fsync=off", "-c synchronous_commit=off", "-c full_page_writes=off")
+USE = pytest.StashKey[embedded.Use]()
+
+
+def is_controller(config: pytest.Config) -> bool:
+    return not hasattr(config, "workerinput")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start what the settings ask for; the workers of xdist inherit DATA_DIR and find it running."""
+    parts = servers.embedded_parts()
+    if is_controller(config) and parts:
+        Path(settings.DATA_DIR).mkdir(mode=0o700, exist_ok=True)
+        config.stash[USE] = embedded.start(Path(settings.DATA_DIR), parts, postgres_options=FORGETFUL)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if USE in config.stash:
+        config.stash[USE].release(stop=True)
+        shutil.rmtree(settings.DATA_DIR)
