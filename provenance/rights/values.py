@@ -159,10 +159,11 @@ class Use:
     model: str = ""
     """The model or version it is for; empty = not said, which makes a grant's model scope a condition."""
 
-    @property
-    def on(self) -> date:
-        """The UTC day of ``at``."""
-        return self.at.astimezone(UTC).date()
+    on: date = field(init=False, compare=False, repr=False)
+    """The UTC day of ``at``."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "on", self.at.astimezone(UTC).date())
 
 
 @dataclass(frozen=True, slots=True)
