@@ -14,7 +14,7 @@ customElements.define(
     async connectedCallback() {
       const sounds = [...this.querySelectorAll("audio")];
       if (sounds.length !== 2 || this.voices) return;
-      this.voices = [new Voice(sounds[0], "--edge"), new Voice(sounds[1], "--spot")];
+      this.voices = [new Voice(sounds[0], "--ink-soft"), new Voice(sounds[1], "--spot")];
       this.current = 0;
       this.closeUp = false;
       this.build();
@@ -101,7 +101,7 @@ customElements.define(
       const from = this.voices[this.current];
       const to = this.voices[OTHER[this.current]];
       const wasPlaying = this.playing();
-      const at_s = from.audio.currentTime;
+      const at_s = from.at_s;
       if (from.hasStretch() && to.hasStretch()) {
         const inside = at_s >= from.start_s && at_s <= from.end_s;
         const ratio = inside ? (to.end_s - to.start_s) / (from.end_s - from.start_s) : 1;
@@ -151,7 +151,7 @@ customElements.define(
       else if (key === "j") this.jump();
       else if (key === "m") this.toMatch();
       else if (key === "z") this.zoomed(!this.closeUp);
-      else if (key in STEP_S) voice.seek(voice.audio.currentTime + STEP_S[key] * (event.shiftKey ? 10 : 1));
+      else if (key in STEP_S) voice.seek(voice.at_s + STEP_S[key] * (event.shiftKey ? 10 : 1));
       else if (key === "Home") voice.seek(0);
       else return;
       event.preventDefault();

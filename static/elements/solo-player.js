@@ -10,7 +10,7 @@ customElements.define(
     async connectedCallback() {
       const audio = this.querySelector("audio");
       if (!audio || this.voice) return;
-      this.voice = new Voice(audio, "--edge");
+      this.voice = new Voice(audio, "--ink-soft");
       this.play = button("Play", "Space", () => this.voice.surfer.playPause());
       this.controls = node("div", { class: "controls" }, this.play);
       if (this.voice.hasStretch()) {
@@ -45,7 +45,7 @@ customElements.define(
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
       if (key === " " && event.target.tagName !== "BUTTON") this.voice.surfer.playPause();
-      else if (key in STEP_S) this.voice.seek(this.voice.audio.currentTime + STEP_S[key] * (event.shiftKey ? 10 : 1));
+      else if (key in STEP_S) this.voice.seek(this.voice.at_s + STEP_S[key] * (event.shiftKey ? 10 : 1));
       else if (key === "Home") this.voice.seek(0);
       else if (key === "m" && this.voice.hasStretch()) this.voice.seek(this.voice.start_s);
       else if (key === "z" && this.zoom) this.zoomed(this.zoom.getAttribute("aria-pressed") !== "true");

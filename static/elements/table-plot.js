@@ -80,6 +80,7 @@ customElements.define(
             { ...axis, label: this.dataset.y ?? "" },
           ],
           series: [{ label: labels[0] }, ...series],
+          legend: { live: false, markers: { dash: (_, i) => (DASHES[(i - 1) % DASHES.length].length ? "dashed" : "solid") } },
         },
         values,
         this.place,

@@ -106,7 +106,7 @@ export class Voice extends EventTarget {
     for (const happening of ["scroll", "zoom", "redraw", "resize", "ready"]) {
       this.surfer.on(happening, () => this.place());
     }
-    this.surfer.on("timeupdate", (at_s) => this.tick(at_s));
+    this.surfer.on("timeupdate", () => this.tick(this.at_s));
     this.surfer.on("interaction", () => this.dispatchEvent(new Event("touched")));
     this.surfer.on("play", () => this.element.setAttribute("data-playing", ""));
     this.surfer.on("pause", () => this.element.removeAttribute("data-playing"));
@@ -141,8 +141,29 @@ export class Voice extends EventTarget {
     this.dispatchEvent(new Event("tick"));
   }
 
+  // Where it stands. Before the browser has fetched anything of the sound, where it will start.
+  get at_s() {
+    return this.wanted_s ?? this.audio.currentTime;
+  }
+
   seek(at_s) {
-    this.surfer.setTime(Math.min(Math.max(0, at_s), this.duration_s));
+    const inside_s = Math.min(Math.max(0, at_s), this.duration_s);
+    if (this.audio.readyState > HTMLMediaElement.HAVE_NOTHING) {
+      this.surfer.setTime(inside_s);
+      return;
+    }
+    if (this.wanted_s === undefined) {
+      this.audio.addEventListener("loadedmetadata", () => this.arrive(), { once: true });
+      this.audio.preload = "metadata";
+    }
+    this.wanted_s = inside_s;
+    this.tick(inside_s);
+  }
+
+  arrive() {
+    const at_s = this.wanted_s;
+    delete this.wanted_s;
+    this.surfer.setTime(at_s);
   }
 
   // Pixels from the left edge of what is visible.
