@@ -1,0 +1,380 @@
+"""The index of a dataset's recordings, and the file that keeps it.
+
+A *window* is ``WINDOW_ITEMS`` consecutive Chromaprint items, 256 bits, and there is one for every item. An
+index answers which windows are nearest to a query's; whether that is a likeness is decided on the items
+themselves (`provenance.similarity.recording`).
+
+The file is a magic number, a format version, a JSON header and the items of all recordings one after another.
+Header and items are covered by SHA-256 digests, and `RecordingIndex.load` verifies all of it: a file that is
+damaged, of another format, or made from other recordings than the caller has, is a named error and never an
+index.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from lib import files
+from provenance.similarity.chromaprint import METHOD, METHOD_VERSION, fingerprint_sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+WINDOW_ITEMS = 8
+"""Items of a window. 256 bits keep nearly all of the quality of an exhaustive search; 32 do not."""
+
+WINDOW_BITS = 32 * WINDOW_ITEMS
+
+FORMAT = 1
+_MAGIC = b"LNIX"
+_PREAMBLE = struct.Struct("<4sHxxI32s")
+
+
+class SimilarityIndexError(Exception):
+    """An index file that cannot serve."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class IndexMissingError(SimilarityIndexError):
+    """There is no file."""
+
+
+class IndexDamagedError(SimilarityIndexError):
+    """The file is cut, altered, or no index at all."""
+
+
+class IndexFormatError(SimilarityIndexError):
+    """The file is whole and of a format or method that this program does not read."""
+
+
+class IndexStaleError(SimilarityIndexError):
+    """The file is whole and holds other recordings or fingerprints than it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFacts:
+    """What an index was built from.
+
+    ``set_hash`` is `set_hash` over its recordings; ``sha256`` covers header and items and so names the very
+    build.
+    """
+
+    method: str
+    method_version: str
+    dataset: str
+    dataset_version: str
+    n_recordings: int
+    n_windows: int
+    set_hash: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A reference window near a query window."""
+
+    recording: int
+    reference_start: int
+    distance: int
+
+
+class SimilarityIndex(Protocol):
+    """What likeness needs of an index. FAISS on one machine is one way to serve it."""
+
+    @property
+    def facts(self) -> IndexFacts:
+        """What it was built from."""
+        ...
+
+    @property
+    def recordings(self) -> Sequence[str]:
+        """Keys of the recordings, in the order of `Neighbour.recording`."""
+        ...
+
+    def items(self, recording: int) -> NDArray[np.uint32]:
+        """Stored items of a recording, for verification."""
+        ...
+
+    def neighbours(self, windows: NDArray[np.uint32], *, n_neighbours: int) -> list[list[Neighbour]]:
+        """Windows of the index nearest to each of ``windows`` [shape=(n, WINDOW_ITEMS)], nearest first."""
+        ...
+
+
+def set_hash(references: Iterable[tuple[str, str]]) -> str:
+    """Identity of a set of fingerprinted recordings, whatever their order.
+
+    Parameters
+    ----------
+    references : iterable of (recording, fingerprint_sha256)
+
+    Returns
+    -------
+    str
+        SHA-256, lower-case hex, of the sorted lines ``recording fingerprint_sha256``.
+    """
+    lines = sorted(f"{recording} {fingerprint}\n" for recording, fingerprint in references)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def windows_of(items: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """All windows of a stream of items.
+
+    Returns
+    -------
+    np.ndarray [shape=(max(0, n_items - WINDOW_ITEMS + 1), WINDOW_ITEMS), dtype=uint32]
+        A view on ``items``.
+    """
+    if len(items) < WINDOW_ITEMS:
+        return np.zeros((0, WINDOW_ITEMS), dtype=np.uint32)
+    return np.lib.stride_tricks.sliding_window_view(items, WINDOW_ITEMS)
+
+
+class RecordingIndex:
+    """Flat FAISS index of all windows: every query window is compared with every reference window.
+
+    Exact, and quick enough to a few million windows (100 hours of music); the memory is 32 bytes a window.
+    """
+
+    def __init__(
+        self,
+        recordings: Sequence[str],
+        fingerprints: Sequence[str],
+        items: Sequence[NDArray[np.uint32]],
+        *,
+        dataset: str,
+        dataset_version: str,
+    ) -> None:
+        """Use `build` or `load`."""
+        self._recordings = tuple(recordings)
+        self._fingerprints = tuple(fingerprints)
+        self._items = [np.ascontiguousarray(stream, dtype="<u4") for stream in items]
+        counts = [max(0, len(stream) - WINDOW_ITEMS + 1) for stream in self._items]
+        self._starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        self._header = self._describe(dataset, dataset_version)
+        self._faiss = self._fill()
+        self.facts = IndexFacts(
+            method=METHOD,
+            method_version=METHOD_VERSION,
+            dataset=dataset,
+            dataset_version=dataset_version,
+            n_recordings=len(self._recordings),
+            n_windows=int(self._starts[-1]),
+            set_hash=json.loads(self._header)["set_hash"],
+            sha256=hashlib.sha256(self._header).hexdigest(),
+        )
+
+    @classmethod
+    def build(
+        cls,
+        references: Iterable[tuple[str, NDArray[np.uint32]]],
+        *,
+        dataset: str = "",
+        dataset_version: str = "",
+    ) -> RecordingIndex:
+        """Index recordings by their items.
+
+        Parameters
+        ----------
+        references : iterable of (recording, items)
+            The key under which matches will name the recording, and its Chromaprint items. The order plays no
+            part: the same set gives the same file.
+        dataset, dataset_version : str
+            Kept in the file and checked when it is loaded.
+
+        Raises
+        ------
+        ValueError
+            If a recording comes twice.
+        """
+        ordered = sorted(references, key=lambda reference: reference[0])
+        keys = [recording for recording, _ in ordered]
+        if len(set(keys)) != len(keys):
+            twice = next(key for key, following in itertools.pairwise(keys) if key == following)
+            raise ValueError(f"recording {twice} was given twice")
+        return cls(
+            keys,
+            [fingerprint_sha256(items) for _, items in ordered],
+            [items for _, items in ordered],
+            dataset=dataset,
+            dataset_version=dataset_version,
+        )
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        *,
+        set_hash: str | None = None,
+        dataset: str | None = None,
+        dataset_version: str | None = None,
+    ) -> RecordingIndex:
+        """Read an index and verify every byte of it.
+
+        Parameters
+        ----------
+        path : Path
+        set_hash, dataset, dataset_version : str, optional
+            What the index must have been built from; `set_hash` of this module computes the first from the
+            rows that should be covered.
+
+        Raises
+        ------
+        IndexMissingError
+            If there is no file.
+        IndexDamagedError
+            If it is cut, altered or no index.
+        IndexFormatError
+            If its format or fingerprint method is not this program's.
+        IndexStaleError
+            If it was built from something else than it should.
+        """
+        header, body = _read_verified(path)
+        described = _parse_header(header, path)
+        wanted = {"set_hash": set_hash, "dataset": dataset, "dataset_version": dataset_version}
+        for name, value in wanted.items():
+            if value is not None and described[name] != value:
+                raise IndexStaleError(
+                    f"{path.name} was built for {name} {described[name]!r}, not {value!r}: rebuild it"
+                )
+        if hashlib.sha256(body).hexdigest() != described["items_sha256"]:
+            raise IndexDamagedError(f"the items in {path.name} are damaged: rebuild it")
+        items = np.frombuffer(body, dtype="<u4")
+        ends = np.cumsum([count for _, _, count in described["recordings"]], dtype=np.int64)
+        return cls(
+            [recording for recording, _, _ in described["recordings"]],
+            [fingerprint for _, fingerprint, _ in described["recordings"]],
+            np.split(items, ends[:-1]) if len(ends) else [],
+            dataset=described["dataset"],
+            dataset_version=described["dataset_version"],
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the index; until it is whole and on the disk, the file that stood at ``path`` stays.
+
+        Raises
+        ------
+        lib.files.DiskFullError
+            If the disk is full; the old file is untouched and nothing is left beside it.
+        """
+        with files.replacing(path) as part, part.open("wb") as opened:
+            opened.write(
+                _PREAMBLE.pack(_MAGIC, FORMAT, len(self._header), hashlib.sha256(self._header).digest())
+            )
+            opened.write(self._header)
+            for stream in self._items:
+                opened.write(stream.tobytes())
+
+    @property
+    def recordings(self) -> tuple[str, ...]:
+        """Keys of the recordings, sorted."""
+        return self._recordings
+
+    @property
+    def too_short(self) -> tuple[str, ...]:
+        """Recordings with fewer items than a window (under 3.6 s): in the set, and never to be found."""
+        return tuple(
+            recording
+            for recording, stream in zip(self._recordings, self._items, strict=True)
+            if len(stream) < WINDOW_ITEMS
+        )
+
+    def items(self, recording: int) -> NDArray[np.uint32]:
+        """Stored items of the recording with this number."""
+        return self._items[recording]
+
+    def neighbours(self, windows: NDArray[np.uint32], *, n_neighbours: int) -> list[list[Neighbour]]:
+        """Find the nearest reference windows by Hamming distance.
+
+        Parameters
+        ----------
+        windows : np.ndarray [shape=(n, WINDOW_ITEMS), dtype=uint32]
+        n_neighbours : int
+            How many for each; fewer where the index has fewer.
+
+        Returns
+        -------
+        list of list of Neighbour
+            One list for each window, in rising distance; equal distances in the order of recordings and
+            places.
+        """
+        if len(windows) == 0 or self.facts.n_windows == 0:
+            return [[] for _ in windows]
+        codes = np.ascontiguousarray(windows, dtype="<u4").view(np.uint8).reshape(len(windows), -1)
+        distances, places = self._faiss.search(codes, min(n_neighbours, self.facts.n_windows))
+        owners = np.searchsorted(self._starts, places, side="right") - 1
+        return [
+            sorted(
+                (Neighbour(int(o), int(p - self._starts[o]), int(d)) for o, p, d in zip(*row, strict=True)),
+                key=lambda near: (near.distance, near.recording, near.reference_start),
+            )
+            for row in zip(owners, places, distances, strict=True)
+        ]
+
+    def _describe(self, dataset: str, dataset_version: str) -> bytes:
+        digest = hashlib.sha256()
+        for stream in self._items:
+            digest.update(stream.tobytes())
+        pairs = zip(self._recordings, self._fingerprints, strict=True)
+        described = {
+            "dataset": dataset,
+            "dataset_version": dataset_version,
+            "items_sha256": digest.hexdigest(),
+            "method": METHOD,
+            "method_version": METHOD_VERSION,
+            "recordings": [
+                [recording, fingerprint, len(stream)]
+                for recording, fingerprint, stream in zip(
+                    self._recordings, self._fingerprints, self._items, strict=True
+                )
+            ],
+            "set_hash": set_hash(pairs),
+            "window_items": WINDOW_ITEMS,
+        }
+        return json.dumps(described, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+    def _fill(self) -> Any:
+        import faiss
+
+        index = faiss.IndexBinaryFlat(WINDOW_BITS)
+        for stream in self._items:
+            codes = np.ascontiguousarray(windows_of(stream))
+            if len(codes):
+                index.add(codes.view(np.uint8).reshape(len(codes), -1))
+        return index
+
+
+def _read_verified(path: Path) -> tuple[bytes, memoryview]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise IndexMissingError(f"there is no index at {path.name}: build it") from error
+    if len(content) < _PREAMBLE.size or content[:4] != _MAGIC:
+        raise IndexDamagedError(f"{path.name} is no index: rebuild it")
+    _, layout, header_bytes, header_sha256 = _PREAMBLE.unpack_from(content)
+    if layout != FORMAT:
+        raise IndexFormatError(f"{path.name} has format {layout} and this program reads {FORMAT}: rebuild it")
+    header = content[_PREAMBLE.size : _PREAMBLE.size + header_bytes]
+    if hashlib.sha256(header).digest() != header_sha256:
+        raise IndexDamagedError(f"the header of {path.name} is damaged: rebuild it")
+    return header, memoryview(content)[_PREAMBLE.size + header_bytes :]
+
+
+def _parse_header(header: bytes, path: Path) -> dict[str, Any]:
+    described: dict[str, Any] = json.loads(header)
+    made_by = (described["method"], described["method_version"], described["window_items"])
+    if made_by != (METHOD, METHOD_VERSION, WINDOW_ITEMS):
+        raise IndexFormatError(f"{path.name} was made by {made_by}: rebuild it")
+    return described
