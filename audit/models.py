@@ -74,7 +74,9 @@ class Assessment(models.Model):
     class Meta:
         ordering = ["-assessed_at", "-id"]
         constraints = [
-            models.CheckConstraint(condition=Q(n_evidenced__lte=F("n_features")), name="assessment_coverage_in_range")
+            models.CheckConstraint(
+                condition=Q(n_evidenced__lte=F("n_features")), name="assessment_coverage_in_range"
+            )
         ]
 
     def __str__(self) -> str:
@@ -86,7 +88,9 @@ class FeatureAnswer(models.Model):
     feature = models.CharField(max_length=40)
     conformance = models.CharField(max_length=20, choices=Conformance.choices)
     reason = models.TextField()
-    evidence = models.JSONField(default=list)  # [{kind, id, label, value}]: the rows the figure was computed from
+    evidence = models.JSONField(
+        default=list
+    )  # [{kind, id, label, value}]: the rows the figure was computed from
 
     class Meta:
         ordering = ["assessment_id", "feature"]

@@ -220,3 +220,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
 }
+
+WATTS_PER_CPU = env.float(
+    "WATTS_PER_CPU", default=15.0
+)  # for the energy estimate: an assumption, stated beside it

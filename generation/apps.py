@@ -3,3 +3,6 @@ from django.apps import AppConfig
 
 class GenerationConfig(AppConfig):
     name = "generation"
+
+    def ready(self) -> None:
+        from generation import jobs  # noqa: F401 — names this app's kinds of job

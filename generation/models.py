@@ -46,7 +46,9 @@ class ModelVersion(models.Model):
         ordering = ["model_id", "number"]
         constraints = [
             models.UniqueConstraint(fields=["model", "number"], name="model_version_once"),
-            models.CheckConstraint(condition=Q(weights_sha256__regex=r"^[0-9a-f]{64}$"), name="model_version_sha256"),
+            models.CheckConstraint(
+                condition=Q(weights_sha256__regex=r"^[0-9a-f]{64}$"), name="model_version_sha256"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -65,7 +67,9 @@ class TrainingRun(models.Model):
 
     public_id = models.UUIDField(default=new_public_id, unique=True, editable=False)
     model = models.ForeignKey(GenerativeModel, on_delete=models.PROTECT, related_name="training_runs")
-    dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="training_runs")
+    dataset_version = models.ForeignKey(
+        DatasetVersion, on_delete=models.PROTECT, related_name="training_runs"
+    )
     model_version = models.OneToOneField(
         ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="training_run"
     )
@@ -74,7 +78,9 @@ class TrainingRun(models.Model):
     n_steps = models.PositiveIntegerField()
     device = models.CharField(max_length=40)
     hardware = models.CharField(max_length=200, blank=True)
-    state = models.CharField(max_length=20, choices=TrainingRunState.choices, default=TrainingRunState.RUNNING)
+    state = models.CharField(
+        max_length=20, choices=TrainingRunState.choices, default=TrainingRunState.RUNNING
+    )
     started_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -114,7 +120,9 @@ class Generation(models.Model):
     audio = models.CharField(max_length=300)  # name in the storage
     midi = models.CharField(max_length=300, blank=True)
     sha256 = models.CharField(max_length=64)
-    state = models.CharField(max_length=20, choices=GenerationState.choices, default=GenerationState.QUARANTINED)
+    state = models.CharField(
+        max_length=20, choices=GenerationState.choices, default=GenerationState.QUARANTINED
+    )
     made_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     made_at = models.DateTimeField()
     elapsed_s = models.FloatField()
@@ -123,7 +131,9 @@ class Generation(models.Model):
         ordering = ["-made_at", "-id"]
         indexes = [models.Index(fields=["model_version", "state"])]
         constraints = [
-            models.CheckConstraint(condition=Q(state__in=GenerationState.values), name="generation_state_known")
+            models.CheckConstraint(
+                condition=Q(state__in=GenerationState.values), name="generation_state_known"
+            )
         ]
 
     def __str__(self) -> str:
@@ -161,7 +171,9 @@ class Check(models.Model):
 
     class Meta:
         ordering = ["-checked_at", "-id"]
-        constraints = [models.CheckConstraint(condition=Q(verdict__in=Verdict.values), name="check_verdict_known")]
+        constraints = [
+            models.CheckConstraint(condition=Q(verdict__in=Verdict.values), name="check_verdict_known")
+        ]
 
     def __str__(self) -> str:
         return f"{self.file_name}: {self.get_verdict_display()}"

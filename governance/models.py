@@ -52,7 +52,8 @@ class Member(models.Model):
             models.UniqueConstraint(fields=["user", "organisation", "role"], name="member_once_a_role"),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="member_role_known"),
             models.CheckConstraint(
-                condition=Q(valid_until=None) | Q(valid_until__gt=F("valid_from")), name="member_period_forward"
+                condition=Q(valid_until=None) | Q(valid_until__gt=F("valid_from")),
+                name="member_period_forward",
             ),
         ]
 
@@ -128,7 +129,11 @@ class Review(models.Model):
             ),
             models.CheckConstraint(
                 condition=(Q(decision="pending", decided_by=None, decided_at=None))
-                | (~Q(decision="pending") & Q(decided_by__isnull=False, decided_at__isnull=False) & ~Q(reason="")),
+                | (
+                    ~Q(decision="pending")
+                    & Q(decided_by__isnull=False, decided_at__isnull=False)
+                    & ~Q(reason="")
+                ),
                 name="review_decided_by_someone_for_a_reason",
             ),
         ]
@@ -173,7 +178,10 @@ class Job(models.Model):
 
     class Meta:
         ordering = ["-asked_at", "-id"]
-        indexes = [models.Index(fields=["state", "kind"]), models.Index(fields=["subject_kind", "subject_id"])]
+        indexes = [
+            models.Index(fields=["state", "kind"]),
+            models.Index(fields=["subject_kind", "subject_id"]),
+        ]
         constraints = [models.CheckConstraint(condition=Q(state__in=JobState.values), name="job_state_known")]
 
     def __str__(self) -> str:

@@ -64,13 +64,17 @@ def home_organisation(user: User) -> Organisation:
     if own:
         return own[0]
     if not user.is_system:
-        raise NotAllowedError(f"{user.username} is a member of no organisation: add_member gives them a role.")
+        raise NotAllowedError(
+            f"{user.username} is a member of no organisation: add_member gives them a role."
+        )
     organisation, _ = Organisation.objects.get_or_create(name=HOUSE)
     return organisation
 
 
 @transaction.atomic
-def add_member(*, username: str, organisation: str, role: str, by: User, now: datetime, password: str = "") -> Member:
+def add_member(
+    *, username: str, organisation: str, role: str, by: User, now: datetime, password: str = ""
+) -> Member:
     if role not in Role.values:
         raise LinerNotesError(f"There is no role {role!r}: choose one of {', '.join(Role.values)}.")
     if not username or username == SYSTEM_USER:
@@ -204,7 +208,9 @@ def choose_policy(*, organisation: Organisation, name: str, by: User, now: datet
 
 
 @transaction.atomic
-def write_policy(*, organisation: Organisation, name: str, body: Mapping[str, Any], by: User, now: datetime) -> Policy:
+def write_policy(
+    *, organisation: Organisation, name: str, body: Mapping[str, Any], by: User, now: datetime
+) -> Policy:
     access.require(by, organisation, access.DECIDES, "write a policy")
     last = Policy.objects.filter(organisation=organisation, name=name).order_by("-version").first()
     policy = Policy.objects.create(

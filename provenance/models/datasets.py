@@ -57,6 +57,7 @@ class Registration(models.Model):
     n_rejected = models.PositiveIntegerField(default=0)
     unknown_columns = models.JSONField(default=list)
     warnings = models.JSONField(default=list)
+    rejections = models.JSONField(default=list)  # [{row, external_id, reasons}]
 
     def __str__(self) -> str:
         return f"{self.source_name} into {self.dataset}"
@@ -120,9 +121,13 @@ class LicenceStatement(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(right__in=Right.values), name="statement_right_known"),
-            models.CheckConstraint(condition=Q(source__in=StatementSource.values), name="statement_source_known"),
             models.CheckConstraint(
-                condition=Q(valid_until=None) | Q(valid_from=None) | Q(valid_until__gt=models.F("valid_from")),
+                condition=Q(source__in=StatementSource.values), name="statement_source_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_until=None)
+                | Q(valid_from=None)
+                | Q(valid_until__gt=models.F("valid_from")),
                 name="statement_period_forward",
             ),
             # Two licences of the same kind, from the same source, for the same right, may not hold at once.
@@ -159,12 +164,15 @@ class Conflict(models.Model):
     evidence_a = models.JSONField()
     evidence_b = models.JSONField()
     summary = models.CharField(max_length=1000)
-    key = models.CharField(max_length=64)  # sha256 of kind, recordings and evidence: found twice is one conflict
+    key = models.CharField(
+        max_length=64
+    )  # sha256 of kind, recordings and evidence: found twice is one conflict
     status = models.CharField(max_length=20, choices=ConflictStatus.choices, default=ConflictStatus.OPEN)
     found_at = models.DateTimeField()
     resolved_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     resolved_at = models.DateTimeField(null=True, blank=True)
     reason = models.TextField(blank=True)
+    salt = models.CharField(max_length=64, blank=True)
 
     class Meta:
         ordering = ["status", "-found_at", "id"]
@@ -172,7 +180,11 @@ class Conflict(models.Model):
             models.UniqueConstraint(fields=["organisation", "key"], name="conflict_once"),
             models.CheckConstraint(
                 condition=Q(status="open", resolved_by=None)
-                | (~Q(status="open") & Q(resolved_by__isnull=False, resolved_at__isnull=False) & ~Q(reason="")),
+                | (
+                    ~Q(status="open")
+                    & Q(resolved_by__isnull=False, resolved_at__isnull=False)
+                    & ~Q(reason="")
+                ),
                 name="conflict_closed_by_someone_for_a_reason",
             ),
         ]
@@ -205,7 +217,9 @@ class DatasetVersion(models.Model):
         ordering = ["dataset_id", "number"]
         constraints = [
             models.UniqueConstraint(fields=["dataset", "number"], name="dataset_version_once"),
-            models.CheckConstraint(condition=Q(merkle_root__regex=r"^[0-9a-f]{64}$"), name="dataset_version_root"),
+            models.CheckConstraint(
+                condition=Q(merkle_root__regex=r"^[0-9a-f]{64}$"), name="dataset_version_root"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -20,7 +20,9 @@ class Fingerprint(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["recording", "method", "method_version"], name="fingerprint_once"),
+            models.UniqueConstraint(
+                fields=["recording", "method", "method_version"], name="fingerprint_once"
+            ),
             models.CheckConstraint(condition=Q(sha256__regex=r"^[0-9a-f]{64}$"), name="fingerprint_sha256"),
         ]
 
@@ -33,13 +35,17 @@ class IndexBuild(models.Model):
 
     public_id = models.UUIDField(default=new_public_id, unique=True, editable=False)
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="indexes")
-    version = models.ForeignKey(DatasetVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="indexes")
+    version = models.ForeignKey(
+        DatasetVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="indexes"
+    )
     kind = models.CharField(max_length=20)
     method = models.CharField(max_length=60)
     method_version = models.CharField(max_length=60)
     file = models.CharField(max_length=300)
     file_sha256 = models.CharField(max_length=64)
-    contents_sha256 = models.CharField(max_length=64)  # of (recording, fingerprint) pairs: tells when it is stale
+    contents_sha256 = models.CharField(
+        max_length=64
+    )  # of (recording, fingerprint) pairs: tells when it is stale
     n_recordings = models.PositiveIntegerField()
     n_expected = models.PositiveIntegerField()
     n_windows = models.BigIntegerField()

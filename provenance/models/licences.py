@@ -31,6 +31,7 @@ class Grant(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     revocation_reason = models.TextField(blank=True)
+    revocation_salt = models.CharField(max_length=64, blank=True)
     key = models.CharField(max_length=64)  # sha256 of the terms: registering a deal twice is one grant
 
     class Meta:
@@ -45,7 +46,10 @@ class Grant(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(revoked_at=None, revoked_from=None, revoked_by=None)
-                | (Q(revoked_at__isnull=False, revoked_from__isnull=False, revoked_by__isnull=False) & ~Q(revocation_reason="")),
+                | (
+                    Q(revoked_at__isnull=False, revoked_from__isnull=False, revoked_by__isnull=False)
+                    & ~Q(revocation_reason="")
+                ),
                 name="grant_revoked_by_someone_for_a_reason",
             ),
         ]
@@ -59,7 +63,9 @@ class GrantRecording(models.Model):
     recording = models.ForeignKey(Recording, on_delete=models.PROTECT, related_name="grant_links")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["grant", "recording"], name="grant_names_recording_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["grant", "recording"], name="grant_names_recording_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.grant}: {self.recording}"

@@ -74,9 +74,12 @@ class Recording(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["organisation", "sha256"], name="recording_once"),
             models.CheckConstraint(
-                condition=Q(kind__in=["absent", "fingerprint"]) | Q(sha256__isnull=False), name="recording_has_a_file"
+                condition=Q(kind__in=["absent", "fingerprint"]) | Q(sha256__isnull=False),
+                name="recording_has_a_file",
             ),
-            models.CheckConstraint(condition=Q(sha256=None) | Q(sha256__regex=r"^[0-9a-f]{64}$"), name="recording_sha256"),
+            models.CheckConstraint(
+                condition=Q(sha256=None) | Q(sha256__regex=r"^[0-9a-f]{64}$"), name="recording_sha256"
+            ),
             models.CheckConstraint(condition=Q(seconds=None) | Q(seconds__gt=0), name="recording_lasts"),
         ]
 
@@ -98,10 +101,13 @@ class RightsClaim(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["recording", "party", "right", "role", "source"], name="claim_once"),
+            models.UniqueConstraint(
+                fields=["recording", "party", "right", "role", "source"], name="claim_once"
+            ),
             models.CheckConstraint(condition=Q(right__in=Right.values), name="claim_right_known"),
             models.CheckConstraint(
-                condition=Q(share_percent=None) | Q(share_percent__gt=0, share_percent__lte=100), name="claim_share"
+                condition=Q(share_percent=None) | Q(share_percent__gt=0, share_percent__lte=100),
+                name="claim_share",
             ),
         ]
 

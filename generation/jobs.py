@@ -1,0 +1,60 @@
+"""What a worker does for generation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils import timezone
+
+from generation import queries, services
+from governance.jobs import JobStopped, Progress, job_kind
+from governance.models import Job
+
+GENERATE = "generation.generate"
+TRAIN = "generation.train"
+
+
+@job_kind(GENERATE, queue="gpu")
+def generate(job: Job, progress: Progress) -> Mapping[str, Any]:
+    wanted = job.arguments
+    version = queries.model_version_named(wanted["model"], [job.organisation])
+    n_total = int(wanted["n"])
+    counts: dict[str, int] = {}
+    progress(0, n_total, "loading the model")
+    for n_done, made in enumerate(
+        services.generate(
+            version=version,
+            by=job.asked_by,
+            seed=int(wanted["seed"]),
+            n=n_total,
+            seconds=float(wanted["seconds"]),
+            prompt=wanted.get("prompt", ""),
+            job=job,
+        ),
+        start=1,
+    ):
+        counts[made.check.verdict] = counts.get(made.check.verdict, 0) + 1
+        progress(n_done, n_total, f"{n_done} of {n_total} made and checked")
+    return {"verdicts": counts}
+
+
+@job_kind(TRAIN, queue="gpu")
+def train(job: Job, progress: Progress) -> Mapping[str, Any]:
+    from provenance import queries as provenance
+
+    wanted = job.arguments
+    _, dataset_version = provenance.dataset_named(wanted["dataset"], [job.organisation])
+    if dataset_version is None:
+        raise JobStopped
+    version = services.train_model(
+        name=wanted["name"],
+        dataset_version=dataset_version,
+        architecture=wanted["architecture"],
+        settings_given=wanted.get("config", {}),
+        steps=wanted.get("steps"),
+        seed=int(wanted.get("seed", 0)),
+        device=wanted.get("device", "auto"),
+        by=job.asked_by,
+        now=timezone.now(),
+        tell=lambda part, message: progress(int(1000 * part), 1000, message),
+    )
+    return {"model_version": str(version.public_id)}

@@ -1,0 +1,50 @@
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.utils import timezone
+
+from generation import services
+from generation.architectures.base import ArchitectureError
+from generation.errors import GenerationError
+from generation.management.commands.train_model import model_json
+from governance import access
+from governance.commands import DONE, ContractCommand
+from provenance import queries as provenance
+
+
+class Command(ContractCommand):
+    help = "Register weights that were trained elsewhere."
+    acts_for_a_person = True
+    engine_errors = (ArchitectureError,)
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", metavar="NAME")
+        parser.add_argument("--weights", required=True, metavar="DIR_OR_FILE")
+        parser.add_argument("--architecture", required=True)
+        source = parser.add_mutually_exclusive_group(required=True)
+        source.add_argument("--dataset", default="", metavar="NAME@VERSION")
+        source.add_argument("--dataset-unknown", action="store_true")
+
+    def perform(self, **options: Any) -> int:
+        version = None
+        if options["dataset"]:
+            dataset, version = provenance.dataset_named(
+                options["dataset"], access.organisations_of(self.user)
+            )
+            if version is None:
+                raise GenerationError(f"{dataset.name} is a draft: name a frozen version, {dataset.name}@1.")
+        model_version = services.register_model(
+            name=options["name"],
+            weights=Path(options["weights"]),
+            architecture=options["architecture"],
+            dataset_version=version,
+            by=self.user,
+            organisation=self.organisation,
+            now=timezone.now(),
+        )
+        words = f"{model_version} is registered."
+        if version is None:
+            words += " Nobody knows what it was trained on: a person decides each release."
+        self.show(model_json(model_version), words=words)
+        return DONE

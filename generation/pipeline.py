@@ -1,0 +1,197 @@
+"""Holding one audio file against indexes: from a path to an answer, with nothing stored."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from provenance import audio
+from provenance.models import Dataset, DatasetVersion, IndexBuild, Recording
+from provenance.similarity import recording as likeness
+from provenance.similarity.index import RecordingIndex
+
+KINDS = ("recording", "composition", "style")
+STRICTEST_FIRST = ("blocked", "unverifiable", "review", "no_match")
+
+
+@dataclass(frozen=True)
+class Target:
+    """An index to check against. ``index`` is None where none can be used; ``problem`` then says why."""
+
+    dataset: Dataset
+    version: DatasetVersion | None
+    build: IndexBuild | None
+    index: RecordingIndex | None
+    problem: str = ""
+
+    @property
+    def covers_all(self) -> bool:
+        return self.build is not None and self.index is not None and self.build.covers_all
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": str(self.build.public_id) if self.build else None,
+            "dataset": self.dataset.name,
+            "version": str(self.version.number) if self.version else None,
+            "recordings": self.build.n_recordings if self.build else 0,
+            "expected": self.build.n_expected if self.build else None,
+            "covers_all": self.covers_all,
+            "draft": self.version is None,
+        }
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One match, below the threshold too."""
+
+    recording_id: str
+    kind: str
+    accepted: bool
+    score: float
+    query_start_s: float
+    query_end_s: float
+    reference_start_s: float
+    reference_end_s: float
+    occurrences: tuple[float, ...]
+    tempo_ratio: float
+    pitch_shift_semitones: float
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    file: str
+    sha256: str
+    seconds: float | None
+    verdict: str
+    reasons: tuple[str, ...]
+    targets: tuple[Target, ...]
+    kinds_not_checked: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+    elapsed_s: float
+
+    @property
+    def covers_all(self) -> bool:
+        return bool(self.targets) and all(target.covers_all for target in self.targets)
+
+
+POLICY = {"id": likeness.POLICY_ID, "false_alarm_target": None, "calibrated": False}
+
+
+def check_file(path: Path, *, name: str, targets: Sequence[Target], kinds: Sequence[str]) -> Answer:
+    """Check one file. A file that can't be decoded, or an index that can't be used, makes it ``unverifiable``."""
+    started = time.perf_counter()
+    try:
+        survey = audio.survey(path)
+    except audio.DecoderMissingError:
+        raise
+    except (audio.AudioError, OSError) as error:
+        reason = (
+            error.reason if isinstance(error, audio.AudioError) else f"{name} can't be read: {error.strerror}"
+        )
+        return Answer(
+            name, "", None, "unverifiable", (reason,), tuple(targets), (), (), time.perf_counter() - started
+        )
+    verdicts, reasons, candidates = _hold_against(survey, targets)
+    not_checked = tuple(kind for kind in kinds if kind != "recording")
+    if not_checked:
+        verdicts.append("unverifiable")
+        reasons.append(f"{' and '.join(not_checked)} likeness has no index here")
+    if survey.is_silent:
+        verdicts.append("unverifiable")
+        reasons.append("the audio is silent: there is nothing to compare")
+    verdict = min(verdicts, key=STRICTEST_FIRST.index, default="unverifiable")
+    return Answer(
+        name,
+        survey.file_sha256,
+        survey.seconds,
+        verdict,
+        tuple(dict.fromkeys(reasons)),
+        tuple(targets),
+        not_checked,
+        tuple(sorted(candidates, key=lambda candidate: -candidate.score)),
+        time.perf_counter() - started,
+    )
+
+
+def _hold_against(
+    survey: audio.Survey, targets: Sequence[Target]
+) -> tuple[list[str], list[str], list[Candidate]]:
+    verdicts: list[str] = []
+    reasons: list[str] = []
+    candidates: list[Candidate] = []
+    for target in targets:
+        if target.index is None:
+            verdicts.append("unverifiable")
+            reasons.append(target.problem)
+            continue
+        found = likeness.check(survey.items, target.index, query_seconds=survey.seconds)
+        verdicts.append(found.verdict)
+        reasons.extend(found.reasons)
+        candidates.extend(_candidate(match) for match in found.matches)
+        if not target.covers_all and target.build is not None:
+            verdicts.append("unverifiable")
+            reasons.append(
+                f"the index of {target.dataset.name} covers {target.build.n_recordings} of "
+                f"{target.build.n_expected} recordings"
+            )
+    return verdicts, reasons, candidates
+
+
+def _candidate(match: likeness.RecordingMatch) -> Candidate:
+    return Candidate(
+        recording_id=match.key,
+        kind="recording",
+        accepted=match.accepted,
+        score=match.score,
+        query_start_s=match.query_start_s,
+        query_end_s=match.query_end_s,
+        reference_start_s=match.reference_start_s,
+        reference_end_s=match.reference_end_s,
+        occurrences=tuple(match.occurrences),
+        tempo_ratio=match.tempo_ratio,
+        pitch_shift_semitones=match.pitch_shift_semitones,
+        details={"bit_error_rate": match.ber, "margin": match.margin},
+    )
+
+
+def answer_as_json(answer: Answer, known: dict[str, tuple[Recording, str]]) -> dict[str, Any]:
+    """Return CONTRACT's line for one file; ``known`` gives each recording with its external id."""
+    indexes = [target.as_json() for target in answer.targets]
+    return {
+        "file": answer.file,
+        "sha256": answer.sha256 or None,
+        "seconds": answer.seconds,
+        "verdict": answer.verdict,
+        "reasons": list(answer.reasons),
+        "index": indexes[0] if indexes else None,
+        "indexes": indexes,
+        "kinds_not_checked": list(answer.kinds_not_checked),
+        "policy": POLICY,
+        "matches": [_match_json(candidate, known) for candidate in answer.candidates],
+        "elapsed_s": round(answer.elapsed_s, 4),
+    }
+
+
+def _match_json(candidate: Candidate, known: dict[str, tuple[Recording, str]]) -> dict[str, Any]:
+    recording, external_id = known.get(candidate.recording_id, (None, ""))
+    return {
+        "kind": candidate.kind,
+        "recording": candidate.recording_id,
+        "external_id": external_id,
+        "title": recording.title if recording else "",
+        "accepted": candidate.accepted,
+        "score": round(candidate.score, 6),
+        "p_value": None,
+        "p_kind": None,
+        "calibration": None,
+        "query_start_s": round(candidate.query_start_s, 3),
+        "query_end_s": round(candidate.query_end_s, 3),
+        "reference_start_s": round(candidate.reference_start_s, 3),
+        "reference_end_s": round(candidate.reference_end_s, 3),
+        "occurrences": [round(at, 3) for at in candidate.occurrences],
+        "tempo_ratio": candidate.tempo_ratio,
+        "pitch_shift_semitones": candidate.pitch_shift_semitones,
+        **candidate.details,
+    }

@@ -1,0 +1,208 @@
+"""Reads that span models: lineage, gates, verdict counts, and what a recording or a grant reaches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Max, Q, QuerySet, Sum
+
+from generation.errors import UnknownModelError
+from generation.models import (
+    Check,
+    Generation,
+    GenerationState,
+    GenerativeModel,
+    Match,
+    ModelVersion,
+    TrainingRun,
+    Verdict,
+)
+from governance.models import Decision, Organisation, Question, Review
+from provenance import queries as provenance
+from provenance.models import Dataset, DatasetVersion, Grant, Recording
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Whether a model's outputs may leave now, computed when asked. Closed gates name every reason."""
+
+    reasons: tuple[str, ...]
+    needs_a_person: bool = False
+    n_not_cleared: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        return not self.reasons
+
+
+@dataclass(frozen=True)
+class Impact:
+    """What hangs on some recordings: datasets, versions, training runs, models, outputs."""
+
+    recordings: QuerySet[Recording]
+    datasets: QuerySet[Dataset]
+    versions: QuerySet[DatasetVersion]
+    training_runs: QuerySet[TrainingRun]
+    model_versions: QuerySet[ModelVersion]
+    generations: QuerySet[Generation]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "recordings": self.recordings.count(),
+            "datasets": sorted({dataset.name for dataset in self.datasets}),
+            "models": [str(version) for version in self.model_versions],
+            "outputs": self.generations.count(),
+        }
+
+
+@dataclass(frozen=True)
+class VerdictCounts:
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def n_outputs(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def n_flagged(self) -> int:
+        return self.counts.get(Verdict.BLOCKED, 0) + self.counts.get(Verdict.REVIEW, 0)
+
+    def as_json(self) -> dict[str, int]:
+        return {verdict.value: self.counts.get(verdict, 0) for verdict in Verdict}
+
+
+def model_version_named(reference: str, organisations: Sequence[Organisation]) -> ModelVersion:
+    """Return the model version that ``NAME`` (its newest) or ``NAME@VERSION`` means.
+
+    Raises
+    ------
+    UnknownModelError
+        If there is none; the message says which there are.
+    """
+    name, _, number = reference.partition("@")
+    model = GenerativeModel.objects.filter(organisation__in=organisations, name=name).first()
+    if model is None:
+        known = list(
+            GenerativeModel.objects.filter(organisation__in=organisations).values_list("name", flat=True)[:8]
+        )
+        there_are = f"there are {', '.join(known)}" if known else "none is trained or registered yet"
+        raise UnknownModelError(f"There is no model {name!r}; {there_are}.")
+    versions = ModelVersion.objects.filter(model=model).select_related(
+        "model", "model__organisation", "dataset_version", "dataset_version__dataset"
+    )
+    version = (
+        versions.filter(number=int(number)).first()
+        if number.isdigit()
+        else None
+        if number
+        else versions.order_by("-number").first()
+    )
+    if version is None:
+        numbers = ", ".join(str(known) for known in versions.values_list("number", flat=True))
+        raise UnknownModelError(f"{name} has no version {number!r}; it has {numbers or 'none yet'}.")
+    return version
+
+
+def gate_of(version: ModelVersion, *, at: datetime) -> Gate:
+    """Tell whether outputs of a model may be released: its music still cleared, nobody has stopped it."""
+    reasons: list[str] = []
+    n_not_cleared = 0
+    decided = last_decision(version)
+    if decided is not None and decided.decision in {Decision.REJECTED, Decision.SUSPENDED}:
+        reasons.append(f"the model is {decided.get_decision_display().lower()}")
+    if version.dataset_version is None:
+        return Gate(tuple(reasons), needs_a_person=True)
+    not_cleared = no_longer_cleared(version.dataset_version, at=at)
+    if not_cleared:
+        n_not_cleared = len(not_cleared)
+        shown = ", ".join(name for name, _ in not_cleared[:3])
+        reasons.append(f"{n_not_cleared} recordings that it was trained on are no longer cleared: {shown}")
+    return Gate(tuple(reasons), n_not_cleared=n_not_cleared)
+
+
+def no_longer_cleared(version: DatasetVersion, *, at: datetime) -> list[tuple[str, str]]:
+    """Return (external id, answer) of every recording of a frozen version that its use is not cleared for now."""
+    use = provenance.use_for(
+        purpose=version.purpose, commercial=version.commercial, territory=version.territory, at=at
+    )
+    policy = provenance.policy_of(version.dataset.organisation, version.policy_name)
+    accepted = frozenset(version.conditions_accepted)
+    entries = provenance.entries_of(version.dataset, version)
+    return [
+        (cleared.entry.external_id, cleared.clearance.answer)
+        for cleared in provenance.clear_entries(entries, use=use, policy=policy)
+        if not cleared.clearance.clears(accepted)
+    ]
+
+
+def last_decision(version: ModelVersion) -> Review | None:
+    return (
+        Review.objects.filter(question=Question.MODEL_RELEASE, subject_id=version.public_id)
+        .exclude(decision=Decision.PENDING)
+        .select_related("decided_by")
+        .order_by("-decided_at")
+        .first()
+    )
+
+
+def latest_checks(version: ModelVersion, *, control: bool = False) -> QuerySet[Check]:
+    """Return the newest check of each output of a model version."""
+    newest = (
+        Check.objects.filter(generation__model_version=version, control=control)
+        .values("generation")
+        .annotate(newest=Max("id"))
+        .values("newest")
+    )
+    return Check.objects.filter(id__in=newest).select_related("generation")
+
+
+def verdict_counts(version: ModelVersion, *, control: bool = False) -> VerdictCounts:
+    rows = (
+        latest_checks(version, control=control).values("verdict").annotate(n=Count("id")).order_by("verdict")
+    )
+    return VerdictCounts({row["verdict"]: row["n"] for row in rows})
+
+
+def accepted_matches(version: ModelVersion) -> QuerySet[Match]:
+    return (
+        Match.objects.filter(check_made__in=latest_checks(version), accepted=True)
+        .select_related("recording", "check_made", "check_made__generation")
+        .order_by("-score")
+    )
+
+
+def impact_of(recordings: QuerySet[Recording]) -> Impact:
+    """Follow recordings upwards to everything that was made with them."""
+    versions = DatasetVersion.objects.filter(entries__recording__in=recordings).distinct()
+    model_versions = (
+        ModelVersion.objects.filter(dataset_version__in=versions).select_related("model").distinct()
+    )
+    return Impact(
+        recordings=recordings,
+        datasets=Dataset.objects.filter(entries__recording__in=recordings).distinct(),
+        versions=versions.select_related("dataset"),
+        training_runs=TrainingRun.objects.filter(dataset_version__in=versions).select_related("model"),
+        model_versions=model_versions,
+        generations=Generation.objects.filter(model_version__in=model_versions),
+    )
+
+
+def impact_of_grant(grant: Grant) -> Impact:
+    return impact_of(Recording.objects.filter(grant_links__grant=grant))
+
+
+def outputs_waiting(organisations: Sequence[Organisation]) -> QuerySet[Generation]:
+    """Return outputs that wait for a person."""
+    return (
+        Generation.objects.filter(
+            model_version__model__organisation__in=organisations, state=GenerationState.HELD
+        )
+        .filter(Q(checks__verdict=Verdict.REVIEW))
+        .select_related("model_version", "model_version__model")
+        .distinct()
+    )
+
+
+def seconds_generated(version: ModelVersion) -> float:
+    return Generation.objects.filter(model_version=version).aggregate(total=Sum("seconds"))["total"] or 0.0

@@ -1,0 +1,29 @@
+"""What people and the API ask of generation."""
+
+from generation.services.checking import (
+    check_files,
+    check_generation,
+    record_check,
+    targets_for,
+    targets_of_model,
+)
+from generation.services.generating import Made, generate
+from generation.services.registering import register_model
+from generation.services.releasing import ask_model_release, decide_generation, decide_model, revoke_grant
+from generation.services.training import train_model
+
+__all__ = [
+    "Made",
+    "ask_model_release",
+    "check_files",
+    "check_generation",
+    "decide_generation",
+    "decide_model",
+    "generate",
+    "record_check",
+    "register_model",
+    "revoke_grant",
+    "targets_for",
+    "targets_of_model",
+    "train_model",
+]

@@ -1,0 +1,196 @@
+"""Checking files and outputs, and keeping what was found."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from generation import pipeline
+from generation.models import Check, Generation, Match, ModelVersion
+from generation.pipeline import Answer, Target
+from governance import ledger
+from governance.models import Organisation, User
+from provenance import queries as provenance_queries
+from provenance import services as provenance
+from provenance.errors import EmptyDatasetError, IndexMissingError
+from provenance.models import Dataset, DatasetEntry, DatasetKind, DatasetVersion, Recording
+from provenance.storage import local_file
+
+
+def targets_for(
+    references: Sequence[str], organisations: Sequence[Organisation], *, by: User, now: datetime
+) -> list[Target]:
+    """Open the index of each dataset or collection named, building or rebuilding it where it must be."""
+    found = [provenance_queries.dataset_named(reference, organisations) for reference in references]
+    return [_target(dataset, version, by=by, now=now) for dataset, version in found]
+
+
+def targets_of_model(version: ModelVersion, *, by: User, now: datetime) -> list[Target]:
+    """Return what a model's outputs must be held against: the music it was trained on, and the protected.
+
+    Where nobody knows what it was trained on: everything there is.
+    """
+    organisation = version.model.organisation
+    targets = []
+    if version.dataset_version is not None:
+        targets.append(_target(version.dataset_version.dataset, version.dataset_version, by=by, now=now))
+        others = Dataset.objects.filter(organisation=organisation, kind=DatasetKind.PROTECTED)
+    else:
+        others = Dataset.objects.filter(organisation=organisation)
+    for dataset in others.select_related("organisation").order_by("name"):
+        if dataset.entries.exists():
+            targets.append(_target(dataset, None, by=by, now=now))
+    return targets
+
+
+def _target(dataset: Dataset, version: DatasetVersion | None, *, by: User, now: datetime) -> Target:
+    try:
+        build, index = provenance.current_index(dataset=dataset, version=version, by=by, now=now)
+    except (IndexMissingError, EmptyDatasetError) as error:
+        return Target(dataset, version, None, None, str(error))
+    return Target(dataset, version, build, index)
+
+
+def check_files(
+    paths: Sequence[tuple[str, Path]], *, targets: Sequence[Target], kinds: Sequence[str]
+) -> Iterator[Answer]:
+    for name, path in paths:
+        yield pipeline.check_file(path, name=name, targets=targets, kinds=kinds)
+
+
+def known_recordings(answer: Answer) -> dict[str, tuple[Recording, str]]:
+    """Return each candidate's recording, with the external id that the dataset checked against knows it by."""
+    ids = {candidate.recording_id for candidate in answer.candidates}
+    datasets = [target.dataset for target in answer.targets]
+    entries = DatasetEntry.objects.filter(dataset__in=datasets, recording__public_id__in=ids)
+    return {
+        str(entry.recording.public_id): (entry.recording, entry.external_id)
+        for entry in entries.select_related("recording").order_by("-id")
+    }
+
+
+@transaction.atomic
+def record_check(
+    *,
+    answer: Answer,
+    organisation: Organisation,
+    by: User,
+    now: datetime,
+    generation: Generation | None = None,
+    control: bool = False,
+    confirmations: dict[str, dict[str, Any]] | None = None,
+) -> Check:
+    """Keep an answer with its candidates, accepted or not, and say so in the ledger."""
+    known = known_recordings(answer)
+    check = Check.objects.create(
+        generation=generation,
+        organisation=organisation,
+        file_name=answer.file[:500],
+        sha256=answer.sha256,
+        seconds=answer.seconds,
+        verdict=answer.verdict,
+        reasons=list(answer.reasons),
+        kinds_not_checked=list(answer.kinds_not_checked),
+        policy=pipeline.POLICY,
+        covers_all=answer.covers_all,
+        control=control,
+        elapsed_s=answer.elapsed_s,
+        checked_at=now,
+    )
+    check.indexes.set([target.build for target in answer.targets if target.build])
+    check.against.set([target.dataset for target in answer.targets])
+    ranks: dict[str, int] = {}
+    rows = []
+    for candidate in answer.candidates:
+        if candidate.recording_id not in known:
+            continue
+        recording, external_id = known[candidate.recording_id]
+        ranks[candidate.kind] = ranks.get(candidate.kind, 0) + 1
+        rows.append(
+            Match(
+                check_made=check,
+                recording=recording,
+                kind=candidate.kind,
+                rank=ranks[candidate.kind],
+                accepted=candidate.accepted,
+                score=candidate.score,
+                external_id=external_id,
+                title=recording.title,
+                query_start_s=candidate.query_start_s,
+                query_end_s=candidate.query_end_s,
+                reference_start_s=candidate.reference_start_s,
+                reference_end_s=candidate.reference_end_s,
+                occurrences=list(candidate.occurrences),
+                tempo_ratio=candidate.tempo_ratio,
+                pitch_shift_semitones=candidate.pitch_shift_semitones,
+                details={**candidate.details, **(confirmations or {}).get(candidate.recording_id, {})},
+            )
+        )
+    Match.objects.bulk_create(rows)
+    ledger.record(
+        kind="generation.output.checked",
+        subject_kind="check",
+        subject_id=check.public_id,
+        actor=by,
+        organisation=organisation,
+        now=now,
+        body={
+            "file_sha256": answer.sha256,
+            "verdict": answer.verdict,
+            "indexes": [str(target.build.public_id) for target in answer.targets if target.build],
+            "covers_all": answer.covers_all,
+            "generation": str(generation.public_id) if generation else None,
+        },
+    )
+    return check
+
+
+def check_generation(
+    *,
+    generation: Generation,
+    targets: Sequence[Target],
+    by: User,
+    now: datetime,
+    kinds: Sequence[str] = ("recording",),
+    control: bool = False,
+) -> tuple[Check, Answer]:
+    """Hold one output against the indexes, confirm by its samples what was found, and keep both."""
+    with local_file(generation.audio) as path:
+        answer = pipeline.check_file(path, name=Path(generation.audio).name, targets=targets, kinds=kinds)
+        confirmations = _confirm(path, answer)
+    check = record_check(
+        answer=answer,
+        organisation=generation.model_version.model.organisation,
+        by=by,
+        now=now,
+        generation=generation,
+        control=control,
+        confirmations=confirmations,
+    )
+    return check, answer
+
+
+def _confirm(path: Path, answer: Answer) -> dict[str, dict[str, Any]]:
+    """Correlate the samples of the accepted stretches; what has no audio here can't be confirmed."""
+    from provenance.similarity import confirm
+
+    known = known_recordings(answer)
+    found: dict[str, dict[str, Any]] = {}
+    for candidate in [candidate for candidate in answer.candidates if candidate.accepted][:3]:
+        recording = known.get(candidate.recording_id, (None, ""))[0]
+        if recording is None or not recording.audio or candidate.recording_id in found:
+            continue
+        with local_file(recording.audio) as reference:
+            confirmation = confirm.confirm(
+                path,
+                reference,
+                query_start_s=candidate.query_start_s,
+                query_end_s=candidate.query_end_s,
+                reference_start_s=candidate.reference_start_s,
+                tempo_ratio=candidate.tempo_ratio,
+                pitch_shift_semitones=candidate.pitch_shift_semitones,
+            )
+        found[candidate.recording_id] = confirmation.as_json()
+    return found

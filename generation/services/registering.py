@@ -1,0 +1,92 @@
+"""Registering weights that were trained elsewhere."""
+
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+
+from generation.architectures import registry
+from generation.errors import GenerationError
+from generation.models import ModelVersion
+from generation.services.training import model_named
+from governance import access, ledger
+from governance.models import Organisation, User
+from provenance.models import DatasetVersion
+
+
+def register_model(
+    *,
+    name: str,
+    weights: Path,
+    architecture: str,
+    dataset_version: DatasetVersion | None,
+    by: User,
+    organisation: Organisation,
+    now: datetime,
+    summary: str = "",
+) -> ModelVersion:
+    """Copy a checkpoint in, check that it can be loaded, and register it as the model's next version.
+
+    Raises
+    ------
+    GenerationError
+        If the weights are no checkpoint of that architecture, or are damaged.
+    """
+    from generation import checkpoints
+
+    access.require(by, organisation, access.MAKES_MODELS, "register a model")
+    registry.get(architecture)
+    try:
+        kept = checkpoints.import_checkpoint(
+            weights, Path(settings.CHECKPOINT_DIR), architecture=architecture
+        )
+    except checkpoints.CheckpointError as error:
+        raise GenerationError(f"{weights} can't be registered: {error}.") from error
+    return _register(name, architecture, kept, dataset_version, by, organisation, now, summary)
+
+
+@transaction.atomic
+def _register(
+    name: str,
+    architecture: str,
+    kept: "object",
+    dataset_version: DatasetVersion | None,
+    by: User,
+    organisation: Organisation,
+    now: datetime,
+    summary: str,
+) -> ModelVersion:
+    from generation.checkpoints import Checkpoint
+
+    assert isinstance(kept, Checkpoint)  # noqa: S101
+    model = model_named(name, architecture, organisation=organisation, by=by, now=now, summary=summary)
+    last = model.versions.aggregate(last=Max("number"))["last"] or 0
+    version = ModelVersion.objects.create(
+        model=model,
+        number=last + 1,
+        dataset_version=dataset_version,
+        checkpoint=kept.folder.name,
+        weights_sha256=kept.weights_sha256,
+        n_parameters=kept.n_parameters,
+        config=kept.config.as_json(),
+        metrics=kept.metrics,
+        registered_by=by,
+        registered_at=now,
+    )
+    ledger.record(
+        kind="generation.model.registered",
+        subject_kind="model_version",
+        subject_id=version.public_id,
+        actor=by,
+        organisation=organisation,
+        now=now,
+        body={
+            "model": str(model.public_id),
+            "version": version.number,
+            "weights_sha256": version.weights_sha256,
+            "dataset_version": str(dataset_version.public_id) if dataset_version else None,
+        },
+    )
+    return version

@@ -1,0 +1,79 @@
+"""People's decisions about models and outputs, and revocations seen from above."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from generation import queries
+from generation.errors import GenerationError
+from generation.models import Check, Generation, GenerationState, ModelVersion, Verdict
+from generation.queries import Impact
+from governance import services as governance
+from governance.errors import ConflictError
+from governance.models import Decision, Question, Review, User
+from provenance import services as provenance
+from provenance.models import Grant
+
+
+def ask_generation_release(*, generation: Generation, check: Check, by: User, now: datetime) -> Review:
+    return governance.ask_review(
+        question=Question.GENERATION_RELEASE,
+        subject_kind="generation",
+        subject_id=generation.public_id,
+        subject_name=f"{generation.model_version}, seed {generation.seed}",
+        organisation=generation.model_version.model.organisation,
+        asked_by=by,
+        now=now,
+        why=f"The check says {check.get_verdict_display().lower()}."[:500],
+    )
+
+
+def ask_model_release(*, version: ModelVersion, by: User, now: datetime) -> Review:
+    return governance.ask_review(
+        question=Question.MODEL_RELEASE,
+        subject_kind="model_version",
+        subject_id=version.public_id,
+        subject_name=str(version),
+        organisation=version.model.organisation,
+        asked_by=by,
+        now=now,
+        why=f"{version.n_parameters} parameters, architecture {version.model.architecture}.",
+    )
+
+
+@transaction.atomic
+def decide_model(*, review: Review, decision: Decision, reason: str, by: User, now: datetime) -> Review:
+    """Approve, reject or suspend a model version; a closed gate can't be approved."""
+    version = ModelVersion.objects.get(public_id=review.subject_id)
+    gate = queries.gate_of(version, at=now)
+    if decision == Decision.APPROVED and gate.n_not_cleared:
+        raise ConflictError(f"{version} can't be approved: {'; '.join(gate.reasons)}.")
+    return governance.decide_review(review=review, decision=decision, reason=reason, by=by, now=now)
+
+
+@transaction.atomic
+def decide_generation(*, review: Review, decision: Decision, reason: str, by: User, now: datetime) -> Review:
+    """Release or refuse an output by a person's recorded decision."""
+    generation = Generation.objects.select_for_update().get(public_id=review.subject_id)
+    check = generation.checks.filter(control=False).order_by("-id").first()
+    if decision not in {Decision.APPROVED, Decision.REJECTED}:
+        raise GenerationError("An output is approved or rejected.")
+    state = GenerationState.RELEASED if decision == Decision.APPROVED else GenerationState.REFUSED
+    generation.state = state
+    generation.save(update_fields=["state"])
+    return governance.decide_review(
+        review=review,
+        decision=decision,
+        reason=reason,
+        by=by,
+        now=now,
+        body={"verdict": check.verdict if check else Verdict.UNVERIFIABLE.value, "sha256": generation.sha256},
+    )
+
+
+def revoke_grant(
+    *, grant: Grant, by: User, reason: str, now: datetime, revoked_from: datetime | None = None
+) -> tuple[Grant, Impact]:
+    """Revoke a grant and return what it reaches; the gates of those models close by themselves."""
+    revoked = provenance.revoke_grant(grant=grant, by=by, reason=reason, now=now, revoked_from=revoked_from)
+    return revoked, queries.impact_of_grant(revoked)

@@ -1,0 +1,47 @@
+"""What can go wrong when registering, clearing and freezing."""
+
+from governance.errors import ConflictError, LinerNotesError, NotFoundError, PartMissingError
+
+
+class ProvenanceError(LinerNotesError):
+    code = "provenance"
+
+
+class UnknownDatasetError(NotFoundError):
+    code = "unknown_dataset"
+
+
+class ProtectedCollectionError(ConflictError):
+    code = "protected_collection"
+
+
+class NotApprovedError(ConflictError):
+    code = "not_approved"
+
+
+class NotClearedError(ConflictError):
+    code = "not_cleared"
+
+
+class EmptyDatasetError(ConflictError):
+    code = "empty_dataset"
+
+
+class UnknownGrantError(NotFoundError):
+    code = "unknown_grant"
+
+
+class IndexMissingError(ConflictError):
+    """There is no index that may be used: none was built, or the one there is stale or damaged."""
+
+    code = "index_missing"
+
+
+class StorageFullError(PartMissingError):
+    code = "storage_full"
+
+
+class AudioMissingError(ConflictError):
+    """A stored file is gone from the storage, or no longer is what was registered."""
+
+    code = "audio_missing"

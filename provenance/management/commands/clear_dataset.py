@@ -1,0 +1,41 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from governance import access
+from governance.commands import ANSWER_IS_NO, DONE
+from provenance import queries
+from provenance.commands import DatasetCommand, add_use_arguments, clearance_words, instant
+
+
+class Command(DatasetCommand):
+    help = "Answer for each recording: may it be used for that, there, then? With reasons."
+    acts_for_a_person = True
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("reference", metavar="NAME[@VERSION]")
+        add_use_arguments(parser)
+        parser.add_argument("--at", default="", metavar="ISO", help="as of that instant; default: now")
+
+    def perform(self, **options: Any) -> int:
+        dataset, version = queries.dataset_named(options["reference"], access.organisations_of(self.user))
+        policy = queries.policy_of(dataset.organisation, options["policy"])
+        use = queries.use_for(
+            purpose=options["purpose"],
+            commercial=options["commercial"],
+            territory=options["territory"],
+            at=instant(options["at"]),
+        )
+        summary = queries.ClearanceSummary.empty()
+        for cleared in queries.clear_entries(queries.entries_of(dataset, version), use=use, policy=policy):
+            summary.add(cleared)
+            line = cleared.as_json()
+            self.show(line, words=lambda line=line: clearance_words(line))  # type: ignore[misc]
+        closing = {
+            **summary.as_json(),
+            "draft": version is None,
+            "policy": {"name": policy.name, "version": policy.version, "sha256": policy.sha256},
+            "at": use.at.isoformat(),
+        }
+        words = ", ".join(f"{count} {answer}" for answer, count in summary.counts.items())
+        self.show({"summary": closing}, words=f"{words} (policy {policy.name})")
+        return DONE if summary.all_allowed else ANSWER_IS_NO

@@ -1,0 +1,41 @@
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.utils import timezone
+
+from governance.commands import ANSWER_IS_NO, DONE
+from provenance import services
+from provenance.commands import DatasetCommand
+from provenance.services.granting import GrantOutcome
+
+
+class Command(DatasetCommand):
+    help = "Register bilateral deals from a CSV, JSON or JSON-lines file."
+    acts_for_a_person = True
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", metavar="FILE")
+        parser.add_argument("--dry-run", action="store_true")
+
+    def perform(self, **options: Any) -> int:
+        outcomes = services.register_grants(
+            source=Path(options["file"]),
+            by=self.user,
+            organisation=self.organisation,
+            now=timezone.now(),
+            dry_run=options["dry_run"],
+            tell=self.tell_deal,
+        )
+        counts = dict.fromkeys(("registered", "duplicate", "rejected"), 0)
+        for outcome in outcomes:
+            counts[outcome.status] += 1
+        words = ", ".join(f"{count} {status}" for status, count in counts.items())
+        self.show({"summary": counts}, words=words)
+        return ANSWER_IS_NO if counts["rejected"] else DONE
+
+    def tell_deal(self, outcome: GrantOutcome) -> None:
+        reasons = (
+            f": {'; '.join(outcome.reasons)}" if outcome.reasons else f" ({outcome.n_recordings} recordings)"
+        )
+        self.show(outcome.as_json(), words=f"{outcome.status:<10} row {outcome.row}{reasons}")

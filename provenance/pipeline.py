@@ -1,0 +1,452 @@
+"""What a worker does: survey audio, store rows, fingerprint, build indexes.
+
+Nothing here holds a transaction while audio is decoded or an index is built.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+
+from django.db import transaction
+
+from governance import ledger
+from governance.models import User
+from lib.canonical import canonical_json
+from lib.merkle import merkle_root
+from provenance import audio, storage
+from provenance.intake.record import IntakeRecord
+from provenance.models import (
+    Dataset,
+    DatasetEntry,
+    Fingerprint,
+    LicenceStatement,
+    Party,
+    Recording,
+    RecordingKind,
+    Registration,
+    Right,
+    RightsClaim,
+    Work,
+)
+from provenance.rights.values import Statement
+from provenance.similarity import chromaprint
+
+ROWS_A_CHUNK = 500
+SURVEYED_A_CHUNK = 8  # decoding is dear: what was surveyed is kept soon
+N_DECODERS = 2  # each is a child process beside this one
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """A source's row and what its audio turned out to be. ``sha256`` without ``survey``: it is known already."""
+
+    record: IntakeRecord
+    sha256: str | None = None
+    survey: audio.Survey | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class RowOutcome:
+    row: int
+    external_id: str
+    status: str  # registered, duplicate or rejected
+    recording: Recording | None = None
+    reasons: tuple[str, ...] = ()
+    absent: bool = False
+
+
+@dataclass
+class _Plan:
+    """What one row leads to; recordings and entries get their keys when they are saved."""
+
+    surveyed: Surveyed
+    recording: Recording
+    entry: DatasetEntry | None = None
+    new_recording: bool = False
+    new_entry: bool = False
+    reasons: list[str] = field(default_factory=list)
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def survey_records(records: Iterable[IntakeRecord], *, dataset: Dataset) -> Iterator[Surveyed]:
+    """Yield each row with its audio surveyed, in the source's order, a few rows ahead of the reader."""
+    with ThreadPoolExecutor(N_DECODERS) as decoders:
+        ahead: deque[Future[Surveyed]] = deque()
+        for record in records:
+            ahead.append(decoders.submit(_survey, record, _is_known(record, dataset)))
+            if len(ahead) > 4 * N_DECODERS:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def _is_known(record: IntakeRecord, dataset: Dataset) -> str:
+    """Return the file's hash when the same bytes are registered and fingerprinted already, else nothing."""
+    if record.audio is None or record.problems or not record.audio.is_file():
+        return ""
+    sha256 = file_sha256(record.audio)
+    known = Recording.objects.filter(
+        organisation_id=dataset.organisation_id,
+        sha256=sha256,
+        fingerprints__method=chromaprint.METHOD,
+        fingerprints__method_version=chromaprint.METHOD_VERSION,
+    )
+    return sha256 if known.exists() else ""
+
+
+def _survey(record: IntakeRecord, known_sha256: str) -> Surveyed:
+    if record.problems or record.audio is None:
+        return Surveyed(record)
+    if known_sha256:
+        return Surveyed(record, sha256=known_sha256)
+    try:
+        survey = audio.survey(record.audio)
+    except audio.DecoderMissingError:
+        raise
+    except audio.AudioError as error:
+        return Surveyed(record, problem=error.reason)
+    except OSError as error:
+        return Surveyed(record, problem=f"{record.audio.name} can't be read: {error.strerror or error}")
+    return Surveyed(record, sha256=survey.file_sha256, survey=survey)
+
+
+def store_chunk(
+    chunk: Sequence[Surveyed], *, registration: Registration, by: User, now: datetime, dry_run: bool = False
+) -> list[RowOutcome]:
+    """Register rows whole or not at all: recordings, entries, statements, fingerprints, and the ledger's line."""
+    good = [surveyed for surveyed in chunk if not surveyed.record.problems and not surveyed.problem]
+    with transaction.atomic():
+        plans = _plan(good, registration=registration, now=now)
+        if not dry_run:
+            for plan in plans.values():
+                _keep_audio(plan)
+            _save(
+                [plan for plan in plans.values() if plan.entry is not None],
+                registration=registration,
+                by=by,
+                now=now,
+            )
+    return [_outcome(surveyed, plans) for surveyed in chunk]
+
+
+def _plan(good: Sequence[Surveyed], *, registration: Registration, now: datetime) -> dict[int, _Plan]:
+    dataset = registration.dataset
+    hashes = {surveyed.sha256 for surveyed in good if surveyed.sha256}
+    recordings = {
+        recording.sha256: recording
+        for recording in Recording.objects.filter(organisation_id=dataset.organisation_id, sha256__in=hashes)
+    }
+    entries = DatasetEntry.objects.filter(dataset=dataset).select_related("recording")
+    by_name = {
+        entry.external_id: entry
+        for entry in entries.filter(external_id__in=[surveyed.record.external_id for surveyed in good])
+    }
+    by_hash = {entry.recording.sha256: entry for entry in entries.filter(recording__sha256__in=hashes)}
+    plans: dict[int, _Plan] = {}
+    for surveyed in good:
+        plan = _plan_row(surveyed, registration, now, recordings, by_name, by_hash)
+        plans[id(surveyed)] = plan
+    return plans
+
+
+def _plan_row(
+    surveyed: Surveyed,
+    registration: Registration,
+    now: datetime,
+    recordings: dict[str | None, Recording],
+    by_name: dict[str, DatasetEntry],
+    by_hash: dict[str | None, DatasetEntry],
+) -> _Plan:
+    record, sha256 = surveyed.record, surveyed.sha256
+    named = by_name.get(record.external_id)
+    if named is not None:
+        plan = _Plan(surveyed, named.recording, named)
+        if sha256 and named.recording.sha256 and named.recording.sha256 != sha256:
+            plan.entry = None  # the row is rejected
+            plan.reasons.append(
+                f"{record.external_id} is registered with other audio (sha256 {named.recording.sha256[:12]}…): "
+                "give the new file an external_id of its own"
+            )
+        else:
+            plan.reasons.append("registered before")
+        return plan
+    if sha256 and sha256 in by_hash:
+        twin = by_hash[sha256]
+        return _Plan(surveyed, twin.recording, twin, reasons=[f"the same file as {twin.external_id}"])
+    recording = recordings.get(sha256) if sha256 else None
+    plan = _Plan(surveyed, recording or _new_recording(surveyed, registration, now))
+    plan.new_recording = recording is None
+    plan.new_entry = True
+    plan.entry = _new_entry(record, registration)
+    if plan.recording.silent:
+        plan.reasons.append("the audio is silent: it can't be fingerprinted, so no index will cover it")
+    plan.entry.recording = plan.recording
+    by_name[record.external_id] = plan.entry
+    if sha256:
+        by_hash[sha256] = plan.entry
+        recordings[sha256] = plan.recording
+    return plan
+
+
+def _new_recording(surveyed: Surveyed, registration: Registration, now: datetime) -> Recording:
+    record, survey = surveyed.record, surveyed.survey
+    recording = Recording(
+        organisation_id=registration.dataset.organisation_id,
+        kind=RecordingKind.FINGERPRINT if record.fingerprint else RecordingKind.ABSENT,
+        title=record.title[:500],
+        artist=record.artist[:500],
+        isrc=record.isrc[:20],
+        year=record.year,
+        language=record.language[:35],
+        country=record.country[:2],
+        genre=record.genre[:200],
+        artist_gender=record.artist_gender[:50],
+        registered_at=now,
+    )
+    if survey is not None and record.audio is not None:
+        recording.kind = survey.facts.kind
+        recording.sha256 = survey.file_sha256
+        recording.samples_sha256 = survey.samples_sha256
+        recording.codec = survey.facts.codec[:60]
+        recording.sample_rate_hz = survey.facts.sample_rate_hz
+        recording.n_channels = survey.facts.n_channels
+        recording.seconds = survey.seconds
+        recording.size_bytes = record.audio.stat().st_size
+        recording.silent = survey.is_silent
+    return recording
+
+
+def _new_entry(record: IntakeRecord, registration: Registration) -> DatasetEntry:
+    return DatasetEntry(
+        dataset=registration.dataset,
+        registration=registration,
+        external_id=record.external_id,
+        row=record.row,
+        title=record.title[:500],
+        artist=record.artist[:500],
+        source_path=record.source_path[:1000],
+        source_url=record.source_url[:2000],
+        acquired_on=date.fromisoformat(record.acquired_on) if record.acquired_on else None,
+        unknown_columns=dict(record.unknown),
+        notes=list(record.notes),
+    )
+
+
+def _outcome(surveyed: Surveyed, plans: dict[int, _Plan]) -> RowOutcome:
+    record = surveyed.record
+    problems = [*record.problems, *([surveyed.problem] if surveyed.problem else [])]
+    plan = plans.get(id(surveyed))
+    if plan is not None and plan.entry is None:
+        problems += plan.reasons
+    if problems or plan is None:
+        return RowOutcome(record.row, record.external_id, "rejected", None, tuple(problems))
+    status = "registered" if plan.new_entry else "duplicate"
+    reasons = (*plan.reasons, *record.notes)
+    absent = plan.recording.kind == RecordingKind.ABSENT
+    return RowOutcome(record.row, record.external_id, status, plan.recording, reasons, absent)
+
+
+def _keep_audio(plan: _Plan) -> None:
+    if plan.new_recording and plan.surveyed.record.audio is not None and plan.recording.sha256:
+        plan.recording.audio = storage.keep(plan.surveyed.record.audio, plan.recording.sha256)
+
+
+def _save(plans: list[_Plan], *, registration: Registration, by: User, now: datetime) -> None:
+    dataset = registration.dataset
+    _save_works([plan for plan in plans if plan.new_recording], dataset)
+    Recording.objects.bulk_create([plan.recording for plan in plans if plan.new_recording])
+    fresh = [plan for plan in plans if plan.new_entry and plan.entry is not None]
+    for plan in fresh:
+        assert plan.entry is not None  # noqa: S101 — said above; for the type checker
+        plan.entry.recording = plan.recording
+    DatasetEntry.objects.bulk_create([plan.entry for plan in fresh if plan.entry])
+    statements = _save_statements(plans)
+    _save_claims([plan for plan in plans if plan.new_entry], dataset)
+    _save_fingerprints([plan for plan in plans if plan.new_recording], now)
+    if not fresh and not statements:
+        return
+    Dataset.objects.filter(pk=dataset.pk).update(changed_at=now)
+    leaves = [_leaf(plan) for plan in plans]
+    ledger.record(
+        kind="provenance.dataset.rows_registered",
+        subject_kind="dataset",
+        subject_id=dataset.public_id,
+        actor=by,
+        organisation=dataset.organisation,
+        now=now,
+        body={
+            "registration": str(registration.public_id),
+            "recordings": len(fresh),
+            "statements": statements,
+            "merkle_root": merkle_root(leaves).hex(),
+        },
+    )
+
+
+def _leaf(plan: _Plan) -> bytes:
+    record = plan.surveyed.record
+    return canonical_json(
+        {
+            "recording": str(plan.recording.public_id),
+            "sha256": plan.recording.sha256,
+            "external_id": record.external_id,
+            "statements": [_statement_leaf(statement) for statement in record.statements],
+        }
+    )
+
+
+def _statement_leaf(statement: Statement) -> dict[str, object]:
+    return {
+        "right": statement.right,
+        "source": statement.source,
+        "expression": statement.expression,
+        "raw": statement.raw,
+        "weak": statement.weak,
+        "territory": list(statement.territory),
+        "valid_from": statement.valid_from.isoformat() if statement.valid_from else None,
+        "valid_until": statement.valid_until.isoformat() if statement.valid_until else None,
+    }
+
+
+def _save_works(plans: list[_Plan], dataset: Dataset) -> None:
+    for plan in plans:
+        record = plan.surveyed.record
+        if not record.work_title and not record.iswc:
+            continue
+        title = record.work_title or record.title or record.external_id
+        if record.iswc:
+            work, _ = Work.objects.get_or_create(
+                organisation_id=dataset.organisation_id,
+                iswc=record.iswc[:15],
+                defaults={"title": title[:500]},
+            )
+        else:
+            work = Work.objects.create(organisation_id=dataset.organisation_id, title=title[:500])
+        composers = _parties(record.composers, dataset)
+        work.composers.add(*composers.values())
+        plan.recording.work = work
+
+
+def _parties(names: Iterable[str], dataset: Dataset) -> dict[str, Party]:
+    wanted = {name[:500] for name in names if name}
+    if not wanted:
+        return {}
+    Party.objects.bulk_create(
+        [Party(organisation_id=dataset.organisation_id, name=name) for name in sorted(wanted)],
+        ignore_conflicts=True,
+    )
+    found = Party.objects.filter(organisation_id=dataset.organisation_id, name__in=wanted)
+    return {party.name: party for party in found}
+
+
+def _save_statements(plans: list[_Plan]) -> int:
+    """Add what the sources say and was not said before; return how many statements are new."""
+    known = {
+        _statement_key(statement.entry_id, statement)
+        for statement in LicenceStatement.objects.filter(
+            entry__in=[plan.entry for plan in plans if not plan.new_entry]
+        )
+    }
+    fresh = []
+    for plan in plans:
+        assert plan.entry is not None  # noqa: S101
+        for statement in plan.surveyed.record.statements:
+            key = _statement_key(plan.entry.pk, statement)
+            if key in known:
+                continue
+            known.add(key)
+            fresh.append(_new_statement(plan.entry, statement))
+            if not plan.new_entry:
+                plan.reasons.append(
+                    f"a further licence statement was added: {statement.expression or 'none stated'}"
+                )
+    LicenceStatement.objects.bulk_create(fresh)
+    return len(fresh)
+
+
+def _statement_key(entry_id: int, statement: LicenceStatement | Statement) -> tuple[object, ...]:
+    return (
+        entry_id,
+        str(statement.right),
+        str(statement.source),
+        statement.expression,
+        statement.valid_from,
+        statement.valid_until,
+    )
+
+
+def _new_statement(entry: DatasetEntry, statement: Statement) -> LicenceStatement:
+    return LicenceStatement(
+        entry=entry,
+        right=statement.right,
+        source=statement.source,
+        expression=statement.expression[:500],
+        raw=statement.raw,
+        weak=statement.weak,
+        evidence=statement.evidence[:2000],
+        quote=statement.quote,
+        holders=[holder[:500] for holder in statement.holders],
+        licence_url=statement.licence_url[:2000],
+        territory=list(statement.territory),
+        valid_from=statement.valid_from,
+        valid_until=statement.valid_until,
+    )
+
+
+def _save_claims(plans: list[_Plan], dataset: Dataset) -> None:
+    wanted = [
+        (plan, name, right, role) for plan in plans for name, right, role in _claimed(plan.surveyed.record)
+    ]
+    parties = _parties([name for _, name, _, _ in wanted], dataset)
+    RightsClaim.objects.bulk_create(
+        [
+            RightsClaim(
+                recording=plan.recording, party=parties[name[:500]], right=right, role=role, source="steward"
+            )
+            for plan, name, right, role in wanted
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _claimed(record: IntakeRecord) -> Iterator[tuple[str, str, str]]:
+    if record.master_owner:
+        yield record.master_owner, Right.MASTER, "owner"
+    if record.composition_owner:
+        yield record.composition_owner, Right.COMPOSITION, "owner"
+    for composer in record.composers:
+        yield composer, Right.COMPOSITION, "composer"
+
+
+def _save_fingerprints(plans: list[_Plan], now: datetime) -> None:
+    fresh = []
+    for plan in plans:
+        survey = plan.surveyed.survey
+        payload = plan.surveyed.record.fingerprint
+        if survey is not None and len(survey.items) and not survey.is_silent:
+            payload = chromaprint.pack(survey.items)
+        if payload:
+            fresh.append(new_fingerprint(plan.recording, payload, now))
+    Fingerprint.objects.bulk_create(fresh, ignore_conflicts=True)
+
+
+def new_fingerprint(recording: Recording, payload: bytes, now: datetime) -> Fingerprint:
+    items = chromaprint.unpack(payload)
+    return Fingerprint(
+        recording=recording,
+        method=chromaprint.METHOD,
+        method_version=chromaprint.METHOD_VERSION,
+        payload=payload,
+        sha256=chromaprint.fingerprint_sha256(items),
+        n_items=len(items),
+        made_at=now,
+    )

@@ -1,0 +1,212 @@
+"""Freezing: a dataset version is a manifest under a Merkle root, and never changes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from governance import access, ledger
+from governance.models import Organisation, Review, User
+from lib.canonical import canonical_json
+from lib.merkle import leaf_hash, merkle_root
+from provenance import queries
+from provenance.errors import EmptyDatasetError, NotApprovedError, NotClearedError, ProtectedCollectionError
+from provenance.models import Dataset, DatasetKind, DatasetVersion, VersionEntry
+from provenance.queries import Cleared
+from provenance.rights.policy import ClearancePolicy
+from provenance.rights.values import Use
+
+
+@dataclass(frozen=True)
+class Frozen:
+    version: DatasetVersion
+    left_out: tuple[tuple[str, str], ...]  # (external id, why)
+
+    def as_json(self) -> dict[str, Any]:
+        version = self.version
+        return {
+            "dataset": version.dataset.name,
+            "version": version.number,
+            "id": str(version.public_id),
+            "recordings": version.n_recordings,
+            "seconds": round(version.seconds, 3),
+            "left_out": version.n_left_out,
+            "merkle_root": version.merkle_root,
+            "use": {
+                "purpose": version.purpose,
+                "commercial": version.commercial,
+                "territory": version.territory or None,
+                "policy": version.policy_name,
+            },
+            "conditions_accepted": version.conditions_accepted,
+        }
+
+
+@transaction.atomic
+def freeze_dataset(
+    *, dataset: Dataset, use: Use, by: User, now: datetime, only_cleared: bool = False, policy_name: str = ""
+) -> Frozen:
+    """Freeze what is cleared for ``use`` under the conditions that the dataset's approval accepted.
+
+    Raises
+    ------
+    NotApprovedError
+        If no approval of what the dataset now holds stands.
+    NotClearedError
+        If a recording is not cleared and ``only_cleared`` does not leave it out.
+    """
+    access.require(
+        by, dataset.organisation, (*access.WRITES_DATASETS, *access.MAKES_MODELS), "freeze a dataset"
+    )
+    dataset = Dataset.objects.select_for_update().select_related("organisation").get(pk=dataset.pk)
+    if dataset.kind != DatasetKind.TRAINING:
+        raise ProtectedCollectionError(
+            f"{dataset.name} is a protected collection: it is never frozen for training."
+        )
+    approval = _approval(dataset)
+    policy = queries.policy_of(dataset.organisation, policy_name)
+    taken, left_out = _sort_out(dataset, use, policy, frozenset(approval.conditions))
+    if left_out and not only_cleared:
+        raise NotClearedError(_refusal(dataset, left_out))
+    if not taken:
+        raise EmptyDatasetError(
+            f"Nothing in {dataset.name} is cleared for this use: there is nothing to freeze."
+        )
+    version = _write(dataset, use, policy, approval, taken, len(left_out), by, now)
+    _record(version, dataset.organisation, by, now)
+    return Frozen(version, tuple(left_out))
+
+
+def _approval(dataset: Dataset) -> Review:
+    approval = queries.approval_of(dataset)
+    if approval is None:
+        raise NotApprovedError(
+            f"{dataset.name} is a draft: what it now holds is not approved. A compliance officer who registered "
+            f'none of it runs approve_dataset {dataset.name} --as USER --reason "…".'
+        )
+    return approval
+
+
+def _sort_out(
+    dataset: Dataset, use: Use, policy: ClearancePolicy, accepted: frozenset[str]
+) -> tuple[list[Cleared], list[tuple[str, str]]]:
+    taken, left_out = [], []
+    for cleared in queries.clear_entries(queries.entries_of(dataset), use=use, policy=policy):
+        why = _why_not(cleared, accepted)
+        if why:
+            left_out.append((cleared.entry.external_id, why))
+        else:
+            taken.append(cleared)
+    return taken, left_out
+
+
+def _why_not(cleared: Cleared, accepted: frozenset[str]) -> str:
+    recording = cleared.entry.recording
+    if not recording.audio:
+        return "there is no audio of it here: it can't be trained on"
+    if not cleared.clearance.clears(accepted):
+        missing = sorted(set(cleared.clearance.conditions) - accepted)
+        if cleared.clearance.answer == "constrained" and missing:
+            return f"constrained: {', '.join(missing)} not accepted"
+        return cleared.clearance.answer
+    return ""
+
+
+def _refusal(dataset: Dataset, left_out: list[tuple[str, str]]) -> str:
+    shown = "; ".join(f"{name} ({why})" for name, why in left_out[:3])
+    more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+    return (
+        f"{len(left_out)} of {dataset.name}'s recordings are not cleared: {shown}{more}. "
+        "Resolve them, accept their conditions when approving, or freeze with --only-cleared."
+    )
+
+
+def _write(
+    dataset: Dataset,
+    use: Use,
+    policy: ClearancePolicy,
+    approval: Review,
+    taken: list[Cleared],
+    n_left_out: int,
+    by: User,
+    now: datetime,
+) -> DatasetVersion:
+    manifests = [manifest_of(cleared) for cleared in taken]
+    leaves = [canonical_json(manifest) for manifest in manifests]
+    last = dataset.versions.aggregate(last=Max("number"))["last"] or 0
+    version = DatasetVersion.objects.create(
+        dataset=dataset,
+        number=last + 1,
+        purpose=use.purpose,
+        commercial=use.commercial,
+        territory="" if use.territory == "WORLD" else use.territory,
+        policy_name=policy.name,
+        policy_sha256=policy.sha256,
+        conditions_accepted=list(approval.conditions),
+        review_id=approval.public_id,
+        n_recordings=len(taken),
+        seconds=sum(cleared.entry.recording.seconds or 0.0 for cleared in taken),
+        n_left_out=n_left_out,
+        merkle_root=merkle_root(leaves).hex(),
+        frozen_by=by,
+        frozen_at=now,
+    )
+    VersionEntry.objects.bulk_create(
+        VersionEntry(
+            version=version,
+            position=position,
+            recording=cleared.entry.recording,
+            external_id=cleared.entry.external_id,
+            manifest=manifest,
+            leaf_hash=leaf_hash(leaf).hex(),
+        )
+        for position, (cleared, manifest, leaf) in enumerate(zip(taken, manifests, leaves, strict=True))
+    )
+    return version
+
+
+def manifest_of(cleared: Cleared) -> dict[str, Any]:
+    """Return one leaf: which sound, and by whose leave it is here."""
+    recording = cleared.entry.recording
+    return {
+        "recording": str(recording.public_id),
+        "sha256": recording.sha256,
+        "samples_sha256": recording.samples_sha256,
+        "answer": cleared.clearance.answer,
+        "master": _right(cleared, "master"),
+        "composition": _right(cleared, "composition"),
+    }
+
+
+def _right(cleared: Cleared, right: str) -> dict[str, Any]:
+    answer = getattr(cleared.clearance, right)
+    return {
+        "answer": answer.answer,
+        "basis": answer.basis,
+        "licence": answer.licence,
+        "grant": answer.grant,
+        "conditions": list(answer.conditions),
+    }
+
+
+def _record(version: DatasetVersion, organisation: Organisation, by: User, now: datetime) -> None:
+    ledger.record(
+        kind="provenance.dataset.frozen",
+        subject_kind="dataset_version",
+        subject_id=version.public_id,
+        actor=by,
+        organisation=organisation,
+        now=now,
+        body={
+            "dataset": str(version.dataset.public_id),
+            "version": version.number,
+            "recordings": version.n_recordings,
+            "merkle_root": version.merkle_root,
+            "policy_sha256": version.policy_sha256,
+            "purpose": version.purpose,
+            "commercial": version.commercial,
+            "review": str(version.review_id),
+        },
+    )
