@@ -18,7 +18,7 @@ class Markup(str):
 Child: TypeAlias = str | int | float | Iterable["Child"] | None
 
 
-def tag(name: str, *children: Child, **attributes: str | int | float | bool | None) -> Markup:
+def tag(name: str, /, *children: Child, **attributes: str | int | float | bool | None) -> Markup:
     """Write one element.
 
     Parameters

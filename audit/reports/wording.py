@@ -1,0 +1,93 @@
+"""How figures are put into words: one spelling of counts, times and answers for every page of a report."""
+
+from __future__ import annotations
+
+WORDS = {
+    "no_match": "no match",
+    "review": "review",
+    "blocked": "blocked",
+    "unverifiable": "unverifiable",
+    "allowed": "allowed",
+    "constrained": "constrained",
+    "not_allowed": "not allowed",
+    "unknown": "unknown",
+    "met": "met",
+    "partly": "partly met",
+    "not_met": "not met",
+    "not_applicable": "not applicable",
+    "not_assessed": "not assessed",
+    "approved": "approved",
+    "rejected": "rejected",
+    "suspended": "suspended",
+    "undecided": "undecided",
+}
+NOT_KNOWN = "not known"
+THIN = "\u202f"
+
+
+def word(answer: str) -> str:
+    """The words for an answer's name; a name that is not known keeps its letters, without underscores."""
+    return WORDS.get(answer, answer.replace("_", " "))
+
+
+def count(n: int) -> str:
+    """A whole number, its thousands set apart by a narrow space."""
+    return f"{n:,}".replace(",", THIN)
+
+
+def counted(n: int, one: str, many: str) -> str:
+    """A number with its noun: ``1 recording``, ``12 recordings``."""
+    return f"{count(n)} {one if n == 1 else many}"
+
+
+def share(n: int, total: int) -> str:
+    """A part of a whole in per cent, with no more digits than the whole bears; a dash of nothing."""
+    if total == 0:
+        return "–"
+    return f"{100 * n / total:.{1 if total >= 200 else 0}f}{THIN}%"
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """A measured number to ``digits`` significant digits, or that it is not known."""
+    return NOT_KNOWN if value is None else f"{value:.{digits}g}"
+
+
+def clock(seconds: float) -> str:
+    """A place in a recording: ``1:02.4``."""
+    tenths = round(seconds * 10)
+    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
+def duration(seconds: float) -> str:
+    """How long something took or lasts, in its two largest units."""
+    if seconds < 60:
+        return f"{seconds:.3g}{THIN}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}{THIN}min {rest}{THIN}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{count(hours)}{THIN}h {minutes}{THIN}min"
+
+
+def scalar(value: str | int | float | bool | None) -> str:
+    """A value of evidence or configuration as a reader expects it."""
+    if value is None:
+        return NOT_KNOWN
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return count(value)
+    if isinstance(value, float):
+        return figure(value, 4)
+    return value
+
+
+def day(instant: str) -> str:
+    """The date of an ISO 8601 instant."""
+    return instant[:10]
+
+
+def minute(instant: str) -> str:
+    """An ISO 8601 instant without its seconds, in its own zone: ``2026-03-01 12:30 +00:00``."""
+    zone = "+00:00" if instant.endswith("Z") else instant[19:][-6:]
+    return f"{instant[:10]} {instant[11:16]} {zone}".strip()
