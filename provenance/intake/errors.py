@@ -18,4 +18,4 @@ class BadEncoding(IntakeError):
 
 
 class UnsafeArchive(IntakeError):
-    """An archive holds links, absolute or climbing paths, devices, or unpacks to more than the limits allow."""
+    """An archive holds links, devices or climbing paths, or unpacks to more than the limits allow."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ __all__ = ["Intake", "IntakeRecord", "Statement"]
 class IntakeRecord:
     """One recording as a source describes it.
 
-    A record with ``problems`` is rejected for exactly these reasons; ``notes`` are worth telling and reject nothing.
+    A record with ``problems`` is rejected for exactly these reasons; ``notes`` reject nothing.
     """
 
     row: int
@@ -78,6 +78,10 @@ class Intake:
     def close(self) -> None:
         """Remove what was unpacked. Safe to call twice."""
         self._stack.close()
+
+    def keep_until_closed(self, cleanup: Callable[[], object]) -> None:
+        """Call ``cleanup`` when the intake is closed."""
+        self._stack.callback(cleanup)
 
     def records(self) -> Iterator[IntakeRecord]:
         """Yield one record a recording, rejected ones too, in the source's order."""
