@@ -92,9 +92,12 @@ def start(
     *,
     prepare: Callable[[], None] = lambda: None,
     idle_s: float = IDLE_S,
-    postgres_options: Sequence[str] = (),
+    durable: bool = True,
 ) -> Use:
     """Start what does not run yet, run ``prepare`` while nobody else starts, and hold the servers.
+
+    With ``durable`` False PostgreSQL leaves it to the system when to write to disk: quick, for tests, and
+    lost when the machine crashes.
 
     Raises
     ------
@@ -105,10 +108,14 @@ def start(
     lock = locks.shared(home / IN_USE)
     use = Use(data_dir, lock, idle_s)
     lock.touch()
-    with locks.exclusive(home / STARTING):
-        _start_missing(home, socket_dir(data_dir), parts, postgres_options)
-        _ensure_keeper(data_dir, idle_s)
-        prepare()
+    try:
+        with locks.exclusive(home / STARTING):
+            _start_missing(home, socket_dir(data_dir), parts, durable=durable)
+            _ensure_keeper(data_dir, idle_s)
+            prepare()
+    except BaseException:
+        use.release()
+        raise
     return use
 
 
@@ -118,6 +125,9 @@ def stop_if_unused(data_dir: Path) -> bool:
     if not home.exists():
         return True
     lock = locks.try_exclusive(home / IN_USE)
+    if lock is None:
+        locks.shared(home / IN_USE).release()  # it may have been the keeper, which looks in now and then
+        lock = locks.try_exclusive(home / IN_USE)
     if lock is None:
         return False
     with lock:
@@ -152,7 +162,7 @@ def _private_folder(data_dir: Path) -> Path:
     return home
 
 
-def _start_missing(home: Path, sockets: Path, parts: Sequence[Part], postgres_options: Sequence[str]) -> None:
+def _start_missing(home: Path, sockets: Path, parts: Sequence[Part], *, durable: bool) -> None:
     folder = _folder(home)
     needs_postgres = "postgres" in parts and not postgres.is_ready(folder, sockets)
     needs_valkey = "valkey" in parts and not valkey.is_ready(folder, sockets)
@@ -161,7 +171,7 @@ def _start_missing(home: Path, sockets: Path, parts: Sequence[Part], postgres_op
     runner = runner_for(home)
     _private_sockets(sockets, runner)
     if needs_postgres:
-        postgres.start(runner, sockets, postgres_options)
+        postgres.start(runner, sockets, durable=durable)
     if needs_valkey:
         valkey.start(runner, sockets)
 

@@ -5,7 +5,6 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from config.runner import EmbeddedServerError, Runner
@@ -23,12 +22,13 @@ NO_PROCESS = 2**31 - 1
 
 def is_ready(folder: Path, sockets: Path) -> bool:
     """Whether the server of this folder takes commands; costs one connection, which PostgreSQL forgets."""
-    return _pid_file(folder)[7:8] == ["ready"] and _accepts(_socket(sockets))
+    lines = _pid_file(folder)
+    return lines[7:8] == ["ready"] and bool(_living(lines, sockets)) and _accepts(_socket(sockets))
 
 
-def start(runner: Runner, sockets: Path, options: Sequence[str]) -> None:
+def start(runner: Runner, sockets: Path, *, durable: bool) -> None:
     if not _cluster(runner.folder).exists():
-        _create_cluster(runner)
+        _create_cluster(runner, durable=durable)
     _end_stranger(runner.folder, sockets)
     limit = time.monotonic() + START_LIMIT_S
     attempts = 0
@@ -42,7 +42,7 @@ def start(runner: Runner, sockets: Path, options: Sequence[str]) -> None:
             continue
         attempts += 1
         try:
-            _launch(runner, sockets, options)
+            _launch(runner, sockets, durable=durable)
         except EmbeddedServerError as error:
             if attempts == START_ATTEMPTS:
                 raise EmbeddedServerError(
@@ -98,46 +98,44 @@ def _accepts(path: Path) -> bool:
     return True
 
 
-def _create_cluster(runner: Runner) -> None:
+def _create_cluster(runner: Runner, *, durable: bool) -> None:
     """Make the cluster with its database beside its place, then rename: a killed start leaves no half."""
     for left in runner.folder.glob(f".postgres.*{files.PART_SUFFIX}"):
         shutil.rmtree(left)
     part = runner.folder / f".postgres.{secrets.token_hex(4)}{files.PART_SUFFIX}"
     part.mkdir(mode=0o700)
     runner.give(part)
+    locale = ("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C")
     runner.run(
         runner.postgres_bin / "initdb",
-        *("--pgdata", part, "--username", DATABASE, "--auth", "trust", "--encoding", "UTF8"),
-        *(
-            "--locale-provider",
-            "builtin",
-            "--builtin-locale",
-            "C.UTF-8",
-            "--locale",
-            "C",
-            "--set",
-            "timezone=UTC",
-        ),
+        *("--pgdata", str(part), "--username", DATABASE, "--auth", "trust", "--encoding", "UTF8"),
+        *(*locale, "--set", "timezone=UTC", *(() if durable else ("--no-sync",))),
     )
     # In template1, so that the databases of the tests have the extensions too.
     statements = [*(f"CREATE EXTENSION {name}" for name in EXTENSIONS), f"CREATE DATABASE {DATABASE}"]
     runner.run(
         runner.postgres_bin / "postgres",
-        *("--single", "-D", part, "-c", "exit_on_error=on", "template1"),
+        *("--single", "-D", str(part), "-c", "exit_on_error=on", *_writing(durable), "template1"),
         text="".join(f"{statement}\n" for statement in statements),
     )
     part.rename(_cluster(runner.folder))
 
 
-def _launch(runner: Runner, sockets: Path, options: Sequence[str]) -> None:
+def _launch(runner: Runner, sockets: Path, *, durable: bool) -> None:
     _forget_stale_pid(runner, sockets)
-    words = ["-k", str(sockets), "-p", str(PORT), "-c", "listen_addresses=''", *options]
+    words = ["-k", str(sockets), "-p", str(PORT), "-c", "listen_addresses=''", *_writing(durable)]
     runner.run(
         runner.postgres_bin / "pg_ctl",
         *("start", "--pgdata", _cluster(runner.folder), "--log", _log(runner.folder)),
         *("--wait", "--timeout", f"{START_LIMIT_S:.0f}", "--options", " ".join(words)),
         timeout_s=START_LIMIT_S + 10,
     )
+
+
+def _writing(durable: bool) -> list[str]:
+    if durable:
+        return []
+    return ["-c", "fsync=off", "-c", "full_page_writes=off"]
 
 
 def _forget_stale_pid(runner: Runner, sockets: Path) -> None:

@@ -8,7 +8,6 @@ from django.conf import settings
 
 from config import embedded, servers
 
-FORGETFUL = ("-c fsync=off", "-c synchronous_commit=off", "-c full_page_writes=off")
 USE = pytest.StashKey[embedded.Use]()
 
 
@@ -21,7 +20,7 @@ def pytest_configure(config: pytest.Config) -> None:
     parts = servers.embedded_parts()
     if is_controller(config) and parts:
         Path(settings.DATA_DIR).mkdir(mode=0o700, exist_ok=True)
-        config.stash[USE] = embedded.start(Path(settings.DATA_DIR), parts, postgres_options=FORGETFUL)
+        config.stash[USE] = embedded.start(Path(settings.DATA_DIR), parts, durable=False)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
