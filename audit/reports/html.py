@@ -84,7 +84,7 @@ def render_html(report: Mapping[str, Any]) -> str:
 def _spine(said: Snapshot) -> Markup:
     sheet = f"{said['model']['name']} {said['model']['version']} · report {said['id']}"
     return tag(
-        "div",
+        "header",
         tag("b", "Liner Notes"),
         tag("span", f"Report {said['id']}"),
         cls="spine",
