@@ -240,7 +240,7 @@ def _limitations(said: Snapshot) -> Markup:
 
 def _signature(said: Snapshot) -> Markup:
     ledger = said["ledger"]
-    anchors = ", ".join(ledger["anchors"]) or "nowhere: whoever owns the database could have rewritten it"
+    anchors = ", ".join(ledger["anchors"]) or "in this report and nowhere else that the issuer names"
     rows: list[tuple[str, Child]] = [
         ("Key", pieces.digest(said["issuer"]["key_id"])),
         (
