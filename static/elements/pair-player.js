@@ -18,10 +18,10 @@ customElements.define(
       this.current = 0;
       this.closeUp = false;
       this.build();
-      try {
-        await Promise.all(this.voices.map((voice) => voice.load()));
-      } catch (fault) {
-        this.fallBack(sounds, fault);
+      const loaded = await Promise.allSettled(this.voices.map((voice) => voice.load()));
+      const failed = loaded.find((outcome) => outcome.status === "rejected");
+      if (failed) {
+        this.fallBack(sounds, failed.reason);
         return;
       }
       this.voices.forEach((voice, which) => this.listen(voice, which));
@@ -60,6 +60,7 @@ customElements.define(
     }
 
     fallBack(sounds, fault) {
+      this.voices.forEach((voice) => voice.destroy());
       sounds.forEach((audio) => (audio.controls = true));
       this.player.replaceChildren(...sounds, node("p", { class: "note" }, "No waveform here; the sound still plays."));
       console.warn(fault.message);

@@ -99,7 +99,7 @@ export class Voice extends EventTarget {
       barWidth: 2,
       barGap: 1,
       normalize: true,
-      dragToSeek: true,
+      interact: false,
       cursorWidth: 2,
       ...this.inks(),
     });
@@ -107,7 +107,8 @@ export class Voice extends EventTarget {
       this.surfer.on(happening, () => this.place());
     }
     this.surfer.on("timeupdate", () => this.tick(this.at_s));
-    this.surfer.on("interaction", () => this.dispatchEvent(new Event("touched")));
+    this.wave.addEventListener("pointerdown", (event) => event.button === 0 && this.point(event));
+    this.wave.addEventListener("pointermove", (event) => event.buttons & 1 && this.point(event));
     this.surfer.on("play", () => this.element.setAttribute("data-playing", ""));
     this.surfer.on("pause", () => this.element.removeAttribute("data-playing"));
     for (const happening of ["play", "pause"]) {
@@ -141,29 +142,34 @@ export class Voice extends EventTarget {
     this.dispatchEvent(new Event("tick"));
   }
 
-  // Where it stands. Before the browser has fetched anything of the sound, where it will start.
+  // Where it stands, or will as soon as the browser knows the sound: an <audio> forgets a seek that comes earlier.
+  // The element is asked itself, because wavesurfer loses one of two seeks in quick succession.
   get at_s() {
     return this.wanted_s ?? this.audio.currentTime;
   }
 
   seek(at_s) {
     const inside_s = Math.min(Math.max(0, at_s), this.duration_s);
-    if (this.audio.readyState > HTMLMediaElement.HAVE_NOTHING) {
-      this.surfer.setTime(inside_s);
-      return;
-    }
-    if (this.wanted_s === undefined) {
+    if (this.wanted_s === undefined && this.audio.readyState === HTMLMediaElement.HAVE_NOTHING) {
       this.audio.addEventListener("loadedmetadata", () => this.arrive(), { once: true });
-      this.audio.preload = "metadata";
+      this.audio.preload = "auto";
+      this.wanted_s = inside_s;
     }
-    this.wanted_s = inside_s;
+    if (this.wanted_s === undefined) this.audio.currentTime = inside_s;
+    else this.wanted_s = inside_s;
     this.tick(inside_s);
   }
 
   arrive() {
-    const at_s = this.wanted_s;
+    this.audio.currentTime = this.wanted_s;
     delete this.wanted_s;
-    this.surfer.setTime(at_s);
+  }
+
+  point(event) {
+    const x = event.clientX - this.wave.getBoundingClientRect().left;
+    const width = this.surfer.getWrapper().clientWidth;
+    this.seek(((x + this.surfer.getScroll()) / width) * this.duration_s);
+    this.dispatchEvent(new Event("touched"));
   }
 
   // Pixels from the left edge of what is visible.
