@@ -22,7 +22,7 @@ from provenance.intake.archive import AR_MAGIC, Limits, unpack
 from provenance.intake.errors import IntakeError
 from provenance.intake.files import sha256_of, sha256_of_tree
 from provenance.intake.record import Intake, IntakeRecord
-from provenance.intake.sounds import is_sound, walk
+from provenance.intake.sounds import is_sound, is_wanted, walk
 from provenance.intake.sourcemap import SourceMap, compile_glob
 from provenance.intake.tags import TagReader, read_tags, statements_from
 from provenance.rights.expressions import normalise_dep5
@@ -93,9 +93,15 @@ class Dep5Intake(Intake):
     format = "dep5"
 
     def __init__(
-        self, path: Path, *, tag_reader: TagReader = read_tags, limits: Limits | None = None
+        self,
+        path: Path,
+        *,
+        only: tuple[str, ...] = (),
+        tag_reader: TagReader = read_tags,
+        limits: Limits | None = None,
     ) -> None:
         super().__init__()
+        self._only = only
         self._read_tags = tag_reader
         self._limits = limits
         self._warnings: list[str] = []
@@ -177,7 +183,7 @@ class Dep5Intake(Intake):
         for path in walk(package.root):
             name = path.relative_to(package.root).as_posix()
             installed.append(name)
-            if is_sound(path):
+            if is_sound(path) and is_wanted(name, self._only):
                 package.sounds.append((name, path))
             elif path.suffix.lower() in NESTED:
                 installed += self._list_nested(package, name, path)
@@ -192,7 +198,9 @@ class Dep5Intake(Intake):
             self._warnings.append(f"{package.name}: {error}")
             return []
         inner = [(f"{name}!/{found.relative_to(folder).as_posix()}", found) for found in walk(folder)]
-        package.sounds += [(inside, found) for inside, found in inner if is_sound(found)]
+        package.sounds += [
+            (inside, found) for inside, found in inner if is_sound(found) and is_wanted(inside, self._only)
+        ]
         return [inside for inside, _ in inner]
 
     def _record(self, row: int, package: Package, installed: str, path: Path) -> IntakeRecord:
@@ -256,8 +264,7 @@ def _paragraph_for(package: Package, installed: str) -> tuple[str, tuple[Stateme
     for paragraph in reversed(package.paragraphs):
         glob = paragraph.names(mapped.source) if mapped.source else ("*" if paragraph.is_default else "")
         if glob:
-            how = {"exact": "exact", "glob": "dir-glob"}["glob" if "*" in glob or "?" in glob else "exact"]
-            how = "default(*)" if glob == "*" else how
+            how = "default(*)" if glob == "*" else "dir-glob" if "*" in glob or "?" in glob else "exact"
             where = f"source path {mapped.source}" if mapped.source else "source path not established"
             note = f"copyright paragraph: {how} 'Files: {glob}'; {where} ({mapped.method})"
             return mapped.source, _statements(package, paragraph, weak=glob == "*"), note

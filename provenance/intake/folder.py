@@ -8,7 +8,7 @@ from pathlib import Path
 from provenance.intake.errors import IntakeError
 from provenance.intake.files import sha256_of_tree
 from provenance.intake.record import Intake, IntakeRecord
-from provenance.intake.sounds import find_sounds
+from provenance.intake.sounds import find_sounds, is_wanted
 from provenance.intake.tags import TagReader, read_tags, statements_from
 
 
@@ -23,11 +23,14 @@ class FolderIntake(Intake):
 
     format = "folder"
 
-    def __init__(self, folder: Path, *, tag_reader: TagReader = read_tags) -> None:
+    def __init__(
+        self, folder: Path, *, only: tuple[str, ...] = (), tag_reader: TagReader = read_tags
+    ) -> None:
         super().__init__()
         self._folder = folder
         self._read_tags = tag_reader
-        self._sounds = list(find_sounds(folder))
+        found = find_sounds(folder)
+        self._sounds = [path for path in found if is_wanted(path.relative_to(folder).as_posix(), only)]
         if not self._sounds:
             raise IntakeError(f"{folder} holds no sound file that is known here by extension or first bytes")
         self.n_rows = len(self._sounds)

@@ -14,7 +14,13 @@ from provenance.intake.record import Intake
 FORMATS: Final = ("csv", "dep5", "ddex", "croissant", "folder")
 
 
-def open_intake(path: Path | str, *, format: str = "auto", root: Path | str | None = None) -> Intake:
+def open_intake(
+    path: Path | str,
+    *,
+    format: str = "auto",
+    root: Path | str | None = None,
+    only: tuple[str, ...] = (),
+) -> Intake:
     """Open a source of recordings.
 
     Parameters
@@ -26,6 +32,9 @@ def open_intake(path: Path | str, *, format: str = "auto", root: Path | str | No
         ``csv``, ``dep5``, ``ddex``, ``croissant``, ``folder`` or ``auto``.
     root : Path or str, optional
         Where relative audio paths start; default: beside the file.
+    only : tuple of str
+        Patterns (``*`` and ``?``, case ignored) of the paths inside a package or folder that are wanted, such as
+        ``*/music/*``: games ship their effects beside their music. Empty = all; tables and messages ignore it.
 
     Returns
     -------
@@ -49,8 +58,8 @@ def open_intake(path: Path | str, *, format: str = "auto", root: Path | str | No
         raise IntakeError(f"root {root} is no folder")
     try:
         if format in ("auto", "folder") and path.is_file() and _is_other_archive(path):
-            return _open_archive(path, format, root)
-        return _READERS[recognise(path) if format == "auto" else format](path, root)
+            return _open_archive(path, format, root, only)
+        return _READERS[recognise(path) if format == "auto" else format](path, root, only)
     except OSError as error:
         raise IntakeError(f"{error.filename or path} can't be read: {error.strerror or error}") from error
 
@@ -97,7 +106,7 @@ def _is_other_archive(path: Path) -> bool:
     return is_archive(path)
 
 
-def _open_archive(path: Path, format: str, root: Path | None) -> Intake:
+def _open_archive(path: Path, format: str, root: Path | None, only: tuple[str, ...]) -> Intake:
     """Open what a zip or tar holds; its one table, message or JSON-LD file at the top says what it is."""
     holder = tempfile.TemporaryDirectory(prefix="intake-")
     try:
@@ -112,7 +121,7 @@ def _open_archive(path: Path, format: str, root: Path | None) -> Intake:
             if found.suffix.lower() in (".csv", ".xlsx", ".xml", ".json", ".jsonld")
         ]
         source = described[0] if len(described) == 1 and format == "auto" else folder
-        intake = _READERS[recognise(source) if format == "auto" else format](source, root)
+        intake = _READERS[recognise(source) if format == "auto" else format](source, root, only)
     except BaseException:
         holder.cleanup()
         raise
@@ -120,39 +129,39 @@ def _open_archive(path: Path, format: str, root: Path | None) -> Intake:
     return intake
 
 
-def _csv(path: Path, root: Path | None) -> Intake:
+def _csv(path: Path, root: Path | None, _: tuple[str, ...]) -> Intake:
     from provenance.intake.csv import TableIntake
 
     _must_be_file(path, "csv")
     return TableIntake(path, root)
 
 
-def _dep5(path: Path, root: Path | None) -> Intake:
+def _dep5(path: Path, _: Path | None, only: tuple[str, ...]) -> Intake:
     from provenance.intake.dep5 import Dep5Intake
 
-    return Dep5Intake(path)
+    return Dep5Intake(path, only=only)
 
 
-def _ddex(path: Path, root: Path | None) -> Intake:
+def _ddex(path: Path, root: Path | None, _: tuple[str, ...]) -> Intake:
     from provenance.intake.ddex import DdexIntake
 
     _must_be_file(path, "ddex")
     return DdexIntake(path, root)
 
 
-def _croissant(path: Path, root: Path | None) -> Intake:
+def _croissant(path: Path, root: Path | None, _: tuple[str, ...]) -> Intake:
     from provenance.intake.croissant import CroissantIntake
 
     _must_be_file(path, "croissant")
     return CroissantIntake(path, root)
 
 
-def _folder(path: Path, root: Path | None) -> Intake:
+def _folder(path: Path, _: Path | None, only: tuple[str, ...]) -> Intake:
     from provenance.intake.folder import FolderIntake
 
     if not path.is_dir():
         raise IntakeError(f"{path} is no folder")
-    return FolderIntake(path)
+    return FolderIntake(path, only=only)
 
 
 def _must_be_file(path: Path, format: str) -> None:
@@ -160,7 +169,7 @@ def _must_be_file(path: Path, format: str) -> None:
         raise IntakeError(f"{path} is a folder: format {format} needs a file")
 
 
-_READERS: Final[dict[str, Callable[[Path, Path | None], Intake]]] = {
+_READERS: Final[dict[str, Callable[[Path, Path | None, tuple[str, ...]], Intake]]] = {
     "csv": _csv,
     "dep5": _dep5,
     "ddex": _ddex,

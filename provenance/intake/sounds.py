@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +45,11 @@ def is_sound_head(head: bytes) -> bool:
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return True
     return head[44:48] == b"SCRM"
+
+
+def is_wanted(name: str, only: tuple[str, ...]) -> bool:
+    """Say whether a path matches one of the patterns, case ignored; without patterns every path does."""
+    return not only or any(fnmatchcase(name.lower(), pattern.lower()) for pattern in only)
 
 
 def find_sounds(folder: Path) -> Iterator[Path]:
