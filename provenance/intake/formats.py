@@ -33,8 +33,10 @@ def open_intake(
     root : Path or str, optional
         Where relative audio paths start; default: beside the file.
     only : tuple of str
-        Patterns (``*`` and ``?``, case ignored) of the paths inside a package or folder that are wanted, such as
-        ``*/music/*``: games ship their effects beside their music. Empty = all; tables and messages ignore it.
+        Patterns (``*`` and ``?``, case ignored) of the paths inside a package or folder that are wanted,
+        such as
+        ``*/music/*``: games ship their effects beside their music. Empty = all; tables and messages ignore
+        it.
 
     Returns
     -------
