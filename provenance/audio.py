@@ -187,8 +187,8 @@ class Survey:
         decoded samples as interleaved little-endian int16: equal for two lossless encodings of the same
         sound, whatever their tags. Of a symbolic file it covers the rendering, and so depends on the
         soundfont.
-    items : np.ndarray [shape=(n_items,), dtype=uint32]
-        Chromaprint items of the whole file.
+    items : np.ndarray [shape=(n_rows, 2), dtype=uint32]
+        Fingerprint of the whole file (`provenance.similarity.chromaprint`).
     peak_db : float
         Largest sample, dB re full scale; -96.3 for digital silence.
     is_silent : bool

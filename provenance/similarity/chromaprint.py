@@ -1,12 +1,16 @@
-"""Chromaprint items: the 32-bit stream that recording likeness works on.
+"""The fingerprint that recording likeness works on: two 32-bit streams, side by side.
 
-One *item* describes the change of harmony and timbre over ``ITEM_SPAN_S`` seconds of sound, and a new one
-starts every ``ITEM_S`` seconds. Two encodings of the same recording differ in 3 to 7 % of the bits, unrelated
-music in about half of them.
+A *row* starts every ``ITEM_S`` seconds and holds two items. ``CHROMA`` is a Chromaprint item: how harmony and
+timbre change over 2.7 s. It survives noise and codecs (3 to 7 % of the bits differ) and is lost where a
+generator blurs the semitones: through an 80-band mel spectrogram 30 % of the bits differ, as between
+strangers. ``BANDS`` says how the balance of 33 neighbouring mel bands changes over 1.9 s. It survives just
+that (10 %), and is weaker in noise. Unrelated music differs in 40 to 50 % of either.
 
-Source: Chromaprint 1.5.1, algorithm ``TEST2`` (its default), https://acoustid.org/chromaprint. The library
-resamples to 11,025 Hz and takes a Fourier frame of 4,096 samples every 1,365; an item looks at 16 chroma
-frames, each of which is smoothed over 5.
+Sources: Chromaprint 1.5.1, algorithm ``TEST2`` (its default), https://acoustid.org/chromaprint: it resamples
+to 11,025 Hz, takes a Fourier frame of 4,096 samples every 1,365, and looks at 16 chroma frames, each smoothed
+over 5. The signs of band energy differences in time and frequency: Haitsma and Kalker 2002, "A Highly Robust
+Audio Fingerprinting System", ISMIR; here on the same frames, averaged over six of them, which is what a
+vocoder keeps.
 """
 
 from __future__ import annotations
@@ -20,11 +24,25 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-METHOD = "chromaprint"
-METHOD_VERSION = "2"
-"""The library's algorithm number plus one: ``TEST2``. Items of two versions must never be compared."""
+METHOD = "chromaprint+bands"
+METHOD_VERSION = "1"
+"""Items of two versions must never be compared."""
 
+CHROMA, BANDS = 0, 1
+"""Columns of the fingerprint."""
+
+N_COLUMNS = 2
 ALGORITHM = 1
+N_BANDS = 33
+LOWEST_BAND_HZ, HIGHEST_BAND_HZ = 150.0, 4_500.0
+BLUR_FRAMES = 6
+"""Frames over which band energies are averaged, and the distance in frames between the averages compared.
+
+Measured on 50 tracks of 10 s: one frame gives a bit error rate of 0.18 after resynthesis, 6 give 0.10, 8 no less."""
+
+FLOOR_DB = -100.0
+"""Band power, dB re a full-scale sine, below which differences are not looked at: 30 dB over 16-bit noise."""
+
 SAMPLE_RATE_HZ = 11_025
 FRAME_SAMPLES = 4_096
 HOP_SAMPLES = 1_365
@@ -57,14 +75,14 @@ class FingerprintLibraryMissingError(FingerprintError):
 
 
 class ItemStream:
-    """Items from samples that arrive piece by piece.
+    """Rows from samples that arrive piece by piece.
 
     Parameters
     ----------
     sample_rate_hz : int
         Rate of the samples, > 1,000.
     n_channels : int
-        Channels, interleaved; mixed down by the library.
+        Channels, interleaved; mixed down.
 
     Raises
     ------
@@ -83,49 +101,113 @@ class ItemStream:
             raise FingerprintError(
                 f"Chromaprint takes no audio of {sample_rate_hz} Hz with {n_channels} channels"
             ) from error
+        self._bands = _BandStream(sample_rate_hz, n_channels)
 
     def feed(self, samples: bytes) -> None:
-        """Take interleaved little-endian 16-bit ``samples``."""
+        """Take interleaved little-endian 16-bit ``samples``, whole frames of all channels."""
         if samples:
             self._context.feed(samples)
+            self._bands.feed(samples)
 
     def finish(self) -> NDArray[np.uint32]:
         """End the stream.
 
         Returns
         -------
-        np.ndarray [shape=(n_items,), dtype=uint32]
-            Empty for less than ``ITEM_SPAN_S`` seconds.
+        np.ndarray [shape=(n_rows, N_COLUMNS), dtype=uint32]
+            No row for less than ``ITEM_SPAN_S`` seconds.
         """
-        packed, _ = self._library.decode_fingerprint(self._context.finish())
-        return np.array(packed, dtype=np.uint32)
+        unpacked, _ = self._library.decode_fingerprint(self._context.finish())
+        bands = self._bands.finish()
+        n_rows = min(len(unpacked), len(bands))
+        return np.stack([np.array(unpacked[:n_rows], dtype=np.uint32), bands[:n_rows]], axis=1)
 
 
-def items_of(samples: NDArray[np.int16], *, sample_rate_hz: int) -> NDArray[np.uint32]:
+class _BandStream:
+    """Signs of how the balance between neighbouring mel bands changes.
+
+    Frames last as long and start when Chromaprint's do, whatever the sample rate, so that nothing is
+    resampled.
+    """
+
+    def __init__(self, sample_rate_hz: int, n_channels: int) -> None:
+        self._n_channels = n_channels
+        self._hop = HOP_SAMPLES * sample_rate_hz / SAMPLE_RATE_HZ
+        self._frame = round(FRAME_SAMPLES * sample_rate_hz / SAMPLE_RATE_HZ)
+        self._window = np.hanning(self._frame + 1)[:-1].astype(np.float32)
+        self._filters = _mel_filters(sample_rate_hz, self._frame) * (2.0 / self._window.sum()) ** 2
+        self._pending = np.zeros(0, dtype=np.float32)
+        self._pending_at = 0
+        self._next = 0
+        self._energies: list[NDArray[np.float32]] = []
+
+    def feed(self, samples: bytes) -> None:
+        channels = np.frombuffer(samples, dtype="<i2").reshape(-1, self._n_channels)
+        mono = channels.mean(axis=1, dtype=np.float32) / np.float32(32768.0)
+        self._pending = np.concatenate([self._pending, mono])
+        starts = []
+        while (start := round(self._next * self._hop) - self._pending_at) + self._frame <= len(self._pending):
+            starts.append(start)
+            self._next += 1
+        for first in range(0, len(starts), 64):
+            frames = np.stack([self._pending[at : at + self._frame] for at in starts[first : first + 64]])
+            powers = np.square(np.abs(np.fft.rfft(frames * self._window, axis=1)))
+            self._energies.append((powers @ self._filters).astype(np.float32))
+        kept_from = min(round(self._next * self._hop) - self._pending_at, len(self._pending))
+        self._pending = self._pending[kept_from:]
+        self._pending_at += kept_from
+
+    def finish(self) -> NDArray[np.uint32]:
+        n_frames = sum(map(len, self._energies))
+        if n_frames < 2 * BLUR_FRAMES:
+            return np.zeros(0, dtype=np.uint32)
+        levels = np.log(np.concatenate(self._energies) + 10 ** (FLOOR_DB / 10))
+        blurred = np.lib.stride_tricks.sliding_window_view(levels, BLUR_FRAMES, axis=0).mean(axis=2)
+        balance = blurred[:, :-1] - blurred[:, 1:]
+        rises = balance[BLUR_FRAMES:] > balance[:-BLUR_FRAMES]
+        return np.packbits(rises, axis=1).view(">u4").ravel().astype(np.uint32)
+
+
+def _mel_filters(sample_rate_hz: int, frame_samples: int) -> NDArray[np.float32]:
+    """Triangles of equal width on the mel scale of O'Shaughnessy [shape=(n_bins, N_BANDS)]."""
+    lowest, highest = (2595 * np.log10(1 + hz / 700) for hz in (LOWEST_BAND_HZ, HIGHEST_BAND_HZ))
+    corners = 700 * (10 ** (np.linspace(lowest, highest, N_BANDS + 2) / 2595) - 1)
+    bins = np.fft.rfftfreq(frame_samples, 1 / sample_rate_hz)[:, None]
+    rising = (bins - corners[:-2]) / (corners[1:-1] - corners[:-2])
+    falling = (corners[2:] - bins) / (corners[2:] - corners[1:-1])
+    filters: NDArray[np.float32] = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+    return filters
+
+
+def items_of(samples: NDArray[Any], *, sample_rate_hz: int) -> NDArray[np.uint32]:
     """Fingerprint samples held in memory.
 
     Parameters
     ----------
-    samples : np.ndarray [shape=(n_samples,) or (n_samples, n_channels), dtype=int16]
-        Floats in [-1, 1] are taken too and scaled.
+    samples : np.ndarray [shape=(n_samples,) or (n_samples, n_channels)]
+        int16, or floats in [-1, 1].
     sample_rate_hz : int
         Their rate.
 
     Returns
     -------
-    np.ndarray [shape=(n_items,), dtype=uint32]
+    np.ndarray [shape=(n_rows, N_COLUMNS), dtype=uint32]
     """
     if np.issubdtype(samples.dtype, np.floating):
         samples = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2")
     n_channels = 1 if samples.ndim == 1 else samples.shape[1]
     stream = ItemStream(sample_rate_hz, n_channels)
-    stream.feed(np.ascontiguousarray(samples, dtype="<i2").tobytes())
+    whole = np.ascontiguousarray(samples, dtype="<i2").reshape(-1, n_channels)
+    for at in range(0, len(whole), 1 << 16):
+        stream.feed(whole[at : at + (1 << 16)].tobytes())
     return stream.finish()
 
 
 def pack(items: NDArray[np.uint32]) -> bytes:
-    """Write ``items`` as bytes: magic, format, algorithm version, count, then little-endian words."""
+    """Write rows as bytes: magic, format, method version, count, then little-endian words, row by row."""
     words = np.ascontiguousarray(items, dtype="<u4")
+    if words.ndim != 2 or words.shape[1] != N_COLUMNS:
+        raise FingerprintFormatError(f"a fingerprint has {N_COLUMNS} columns, not the shape {words.shape}")
     return _HEADER.pack(_MAGIC, _FORMAT, int(METHOD_VERSION), len(words)) + words.tobytes()
 
 
@@ -135,23 +217,24 @@ def unpack(stored: bytes) -> NDArray[np.uint32]:
     Raises
     ------
     FingerprintFormatError
-        If the bytes are cut, are something else, or come from another format or algorithm version.
+        If the bytes are cut, are something else, or come from another format or method version.
     """
     stored = bytes(stored)
     if len(stored) < _HEADER.size:
         raise FingerprintFormatError(
             f"a stored fingerprint has {_HEADER.size} bytes or more, not {len(stored)}"
         )
-    magic, layout, version, count = _HEADER.unpack_from(stored)
+    magic, layout, version, n_rows = _HEADER.unpack_from(stored)
     if magic != _MAGIC or layout != _FORMAT:
         raise FingerprintFormatError("these bytes are no fingerprint of a format known here")
     if version != int(METHOD_VERSION):
         raise FingerprintFormatError(
-            f"the fingerprint was made by algorithm version {version}, not {METHOD_VERSION}: recompute it"
+            f"the fingerprint was made by method version {version}, not {METHOD_VERSION}: recompute it"
         )
-    if len(stored) != _HEADER.size + 4 * count:
-        raise FingerprintFormatError(f"the fingerprint should hold {count} items and is cut or padded")
-    return np.frombuffer(stored, dtype="<u4", offset=_HEADER.size).astype(np.uint32)
+    if len(stored) != _HEADER.size + 4 * N_COLUMNS * n_rows:
+        raise FingerprintFormatError(f"the fingerprint should hold {n_rows} rows and is cut or padded")
+    words = np.frombuffer(stored, dtype="<u4", offset=_HEADER.size)
+    return words.reshape(-1, N_COLUMNS).astype(np.uint32)
 
 
 def fingerprint_sha256(items: NDArray[np.uint32]) -> str:

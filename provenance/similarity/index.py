@@ -1,8 +1,8 @@
 """The index of a dataset's recordings, and the file that keeps it.
 
-A *window* is ``WINDOW_ITEMS`` consecutive Chromaprint items, 256 bits, and there is one for every item. An
-index answers which windows are nearest to a query's; whether that is a likeness is decided on the items
-themselves (`provenance.similarity.recording`).
+A *window* is ``WINDOW_ITEMS`` consecutive items of one column of a fingerprint, 256 bits, and there is one
+for every row. An index answers which windows are nearest to a query's; whether that is a likeness is decided
+on the items themselves (`provenance.similarity.recording`).
 
 The file is a magic number, a format version, a JSON header and the items of all recordings one after another.
 Header and items are covered by SHA-256 digests, and `RecordingIndex.load` verifies all of it: a file that is
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from lib import files
-from provenance.similarity.chromaprint import METHOD, METHOD_VERSION, fingerprint_sha256
+from provenance.similarity.chromaprint import METHOD, METHOD_VERSION, N_COLUMNS, fingerprint_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -108,7 +108,9 @@ class SimilarityIndex(Protocol):
         """Stored items of a recording, for verification."""
         ...
 
-    def neighbours(self, windows: NDArray[np.uint32], *, n_neighbours: int) -> list[list[Neighbour]]:
+    def neighbours(
+        self, windows: NDArray[np.uint32], *, column: int, n_neighbours: int
+    ) -> list[list[Neighbour]]:
         """Windows of the index nearest to each of ``windows`` [shape=(n, WINDOW_ITEMS)], nearest first."""
         ...
 
@@ -130,7 +132,7 @@ def set_hash(references: Iterable[tuple[str, str]]) -> str:
 
 
 def windows_of(items: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """All windows of a stream of items.
+    """All windows of one column of a fingerprint.
 
     Returns
     -------
@@ -145,7 +147,8 @@ def windows_of(items: NDArray[np.uint32]) -> NDArray[np.uint32]:
 class RecordingIndex:
     """Flat FAISS index of all windows: every query window is compared with every reference window.
 
-    Exact, and quick enough to a few million windows (100 hours of music); the memory is 32 bytes a window.
+    Exact, and quick enough to a few million windows (100 hours of music); each row of a fingerprint takes 72
+    bytes of memory and 8 in the file.
     """
 
     def __init__(
@@ -189,7 +192,7 @@ class RecordingIndex:
         Parameters
         ----------
         references : iterable of (recording, items)
-            The key under which matches will name the recording, and its Chromaprint items. The order plays no
+            The key under which matches will name the recording, and its fingerprint. The order plays no
             part: the same set gives the same file.
         dataset, dataset_version : str
             Kept in the file and checked when it is loaded.
@@ -251,7 +254,7 @@ class RecordingIndex:
                 )
         if hashlib.sha256(body).hexdigest() != described["items_sha256"]:
             raise IndexDamagedError(f"the items in {path.name} are damaged: rebuild it")
-        items = np.frombuffer(body, dtype="<u4")
+        items = np.frombuffer(body, dtype="<u4").reshape(-1, N_COLUMNS)
         ends = np.cumsum([count for _, _, count in described["recordings"]], dtype=np.int64)
         return cls(
             [recording for recording, _, _ in described["recordings"]],
@@ -295,12 +298,16 @@ class RecordingIndex:
         """Stored items of the recording with this number."""
         return self._items[recording]
 
-    def neighbours(self, windows: NDArray[np.uint32], *, n_neighbours: int) -> list[list[Neighbour]]:
+    def neighbours(
+        self, windows: NDArray[np.uint32], *, column: int, n_neighbours: int
+    ) -> list[list[Neighbour]]:
         """Find the nearest reference windows by Hamming distance.
 
         Parameters
         ----------
         windows : np.ndarray [shape=(n, WINDOW_ITEMS), dtype=uint32]
+        column : int
+            Which column of the fingerprint they come from.
         n_neighbours : int
             How many for each; fewer where the index has fewer.
 
@@ -313,7 +320,7 @@ class RecordingIndex:
         if len(windows) == 0 or self.facts.n_windows == 0:
             return [[] for _ in windows]
         codes = np.ascontiguousarray(windows, dtype="<u4").view(np.uint8).reshape(len(windows), -1)
-        distances, places = self._faiss.search(codes, min(n_neighbours, self.facts.n_windows))
+        distances, places = self._faiss[column].search(codes, min(n_neighbours, self.facts.n_windows))
         owners = np.searchsorted(self._starts, places, side="right") - 1
         return [
             sorted(
@@ -345,15 +352,18 @@ class RecordingIndex:
         }
         return json.dumps(described, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
-    def _fill(self) -> Any:
+    def _fill(self) -> list[Any]:
         import faiss
 
-        index = faiss.IndexBinaryFlat(WINDOW_BITS)
-        for stream in self._items:
-            codes = np.ascontiguousarray(windows_of(stream))
-            if len(codes):
-                index.add(codes.view(np.uint8).reshape(len(codes), -1))
-        return index
+        columns = []
+        for column in range(N_COLUMNS):
+            index = faiss.IndexBinaryFlat(WINDOW_BITS)
+            for stream in self._items:
+                codes = np.ascontiguousarray(windows_of(stream[:, column]))
+                if len(codes):
+                    index.add(codes.view(np.uint8).reshape(len(codes), -1))
+            columns.append(index)
+        return columns
 
 
 def _read_verified(path: Path) -> tuple[bytes, memoryview]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from provenance import audio
+from provenance.similarity.chromaprint import CHROMA
 from tests import signals
 
 
@@ -91,7 +92,7 @@ class TestSurvey:
 
         expected = [int(word) for word in said.stdout.decode().split(",")]
 
-        assert audio.survey(tune).items.tolist() == expected
+        assert audio.survey(tune).items[:, CHROMA].tolist() == expected
 
     def test_measures_the_peak(self, tmp_path: Path) -> None:
         half = signals.write(tmp_path / "half.wav", signals.tone(1.0, level=0.5))
