@@ -19,6 +19,7 @@ def run_command() -> None:
 
     from config import servers
 
+    servers.load_settings()
     if not servers.needed_by(sys.argv):
         warnings.filterwarnings("ignore", "Got an error checking a consistent migration history")
         execute_from_command_line(sys.argv)

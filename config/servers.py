@@ -48,7 +48,10 @@ def start(*, migrate: bool = True, broker: bool = True) -> embedded.Use | None:
     Embedded servers are started and held until this process ends. Real servers are only asked whether they
     are there: migrating a database that others use is a person's decision.
     """
+    load_settings()
     parts = embedded_parts()
+    if broker and "valkey" not in parts:
+        _require_broker()
     data_dir = Path(settings.DATA_DIR)
     use: embedded.Use | None = None
     if "postgres" in parts:
@@ -58,11 +61,17 @@ def start(*, migrate: bool = True, broker: bool = True) -> embedded.Use | None:
             use = embedded.start(data_dir, parts)
         django.setup()
         _require_database(migrated=migrate)
-    if broker and "valkey" not in parts:
-        _require_broker()
     import config.celery  # noqa: F401  (so that shared tasks find their broker; too slow for `help`)
 
     return use
+
+
+def load_settings() -> None:
+    """Read the settings, which also make the installation's secret where there is none."""
+    try:
+        settings.INSTALLED_APPS  # noqa: B018  (the first look at any of them reads them all)
+    except OSError as error:
+        raise ImproperlyConfigured(f"DATA_DIR can't be used: {error}") from error
 
 
 def start_for_web() -> None:

@@ -1,5 +1,6 @@
 """Real servers for the tests: an embedded PostgreSQL and Valkey for the whole run, in a folder of its own."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -27,3 +28,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if USE in config.stash:
         config.stash[USE].release(stop=True)
         shutil.rmtree(settings.DATA_DIR)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if os.environ.get("SKIP_BROWSER") == "1":
+        skipped = [
+            report for report in terminalreporter.getreports("skipped") if "browser" in report.keywords
+        ]
+        terminalreporter.write_line(f"SKIP_BROWSER=1: {len(skipped)} page tests were skipped.", yellow=True)
