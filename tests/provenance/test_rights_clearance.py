@@ -1,0 +1,442 @@
+"""May this recording be used for that?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from provenance.rights import territory
+from provenance.rights.clearance import clear, clear_right
+from provenance.rights.policy import DEFAULT, STRICT, ClearancePolicy
+from provenance.rights.values import (
+    ANSWERS,
+    PURPOSES,
+    RIGHTS,
+    Claim,
+    ExceptionMemo,
+    Grant,
+    OpenConflict,
+    RecordingRights,
+    Reservation,
+    Right,
+    Statement,
+    Use,
+)
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TRAIN = frozenset({"ai_generative_training"})
+
+
+def said(right: Right, expression: str, **more: object) -> Statement:
+    return replace(Statement(right, expression, expression, "steward"), **more)  # type: ignore[arg-type]
+
+
+def both(expression: str, **more: object) -> tuple[Statement, ...]:
+    return tuple(said(right, expression, **more) for right in RIGHTS)
+
+
+def grants(**more: object) -> tuple[Grant, ...]:
+    plain = Grant("g", "master", "Label", TRAIN, commercial=True)
+    return tuple(replace(plain, id=f"g-{right}", right=right, **more) for right in RIGHTS)  # type: ignore[arg-type]
+
+
+def training(**more: object) -> Use:
+    return replace(Use("ai_generative_training", commercial=True, at=AT), **more)  # type: ignore[arg-type]
+
+
+def rank(answer: str) -> int:
+    return [str(one) for one in ANSWERS].index(answer)
+
+
+class TestTruthTable:
+    @pytest.mark.parametrize(
+        ("expression", "commercial", "default", "strict"),
+        [
+            ("CC0-1.0", True, "allowed", "allowed"),
+            ("LicenseRef-public-domain", True, "allowed", "allowed"),
+            ("CC-BY-4.0", True, "constrained", "constrained"),
+            ("CC-BY-SA-3.0", True, "constrained", "not_allowed"),
+            ("CC-BY-SA-3.0+", True, "constrained", "not_allowed"),
+            ("GPL-2.0-or-later", True, "constrained", "not_allowed"),
+            ("AGPL-3.0-only", True, "constrained", "not_allowed"),
+            ("LAL-1.2", True, "constrained", "not_allowed"),
+            ("CC-BY-NC-4.0", True, "not_allowed", "not_allowed"),
+            ("CC-BY-NC-4.0", False, "constrained", "constrained"),
+            ("CC-BY-NC-SA-4.0", False, "constrained", "not_allowed"),
+            ("CC-BY-ND-4.0", False, "not_allowed", "not_allowed"),
+            ("BSD-2-Clause", True, "constrained", "constrained"),
+            ("LicenseRef-all-rights-reserved", False, "not_allowed", "not_allowed"),
+            ("LicenseRef-no-licence-stated", False, "unknown", "unknown"),
+            ("LicenseRef-nobody-knows", False, "unknown", "unknown"),
+            ("", False, "unknown", "unknown"),
+            ("GPL-3.0-only OR CC-BY-3.0", True, "constrained", "constrained"),
+            ("GPL-3.0-only AND CC-BY-3.0", True, "constrained", "not_allowed"),
+            ("CC-BY-NC-4.0 OR CC0-1.0", True, "allowed", "allowed"),
+            ("GPL-2.0-only WITH Font-exception-2.0", True, "constrained", "not_allowed"),
+            ("LicenseRef-nobody-knows OR LicenseRef-all-rights-reserved", True, "unknown", "unknown"),
+        ],
+    )
+    def test_reads_licences_for_generative_training(
+        self, expression: str, commercial: bool, default: str, strict: str
+    ) -> None:
+        recording, use = RecordingRights(both(expression)), training(commercial=commercial)
+        assert clear(recording, use, DEFAULT).answer == default
+        assert clear(recording, use, STRICT).answer == strict
+
+    @pytest.mark.parametrize(
+        ("expression", "purpose", "answer"),
+        [
+            ("GPL-2.0-only", "data_mining", "allowed"),
+            ("GPL-2.0-only", "redistribution", "constrained"),
+            ("CC-BY-NC-4.0", "output_commercial", "not_allowed"),
+            ("CC-BY-NC-4.0", "data_mining", "constrained"),
+            ("CC-BY-ND-4.0", "redistribution", "constrained"),
+            ("CC-BY-4.0", "data_mining", "allowed"),
+            ("LicenseRef-all-rights-reserved", "data_mining", "not_allowed"),
+            ("LicenseRef-production-library", "ai_generative_training", "not_allowed"),
+        ],
+    )
+    def test_reads_licences_for_other_purposes(self, expression: str, purpose: str, answer: str) -> None:
+        use = replace(training(commercial=False), purpose=purpose)  # type: ignore[arg-type]
+        assert clear(RecordingRights(both(expression)), use).answer == answer
+
+    def test_names_the_conditions_of_copyleft(self) -> None:
+        cleared = clear(RecordingRights(both("GPL-2.0-only")), training())
+        assert set(cleared.conditions) == {"copyleft-weights", "notice", "source-offer"}
+        assert cleared.clears(frozenset(cleared.conditions))
+        assert not cleared.clears(frozenset({"notice"}))
+
+    def test_says_which_contested_reading_decided(self) -> None:
+        cleared = clear(RecordingRights(both("CC-BY-SA-4.0")), training(), STRICT)
+        assert cleared.master.contested == ("share-alike-training",)
+        assert any("strict reading" in reason for reason in cleared.master.reasons)
+        assert cleared.master.clauses == (
+            "CC-BY-SA-4.0: Section 2(a)(1)(A); Section 2(a)(1)(B); Section 3(a); Section 3(b)",
+        )
+
+    def test_gives_public_domain_as_basis(self) -> None:
+        assert clear(RecordingRights(both("CC0-1.0")), training()).master.basis == "public_domain"
+
+    def test_takes_the_named_branch_of_a_choice(self) -> None:
+        answer = clear_right(RecordingRights(both("GPL-3.0-only OR CC-BY-3.0")), "master", training(), STRICT)
+        assert answer.licence == "CC-BY-3.0"
+
+
+class TestTwoRights:
+    def test_is_the_stricter_of_both(self) -> None:
+        recording = RecordingRights((said("master", "CC0-1.0"), said("composition", "CC-BY-NC-4.0")))
+        cleared = clear(recording, training())
+        assert (cleared.master.answer, cleared.composition.answer, cleared.answer) == (
+            "allowed",
+            "not_allowed",
+            "not_allowed",
+        )
+
+    def test_does_not_know_the_composition_from_the_master(self) -> None:
+        cleared = clear(RecordingRights((said("master", "CC0-1.0"),)), training())
+        assert (cleared.answer, cleared.composition.basis) == ("unknown", None)
+
+
+class TestSources:
+    def test_lets_the_strictest_source_decide(self) -> None:
+        recording = RecordingRights(both("CC-BY-3.0", source="embedded_tag") + both("GPL-2.0-only"))
+        assert clear(recording, training(), STRICT).answer == "not_allowed"
+
+    def test_asks_for_the_conditions_of_every_source(self) -> None:
+        recording = RecordingRights(both("CC-BY-3.0", source="embedded_tag") + both("BSD-2-Clause"))
+        assert clear(recording, training()).conditions == ("attribution", "notice")
+
+    def test_is_not_silenced_by_a_source_that_states_nothing(self) -> None:
+        assert clear(RecordingRights(both("") + both("CC0-1.0")), training()).answer == "allowed"
+
+    def test_marks_weak_evidence(self) -> None:
+        cleared = clear(RecordingRights(both("CC-BY-3.0", weak=True, evidence="copyright")), training())
+        assert cleared.master.weak
+        assert any("weak evidence" in reason for reason in cleared.master.reasons)
+
+    def test_clears_nothing_on_weak_evidence_where_the_policy_says_so(self) -> None:
+        careful = ClearancePolicy("careful", weak_evidence="unknown")
+        assert clear(RecordingRights(both("CC0-1.0", weak=True)), training(), careful).answer == "unknown"
+
+    def test_weighs_the_other_side_of_an_open_conflict(self) -> None:
+        conflict = OpenConflict("f1", "same_sound_two_licences", both("GPL-2.0-only"))
+        recording = RecordingRights(both("CC-BY-3.0"), conflicts=(conflict,))
+        answer = clear(recording, training(), STRICT)
+        assert answer.answer == "not_allowed"
+        assert any("f1" in reason for reason in answer.master.reasons)
+
+
+class TestGrants:
+    def test_allow_what_the_licence_does_not(self) -> None:
+        recording = RecordingRights(both("LicenseRef-all-rights-reserved"), grants=grants())
+        cleared = clear(recording, training())
+        assert (cleared.answer, cleared.master.basis, cleared.master.grant) == (
+            "allowed",
+            "grant",
+            "g-master",
+        )
+
+    @pytest.mark.parametrize(
+        ("more", "why"),
+        [
+            ({"purposes": frozenset({"data_mining"})}, "covers data_mining"),
+            ({"commercial": False}, "non-commercial"),
+            ({"valid_until": date(2026, 3, 1)}, "ended on 2026-03-01"),
+            ({"valid_from": date(2026, 3, 2)}, "holds only from 2026-03-02"),
+            ({"revoked_at": AT}, "was revoked"),
+            ({"model_scope": frozenset({"other"})}, "is for other"),
+        ],
+    )
+    def test_that_miss_the_use_allow_nothing_and_say_why(self, more: dict[str, object], why: str) -> None:
+        recording = RecordingRights(both("LicenseRef-all-rights-reserved"), grants=grants(**more))
+        cleared = clear(recording, training(model="mine"))
+        assert cleared.answer == "not_allowed"
+        assert any(why in reason for reason in cleared.master.reasons)
+
+    def test_hold_on_their_last_day(self) -> None:
+        recording = RecordingRights(grants=grants(valid_until=date(2026, 3, 2)))
+        assert clear(recording, training()).answer == "allowed"
+
+    def test_hold_until_the_instant_of_revocation(self) -> None:
+        recording = RecordingRights(grants=grants(revoked_at=AT))
+        assert clear(recording, training(at=AT - timedelta(seconds=1))).answer == "allowed"
+        assert clear(recording, training(at=AT)).answer == "unknown"
+
+    def test_make_their_model_scope_a_condition_where_no_model_is_named(self) -> None:
+        recording = RecordingRights(grants=grants(model_scope=frozenset({"m1"})))
+        assert clear(recording, training()).conditions == ("model-scope",)
+        assert clear(recording, training(model="m1")).answer == "allowed"
+
+    def test_need_every_share(self) -> None:
+        whole = grants()[:1]
+        claims = (Claim("master", "Label", 60.0), Claim("master", "Singer", 40.0))
+        recording = RecordingRights(claims=claims, grants=whole)
+        answer = clear_right(recording, "master", training())
+        assert answer.answer == "unknown"
+        assert any("Singer (40 %)" in reason for reason in answer.reasons)
+        singer = replace(whole[0], id="g2", licensor="singer ")
+        answer = clear_right(replace(recording, grants=(*whole, singer)), "master", training())
+        assert (answer.answer, answer.grants) == ("allowed", ("g-master", "g2"))
+
+    def test_for_half_a_right_do_not_loosen_a_refusal(self) -> None:
+        recording = RecordingRights(both("LicenseRef-all-rights-reserved"), grants=grants(share=50.0))
+        assert clear(recording, training()).answer == "not_allowed"
+
+    def test_of_ownership_give_own_as_basis(self) -> None:
+        assert clear(RecordingRights(grants=grants(basis="own")), training()).master.basis == "own"
+
+
+class TestTerritory:
+    def test_two_countries_together_answer_for_both(self) -> None:
+        benelux = [grants(territory=(code,)) for code in ("BE", "NL", "LU")]
+        recording = RecordingRights(grants=tuple(grant for pair in benelux for grant in pair))
+        assert clear(recording, training(territory="BENELUX")).answer == "allowed"
+        assert clear(recording, training(territory="DE")).answer == "unknown"
+        assert clear(recording, training(territory="EU")).answer == "unknown"
+
+    def test_a_grant_for_one_country_answers_none_about_the_world(self) -> None:
+        assert clear(RecordingRights(grants=grants(territory=("DE",))), training()).answer == "unknown"
+
+    def test_exclusions_exclude(self) -> None:
+        recording = RecordingRights(grants=grants(territory=("WORLD", "-US")))
+        assert clear(recording, training(territory="DE")).answer == "allowed"
+        assert clear(recording, training(territory="US")).answer == "unknown"
+
+    def test_a_refusal_in_one_country_refuses_the_world(self) -> None:
+        recording = RecordingRights(
+            both("CC0-1.0") + both("LicenseRef-all-rights-reserved", territory=("US",))
+        )
+        assert clear(recording, training()).answer == "not_allowed"
+        assert clear(recording, training(territory="FR")).answer == "allowed"
+
+    def test_an_unknown_one_is_an_error(self) -> None:
+        with pytest.raises(territory.UnknownTerritory, match="Atlantis"):
+            clear(RecordingRights(both("CC0-1.0", territory=("Atlantis",))), training())
+
+
+class TestReservations:
+    def test_close_an_open_licence(self) -> None:
+        reserved = Reservation("r1", source="tdmrep.json")
+        answer = clear(RecordingRights(both("CC-BY-4.0"), reservations=(reserved,)), training())
+        assert answer.answer == "not_allowed"
+        assert any("tdmrep.json" in reason for reason in answer.master.reasons)
+
+    def test_do_not_bind_where_the_policy_says_so(self) -> None:
+        loose = ClearancePolicy("loose", reservations_bind_licences=False)
+        recording = RecordingRights(both("CC0-1.0"), reservations=(Reservation("r1"),))
+        assert clear(recording, training(), loose).answer == "allowed"
+
+    def test_yield_to_a_grant(self) -> None:
+        recording = RecordingRights(grants=grants(), reservations=(Reservation("r1"),))
+        assert clear(recording, training()).answer == "allowed"
+
+    def test_hold_between_declaration_and_withdrawal(self) -> None:
+        held = Reservation("r1", declared_at=AT, withdrawn_at=AT + timedelta(days=2))
+        recording = RecordingRights(both("CC0-1.0"), reservations=(held,))
+        answers = [clear(recording, training(at=AT + timedelta(days=day))).answer for day in (-1, 0, 1, 2)]
+        assert answers == ["allowed", "not_allowed", "not_allowed", "allowed"]
+
+    def test_without_purposes_leave_redistribution_alone(self) -> None:
+        recording = RecordingRights(both("CC0-1.0"), reservations=(Reservation("r1"),))
+        assert clear(recording, training(purpose="redistribution")).answer == "allowed"
+
+    def test_close_a_statutory_exception(self) -> None:
+        memo = ExceptionMemo("m1", frozenset({"data_mining"}), "A. Counsel", "bought", ("EU",))
+        use = Use("data_mining", territory="DE", at=AT)
+        recording = RecordingRights(both("LicenseRef-all-rights-reserved"), memos=(memo,))
+        assert clear(recording, use).master.basis == "statutory_exception"
+        assert clear(recording, replace(use, territory="US")).answer == "not_allowed"
+        assert clear(replace(recording, reservations=(Reservation("r"),)), use).answer == "not_allowed"
+
+    def test_an_unsigned_memo_allows_nothing(self) -> None:
+        memo = ExceptionMemo("m1", frozenset({"data_mining"}), "", "bought")
+        assert clear(RecordingRights(memos=(memo,)), Use("data_mining", at=AT)).answer == "unknown"
+
+
+class TestProtected:
+    def test_is_never_trained_on(self) -> None:
+        recording = RecordingRights(both("CC0-1.0"), grants=grants(), protected=True)
+        assert clear(recording, training()).answer == "not_allowed"
+
+
+QUICK = settings(max_examples=60, deadline=None)
+NAMED = (
+    "CC0-1.0 CC-BY-4.0 CC-BY-SA-3.0 CC-BY-NC-4.0 CC-BY-ND-3.0 GPL-2.0-or-later MIT LicenseRef-nobody-knows"
+)
+EXPRESSIONS = st.sampled_from(
+    ["", *NAMED.split(), "LicenseRef-all-rights-reserved", "GPL-3.0-only OR CC-BY-3.0"]
+)
+TERRITORIES = st.sampled_from([(), ("DE",), ("EU",), ("WORLD", "-US"), ("US", "CA")])
+DAYS = st.one_of(st.none(), st.dates(date(2025, 1, 1), date(2027, 1, 1)))
+STATEMENTS = st.builds(
+    Statement,
+    right=st.sampled_from(RIGHTS),
+    expression=EXPRESSIONS,
+    raw=st.just(""),
+    source=st.sampled_from(["embedded_tag", "package_file", "steward"]),
+    weak=st.booleans(),
+    territory=TERRITORIES,
+    valid_from=DAYS,
+    valid_until=DAYS,
+)
+GRANTS = st.builds(
+    Grant,
+    id=st.sampled_from(["a", "b"]),
+    right=st.sampled_from(RIGHTS),
+    licensor=st.sampled_from(["A", "B"]),
+    purposes=st.frozensets(st.sampled_from([str(purpose) for purpose in PURPOSES])),
+    commercial=st.booleans(),
+    territory=TERRITORIES,
+    valid_from=DAYS,
+    valid_until=DAYS,
+    share=st.sampled_from([100.0, 50.0]),
+    conditions=st.sampled_from([(), ("attribution",)]),
+)
+RECORDINGS = st.builds(
+    RecordingRights,
+    statements=st.lists(STATEMENTS, max_size=4).map(tuple),
+    grants=st.lists(GRANTS, max_size=3).map(tuple),
+)
+USES = st.builds(
+    Use,
+    purpose=st.sampled_from(PURPOSES),
+    commercial=st.booleans(),
+    territory=st.sampled_from(["WORLD", "EU", "DE", "US"]),
+    at=st.datetimes(datetime(2025, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),
+)
+
+
+class TestMoreRestrictionNeverLoosens:
+    @QUICK
+    @given(RECORDINGS, USES)
+    def test_a_reservation(self, recording: RecordingRights, use: Use) -> None:
+        reserved = replace(recording, reservations=(Reservation("r"),))
+        assert rank(clear(reserved, use).answer) <= rank(clear(recording, use).answer)
+
+    @QUICK
+    @given(RECORDINGS, USES)
+    def test_being_protected(self, recording: RecordingRights, use: Use) -> None:
+        assert rank(clear(replace(recording, protected=True), use).answer) <= rank(
+            clear(recording, use).answer
+        )
+
+    @QUICK
+    @given(RECORDINGS, USES)
+    def test_a_refusing_statement(self, recording: RecordingRights, use: Use) -> None:
+        refusal = both("LicenseRef-all-rights-reserved")
+        stricter = replace(recording, statements=recording.statements + refusal)
+        plain = clear(recording, use)
+        assert rank(clear(stricter, use).answer) <= max(rank(plain.answer), rank("not_allowed"))
+        if plain.answer != "unknown":
+            assert rank(clear(stricter, use).answer) <= rank(plain.answer)
+
+    @QUICK
+    @given(RECORDINGS, USES)
+    def test_losing_a_grant(self, recording: RecordingRights, use: Use) -> None:
+        fewer = replace(recording, grants=recording.grants[1:])
+        assert rank(clear(fewer, use).answer) <= rank(clear(recording, use).answer)
+
+    @QUICK
+    @given(RECORDINGS, USES)
+    def test_commercial_use(self, recording: RecordingRights, use: Use) -> None:
+        plain, paid = (
+            clear(recording, replace(use, commercial=False)),
+            clear(recording, replace(use, commercial=True)),
+        )
+        assert rank(paid.answer) <= rank(plain.answer)
+
+    @QUICK
+    @given(RECORDINGS, USES)
+    def test_a_larger_territory(self, recording: RecordingRights, use: Use) -> None:
+        small, large = (clear(recording, replace(use, territory=where)) for where in ("DE", "EU"))
+        assert rank(large.answer) <= rank(small.answer)
+
+    @QUICK
+    @given(RECORDINGS, USES)
+    def test_the_strict_policy(self, recording: RecordingRights, use: Use) -> None:
+        assert rank(clear(recording, use, STRICT).answer) <= rank(clear(recording, use, DEFAULT).answer)
+
+
+class TestAlgebra:
+    @QUICK
+    @given(RECORDINGS, USES)
+    def test_the_whole_is_the_stricter_right(self, recording: RecordingRights, use: Use) -> None:
+        cleared = clear(recording, use)
+        assert rank(cleared.answer) == min(rank(cleared.master.answer), rank(cleared.composition.answer))
+
+    @QUICK
+    @given(RECORDINGS, USES)
+    def test_without_grants_only_open_licences_clear(self, recording: RecordingRights, use: Use) -> None:
+        cleared = clear(replace(recording, grants=()), use)
+        if cleared.answer in ("allowed", "constrained"):
+            assert {cleared.master.basis, cleared.composition.basis} <= {"licence", "public_domain"}
+
+    @QUICK
+    @given(RECORDINGS, USES)
+    def test_a_group_is_as_strict_as_its_strictest_country(
+        self, recording: RecordingRights, use: Use
+    ) -> None:
+        group = clear(recording, replace(use, territory="BENELUX"))
+        apart = [clear(recording, replace(use, territory=code)) for code in ("BE", "NL", "LU")]
+        assert rank(group.answer) == min(rank(one.answer) for one in apart)
+
+    @QUICK
+    @given(RECORDINGS, USES)
+    def test_only_what_is_constrained_has_conditions(self, recording: RecordingRights, use: Use) -> None:
+        cleared = clear(recording, use)
+        for answer in (cleared.master, cleared.composition):
+            assert bool(answer.conditions) == (answer.answer == "constrained")
+            assert answer.reasons
+
+    @QUICK
+    @given(RECORDINGS, USES, st.permutations(range(4)))
+    def test_the_order_of_sources_does_not_matter(
+        self, recording: RecordingRights, use: Use, order: list[int]
+    ) -> None:
+        shuffled = tuple(recording.statements[place] for place in order if place < len(recording.statements))
+        one, other = clear(recording, use), clear(replace(recording, statements=shuffled), use)
+        assert (one.answer, one.conditions) == (other.answer, other.conditions)

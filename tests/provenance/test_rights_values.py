@@ -1,0 +1,314 @@
+"""Territories, identifiers, licence names, the catalogue and policies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from provenance.rights import expressions, identifiers, policy, terms, territory, texts
+from provenance.rights.errors import CatalogueError, PolicyError
+from provenance.rights.values import PURPOSES, strictest
+
+CODES = st.lists(st.sampled_from(["WORLD", "EU", "EEA", "BENELUX", "DE", "US", "CH"]), min_size=1, max_size=4)
+
+
+class TestTerritory:
+    def test_knows_the_249_countries_and_the_27_of_the_union(self) -> None:
+        assert len(territory.COUNTRIES) == 249
+        assert len(territory.countries(("EU",))) == 27
+        assert "GB" not in territory.countries(("EU",))
+
+    @pytest.mark.parametrize("code", ["", "WORLD", "worldwide", "2136", " ww "])
+    def test_spells_the_world_in_many_ways(self, code: str) -> None:
+        assert territory.countries((code,)) == territory.COUNTRIES
+
+    def test_starts_from_the_world_where_only_exclusions_stand(self) -> None:
+        assert territory.countries(("-US",)) == territory.COUNTRIES - {"US"}
+
+    def test_names_the_unknown_code(self) -> None:
+        with pytest.raises(territory.UnknownTerritory, match="XX"):
+            territory.countries(("XX",))
+
+    @settings(deadline=None)
+    @given(CODES, CODES)
+    def test_including_more_never_covers_less(self, one: list[str], other: list[str]) -> None:
+        assert territory.countries(tuple(one)) <= territory.countries((*one, *other))
+
+    @settings(deadline=None)
+    @given(CODES, CODES)
+    def test_excluding_never_covers_more(self, one: list[str], other: list[str]) -> None:
+        less = territory.countries((*one, *(f"-{code}" for code in other)))
+        assert less <= territory.countries(tuple(one))
+        assert not less & territory.countries(tuple(other))
+
+    @settings(deadline=None)
+    @given(CODES, st.lists(CODES, max_size=3))
+    def test_atoms_are_told_apart_by_nothing(self, use: list[str], others: list[list[str]]) -> None:
+        region = territory.countries(tuple(use))
+        regions = [territory.countries(tuple(one)) for one in others]
+        places = territory.atoms(region, regions)
+        signs = {place: tuple(place in one for one in regions) for place in places}
+        assert len(set(signs.values())) == len(places)
+        assert {tuple(country in one for one in regions) for country in region} == set(signs.values())
+
+
+class TestIdentifiers:
+    @pytest.mark.parametrize(
+        ("kind", "written", "compact"),
+        [
+            ("isrc", "US-RC1-76-07839", "USRC17607839"),
+            ("iswc", "T-034.524.680-1", "T0345246801"),
+            ("ipi_name", "00014107338", "00014107338"),
+            ("ipi_base", "I-000000229-7", "I0000002297"),
+            ("isni", "0000 0001 2281 955X", "000000012281955X"),
+            ("grid", "A1-2425G-ABC1234002-M", "A12425GABC1234002M"),
+            ("dpid", "PADPIDA3897722461G", "PADPIDA3897722461G"),
+            ("ean", "4006381333931", "4006381333931"),
+        ],
+    )
+    def test_accept_published_ones(self, kind: str, written: str, compact: str) -> None:
+        checked = identifiers.CHECKS[kind](written)
+        assert (checked.valid, checked.compact) == (True, compact)
+
+    @pytest.mark.parametrize(
+        ("kind", "written"),
+        [
+            ("iswc", "T-034.524.680-2"),
+            ("ipi_name", "00014107339"),
+            ("ipi_base", "I-000000229-8"),
+            ("isni", "0000000122819551"),
+            ("grid", "A1-2425G-ABC1234002-N"),
+            ("dpid", "PADPIDA3897722461H"),
+            ("ean", "4006381333932"),
+            ("isrc", "USRC1760783"),
+        ],
+    )
+    def test_keep_invalid_ones_as_they_are(self, kind: str, written: str) -> None:
+        checked = identifiers.CHECKS[kind](written)
+        assert not checked.valid
+        assert checked.compact == written
+        assert checked.why
+
+
+class TestExpressions:
+    @pytest.mark.parametrize(
+        ("raw", "normalised"),
+        [
+            ("GPL-2+", "GPL-2.0-or-later"),
+            ("GPL-2.0", "GPL-2.0-only"),
+            ("GPL-3.0+ and CC-BY-SA-3.0", "GPL-3.0-or-later AND CC-BY-SA-3.0"),
+            ("GPL-3 or CC-BY-3.0", "GPL-3.0-only OR CC-BY-3.0"),
+            ("GPL-2 or GPL-3, and BSD-3-clause", "(GPL-2.0-only OR GPL-3.0-only) AND BSD-3-Clause"),
+            ("CC-BY-SA-3.0+", "CC-BY-SA-3.0+"),
+            ("Free-Art-License-1.2", "LAL-1.2"),
+            ("GPL-3+-with-font-exception", "GPL-3.0-or-later WITH Font-exception-2.0"),
+            ("Perl", "GPL-1.0-or-later OR Artistic-1.0"),
+            ("Expat", "MIT"),
+            ("public-domain", "LicenseRef-public-domain"),
+            ("JPEG-License", "LicenseRef-dep5-JPEG-License"),
+        ],
+    )
+    def test_normalise_debian_short_names(self, raw: str, normalised: str) -> None:
+        assert expressions.normalise_dep5(raw) == normalised
+
+    @pytest.mark.parametrize(
+        ("raw", "normalised"),
+        [
+            ("CC-BY 3.0", "CC-BY-3.0"),
+            ("http://creativecommons.org/licenses/by-sa/3.0/", "CC-BY-SA-3.0"),
+            ("https://creativecommons.org/licenses/by/3.0/de/", "CC-BY-3.0-DE"),
+            ("http://creativecommons.org/licenses/sampling+/1.0/", "LicenseRef-CC-Sampling-Plus-1.0"),
+            ("Creative Commons Attribution-NonCommercial-ShareAlike 4.0", "CC-BY-NC-SA-4.0"),
+            ("Creative Commons BY", "LicenseRef-unversioned-CC-BY"),
+            ("Free Art License", "LicenseRef-unversioned-LAL"),
+            ("GPL", "GPL-1.0-or-later"),
+            ("GNU General Public License, version 2 or any later version", "GPL-2.0-or-later"),
+            ("All rights reserved", "LicenseRef-all-rights-reserved"),
+            ("ask Bob", "LicenseRef-unrecognised-ask-Bob"),
+            ("", ""),
+        ],
+    )
+    def test_recognise_what_tags_say(self, raw: str, normalised: str) -> None:
+        assert expressions.normalise_text(raw) == normalised
+
+    @pytest.mark.parametrize("raw", ["MIT AND (", "a b c", "OR", "(((", "GPL-2.0-only WITH"])
+    def test_keep_nonsense_out_of_the_catalogue(self, raw: str) -> None:
+        normalised = expressions.normalise(raw)
+        assert normalised.startswith(expressions.UNRECOGNISED)
+        assert not any(
+            expressions.licences_of(leaf) for leaf in expressions.leaves(expressions.parse(normalised))
+        )
+
+    @pytest.mark.parametrize(
+        ("one", "other", "same"),
+        [
+            ("GPL-1.0-or-later", "GPL-2.0-only", True),
+            ("LicenseRef-unversioned-LAL", "LAL-1.2", True),
+            ("CC-BY-3.0", "GPL-3.0-only OR CC-BY-3.0", True),
+            ("CC-BY-3.0", "CC-BY-SA-3.0", False),
+            ("CC-BY-3.0", "CC-BY-4.0", False),
+            ("LicenseRef-x", "LicenseRef-y", False),
+        ],
+    )
+    def test_say_whether_two_may_mean_the_same(self, one: str, other: str, same: bool) -> None:
+        assert expressions.compatible(one, other) is same
+
+    @settings(deadline=None)
+    @given(st.text(max_size=60))
+    def test_never_fail_on_what_people_write(self, raw: str) -> None:
+        for normalise in (expressions.normalise, expressions.normalise_dep5, expressions.normalise_text):
+            spelled = normalise(raw)
+            assert spelled == "" or expressions.parse(spelled)
+
+
+class TestTexts:
+    def test_reads_the_clause_that_tells_bsd_apart(self) -> None:
+        grant = (
+            "Redistribution and use in source and binary forms, with or without modification, are permitted."
+        )
+        assert texts.licences_in(grant) == ["BSD-2-Clause"]
+        assert texts.licences_in(f"{grant} Neither the name of the author may be used.") == ["BSD-3-Clause"]
+
+    def test_leaves_out_the_packaging(self) -> None:
+        text = (
+            "Copyright: 2003 A. Musician\n\nLicense:\n\n  This is free software under the GNU General Public\n"
+            "  License version 2 or any later version.\n\n"
+            "The Debian packaging is licensed under the GNU General Public License version 3.\n"
+        )
+        assert texts.read_text(text).expression == "GPL-2.0-or-later"
+
+    def test_lets_a_sentence_about_music_outrank_the_program(self) -> None:
+        text = (
+            "License:\n  GNU General Public License version 2 or any later version.\n\n"
+            "Most media files (images, sounds, musics) are distributed under Creative Commons BY-SA 3.0.\n"
+        )
+        reading = texts.read_text(text)
+        assert (reading.expression, reading.about_media) == ("CC-BY-SA-3.0", True)
+
+    def test_recognises_nothing_in_prose(self) -> None:
+        assert texts.read_text("Do what is right.").expression == ""
+
+    @pytest.mark.parametrize(
+        "raw", ["Copyright (c) 2005 Dick Huijer", "© 2005-2007, Dick Huijer <d@h.nl>", "2005 Dick Huijer"]
+    )
+    def test_cleans_holders(self, raw: str) -> None:
+        assert texts.clean_holder(raw) == "Dick Huijer"
+
+
+class TestCatalogue:
+    def test_states_every_axis_of_every_licence_with_its_clause(self) -> None:
+        licences = terms.catalogue()
+        assert len(licences) >= 45
+        for licence in licences.values():
+            assert set(licence.terms) == set(terms.AXES)
+            assert all(term.clause for term in licence.terms.values())
+            assert licence.name
+
+    def test_is_signed_by_nobody(self) -> None:
+        for licence in terms.catalogue().values():
+            assert (licence.reviewed_by, licence.reviewed_on) == ("", "")
+            assert licence.note == "not reviewed by counsel"
+
+    def test_holds_the_creative_commons_family(self) -> None:
+        for version in ("2.0", "2.5", "3.0", "4.0"):
+            for kind in ("BY", "BY-SA", "BY-NC", "BY-ND", "BY-NC-SA", "BY-NC-ND"):
+                licence = terms.catalogue()[f"CC-{kind}-{version}"]
+                commercial = "not_allowed" if "NC" in kind else "allowed"
+                assert licence.terms["commercial"].value == commercial
+                assert ("same-licence" in licence.terms["redistribution"].conditions) == ("SA" in kind)
+
+    def test_marks_share_alike_and_copyleft_as_contested(self) -> None:
+        for licence in terms.catalogue().values():
+            if licence.licence_class in ("share_alike", "copyleft"):
+                assert licence.terms["ai_generative_training"].contested in (
+                    "share-alike-training",
+                    "copyleft-training",
+                )
+
+    @pytest.mark.parametrize(
+        ("line", "broken", "message"),
+        [
+            ("value: allowed", "value: perhaps", "value 'perhaps'"),
+            ("class: public_domain", "class: nice", "class 'nice'"),
+            ("id: CC0-1.0", "id: CC0-2.0", "file's name"),
+            ("  commercial:", "  commerce:", "'commercial' is missing"),
+        ],
+    )
+    def test_names_what_is_wrong_in_a_file(
+        self, tmp_path: Path, line: str, broken: str, message: str
+    ) -> None:
+        text = (terms.HERE / "catalogue" / "CC0-1.0.yaml").read_text()
+        assert line in text
+        path = tmp_path / "CC0-1.0.yaml"
+        path.write_text(text.replace(line, broken, 1))
+        with pytest.raises(CatalogueError, match=message):
+            terms.read_licence(path)
+
+    def test_refuses_conditions_without_a_sentence(self, tmp_path: Path) -> None:
+        text = (terms.HERE / "catalogue" / "MIT.yaml").read_text()
+        path = tmp_path / "MIT.yaml"
+        path.write_text(text.replace("[notice]", "[a-song]"))
+        with pytest.raises(CatalogueError, match="a-song"):
+            terms.read_licence(path)
+
+
+class TestPolicy:
+    def test_survives_json(self) -> None:
+        for shipped in policy.SHIPPED.values():
+            assert policy.policy_from_json(shipped.as_json()) == shipped
+            assert policy.policy_from_json(shipped.as_json()).sha256 == shipped.sha256
+
+    def test_hashes_differ_with_readings(self) -> None:
+        assert policy.DEFAULT.sha256 != policy.STRICT.sha256
+
+    @pytest.mark.parametrize(
+        ("fields", "message"),
+        [
+            ({"name": "x", "readings": {"is-it-art": "strict"}}, "no question 'is-it-art'"),
+            ({"name": "x", "readings": {"copyleft-training": "mild"}}, "no reading 'mild'"),
+            ({"name": "x", "overrides": [{"licence": "Nope", "value": "allowed"}]}, "not in the catalogue"),
+            ({"name": "x", "overrides": [{"licence": "MIT", "value": "fine"}]}, "value 'fine'"),
+            ({"name": "x", "overrides": [{"licence": "MIT", "value": "constrained"}]}, "conditions belong"),
+            ({"name": "x", "format": 9}, "format 9"),
+            ({"name": "x", "colour": "red"}, "unknown field colour"),
+            ({}, "can't be read"),
+            ("{", "not JSON"),
+            ("[]", "one JSON object"),
+        ],
+    )
+    def test_says_what_is_wrong(self, fields: dict[str, object] | str, message: str) -> None:
+        with pytest.raises(PolicyError, match=message):
+            policy.policy_from_json(fields)
+
+    def test_overrides_one_licence_on_one_axis(self) -> None:
+        from provenance.rights.readings import read
+
+        own = policy.policy_from_json(
+            {
+                "name": "own",
+                "overrides": [
+                    {
+                        "licence": "GPL-2.0",
+                        "axis": "ai_generative_training",
+                        "value": "allowed",
+                        "reason": "memo 7",
+                    }
+                ],
+            }
+        )
+        assert read("GPL-2.0-only", "ai_generative_training", True, own).answer == "allowed"
+        assert "memo 7" in read("GPL-2.0-only", "ai_generative_training", True, own).reasons
+        assert read("GPL-2.0-only", "redistribution", True, own).answer == "constrained"
+        assert read("GPL-3.0-only", "ai_generative_training", True, own).answer == "constrained"
+
+    @pytest.mark.parametrize("purpose", PURPOSES)
+    def test_reads_an_unversioned_family_by_its_strictest_version(self, purpose: str) -> None:
+        from provenance.rights.readings import read
+
+        versions = [f"CC-BY-SA-{version}" for version in ("1.0", "2.0", "2.5", "3.0", "4.0")]
+        answers = [read(one, purpose, True, policy.STRICT).answer for one in versions]  # type: ignore[arg-type]
+        family = read("LicenseRef-unversioned-CC-BY-SA", purpose, True, policy.STRICT)  # type: ignore[arg-type]
+        assert family.answer == strictest(*answers)
