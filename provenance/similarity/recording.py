@@ -1,0 +1,385 @@
+"""Recording likeness: is this very sound in the index, where, and how sure?
+
+Candidates come from the nearest windows of the index. Each is aligned item by item on the stored
+fingerprints, on both columns. That few bits differ does not yet accuse: drones, loops and silence agree with
+each other by chance. What counts is four things together:
+
+- *agreement*: how far the bit error rate lies below the rate at which a stretch ends; - *contrast*: how much
+better the stretch agrees at its place than elsewhere in the same recording. Music in which
+  nothing happens agrees everywhere, and so has none;
+- *margin*: how much better it agrees with this recording than with the best that holds another sound.
+References
+  that hold the same sound there are no rivals;
+- *duration* of the stretch, squared, for the best agreement that chance finds falls fast with length.
+
+Each is measured against a value that convinces by itself (`provenance.similarity.thresholds`); the score is
+their product.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from provenance.similarity import thresholds
+from provenance.similarity.align import Stretch, bit_error_rate, error_curve, join, stretches
+from provenance.similarity.chromaprint import BANDS, CHROMA, ITEM_S, ITEM_SPAN_S, N_COLUMNS
+from provenance.similarity.index import WINDOW_ITEMS, windows_of
+from provenance.similarity.thresholds import POLICY_ID as POLICY_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from numpy.typing import NDArray
+
+    from provenance.similarity.index import SimilarityIndex
+
+Verdict = Literal["no_match", "review", "blocked", "unverifiable"]
+COLUMN_NAMES = {CHROMA: "chroma", BANDS: "bands"}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingMatch:
+    """One recording beside the query: found, or the nearest that there is.
+
+    Attributes
+    ----------
+    key : str
+        The recording, as the index names it.
+    verdict : {"no_match", "review", "blocked"}
+        What this match alone leads to.
+    score : float
+        In [0, 1], falling through the list of matches.
+    query_start_s, query_end_s, reference_start_s, reference_end_s : float
+        The matched stretch in both, in seconds.
+    occurrences : tuple of float
+        Seconds at which the reference holds the same stretch, in rising order; ``reference_start_s`` is one
+        of them.
+    tempo_ratio, pitch_shift_semitones : float
+        How the query was changed: 1.0 and 0.0, for no other is searched yet.
+    column : {"chroma", "bands"}
+        The fingerprint that found it.
+    ber : float
+        Share of bits that differ, in [0, 1].
+    margin, contrast : float
+        Differences of bit error rates, in [-1, 1].
+    """
+
+    key: str
+    verdict: Verdict
+    score: float
+    query_start_s: float
+    query_end_s: float
+    reference_start_s: float
+    reference_end_s: float
+    occurrences: tuple[float, ...]
+    tempo_ratio: float
+    pitch_shift_semitones: float
+    column: str
+    ber: float
+    margin: float
+    contrast: float
+    kind: Literal["recording"] = "recording"
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it is more than the nearest that there is."""
+        return self.verdict in ("review", "blocked")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingCheck:
+    """The answer for one query. ``unverifiable`` means that nothing could be compared."""
+
+    matches: tuple[RecordingMatch, ...]
+    verdict: Verdict
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    recording: int
+    column: int
+    stretch: Stretch
+    repeats: tuple[int, ...]
+
+
+def check(
+    items: NDArray[np.uint32],
+    index: SimilarityIndex,
+    *,
+    query_seconds: float | None = None,
+    exclude: Collection[str] = (),
+) -> RecordingCheck:
+    """Hold a query against an index.
+
+    Parameters
+    ----------
+    items : np.ndarray [shape=(n_rows, 2), dtype=uint32]
+        Fingerprint of the query, of any length.
+    index : SimilarityIndex
+    query_seconds : float, optional
+        Duration of the query; no stretch ends later.
+    exclude : collection of str
+        Recordings that are no answer and no rival: the query itself, when duplicates are searched.
+
+    Returns
+    -------
+    RecordingCheck
+        With the ``N_SHOWN`` best recordings, accepted or not, in falling score.
+    """
+    if len(items) < WINDOW_ITEMS:
+        return RecordingCheck(
+            (), "unverifiable", (f"less than {_seconds(WINDOW_ITEMS):.1f} s can't be compared",)
+        )
+    excluded = set(exclude)
+    allowed = [n for n, key in enumerate(index.recordings) if key not in excluded]
+    if not allowed:
+        return RecordingCheck((), "no_match", ("the index holds no recording",))
+    found = _search(items, index, allowed)
+    judge = _Judge(items, index, sorted({one.recording for one in found}), query_seconds)
+    matches = _best_matches(found, judge)
+    accepted = [match for match in matches if match.accepted]
+    shown = tuple(matches[: max(thresholds.N_SHOWN, len(accepted))])
+    verdict: Verdict = "no_match"
+    if accepted:
+        verdict = "blocked" if any(match.verdict == "blocked" for match in accepted) else "review"
+    return RecordingCheck(shown, verdict, tuple(_reason(match) for match in accepted[:3]))
+
+
+def _best_matches(found: list[_Found], judge: _Judge) -> list[RecordingMatch]:
+    """Judge the stretches, the most promising first, until no other can come among the best.
+
+    Looking for rivals is dear. Without them a score can only be higher, so what is below the ``N_SHOWN`` best
+    even then need not be looked at.
+    """
+    best: dict[int, RecordingMatch] = {}
+    promising = sorted(((judge.chance(one), one) for one in found), key=lambda pair: -judge.promise(*pair))
+    for chance, one in promising:
+        lowest_shown = sorted((match.score for match in best.values()), reverse=True)[: thresholds.N_SHOWN]
+        if len(lowest_shown) == thresholds.N_SHOWN and judge.promise(chance, one) < min(lowest_shown):
+            break
+        match = judge.match(one, chance)
+        if one.recording not in best or match.score > best[one.recording].score:
+            best[one.recording] = match
+    return sorted(best.values(), key=lambda match: (-match.score, -match.contrast, match.key))
+
+
+def _search(items: NDArray[np.uint32], index: SimilarityIndex, allowed: list[int]) -> list[_Found]:
+    """Best stretch of each candidate in each column."""
+    pieces: dict[tuple[int, int, int], list[Stretch]] = defaultdict(list)
+    permitted = set(allowed)
+    for start in _segment_starts(len(items)):
+        segment = items[start : start + thresholds.SEGMENT_ITEMS]
+        candidates = _candidates(segment, index, permitted)
+        references = [index.items(recording) for recording in candidates]
+        for column in range(N_COLUMNS):
+            aligned = stretches(
+                np.ascontiguousarray(segment[:, column]),
+                [np.ascontiguousarray(reference[:, column]) for reference in references],
+                tolerated_ber=thresholds.TOLERATED_BER[column],
+                min_items=thresholds.MIN_STRETCH_ITEMS,
+            )
+            for recording, pieces_here in zip(candidates, aligned, strict=True):
+                for piece in pieces_here[: thresholds.N_STRETCHES]:
+                    moved = Stretch(
+                        piece.query_start + start,
+                        piece.query_end + start,
+                        piece.reference_start,
+                        piece.ber,
+                        piece.gain,
+                    )
+                    pieces[recording, column, moved.offset].append(moved)
+    return _best_of_each(_joined(pieces, items, index))
+
+
+def _segment_starts(n_items: int) -> range:
+    half = thresholds.SEGMENT_ITEMS // 2
+    return range(0, max(1, n_items - half), half)
+
+
+def _candidates(segment: NDArray[np.uint32], index: SimilarityIndex, permitted: set[int]) -> list[int]:
+    """Recordings for which the windows of the segment vote, by their best-agreeing diagonal."""
+    if len(permitted) <= thresholds.N_CANDIDATES:
+        return sorted(permitted)
+    chosen: set[int] = set()
+    for column in range(N_COLUMNS):
+        windows = windows_of(np.ascontiguousarray(segment[:, column]))
+        places = range(0, len(windows), thresholds.WINDOW_HOP_ITEMS)
+        votes: dict[tuple[int, int], float] = defaultdict(float)
+        lists = index.neighbours(
+            windows[:: thresholds.WINDOW_HOP_ITEMS], column=column, n_neighbours=thresholds.N_NEIGHBOURS
+        )
+        for place, near in zip(places, lists, strict=True):
+            for one in near:
+                if one.distance <= thresholds.MAX_WINDOW_DISTANCE_BITS and one.recording in permitted:
+                    diagonal = (one.reference_start - place) // thresholds.VOTE_BIN_ITEMS
+                    votes[one.recording, diagonal] += thresholds.MAX_WINDOW_DISTANCE_BITS - one.distance
+        loudest: dict[int, float] = defaultdict(float)
+        for (recording, _), weight in votes.items():
+            loudest[recording] = max(loudest[recording], weight)
+        ranked = sorted(loudest, key=lambda recording: (-loudest[recording], recording))
+        chosen.update(ranked[: thresholds.N_CANDIDATES])
+    for recording in sorted(permitted):
+        if len(chosen) >= thresholds.N_SHOWN:
+            break
+        chosen.add(recording)
+    return sorted(chosen)
+
+
+def _joined(
+    pieces: dict[tuple[int, int, int], list[Stretch]], items: NDArray[np.uint32], index: SimilarityIndex
+) -> Iterator[tuple[int, int, Stretch]]:
+    for (recording, column, _), same_diagonal in pieces.items():
+        query, reference = items[:, column], index.items(recording)[:, column]
+        same_diagonal.sort(key=lambda piece: piece.query_start)
+        run = [same_diagonal[0]]
+        for piece in same_diagonal[1:]:
+            if piece.query_start > max(known.query_end for known in run):
+                yield recording, column, _one(run, query, reference, column)
+                run = []
+            run.append(piece)
+        yield recording, column, _one(run, query, reference, column)
+
+
+def _one(
+    run: list[Stretch], query: NDArray[np.uint32], reference: NDArray[np.uint32], column: int
+) -> Stretch:
+    if len(run) == 1:
+        return run[0]
+    return join(run, query, reference, tolerated_ber=thresholds.TOLERATED_BER[column])
+
+
+def _best_of_each(found: Iterator[tuple[int, int, Stretch]]) -> list[_Found]:
+    """The longest-agreeing stretches of each recording and column, with the places where it comes again."""
+    groups: dict[tuple[int, int], list[Stretch]] = defaultdict(list)
+    for recording, column, stretch in found:
+        groups[recording, column].append(stretch)
+    kept = []
+    for (recording, column), group in sorted(groups.items()):
+        group.sort(key=lambda stretch: (-stretch.gain, stretch.reference_start))
+        best = group[0]
+        repeats = [best.reference_start]
+        for other in group[1:]:
+            shift = best.query_start - other.query_start
+            overlap = min(best.query_end, other.query_end) - max(best.query_start, other.query_start)
+            if other.gain >= thresholds.REPEAT_GAIN * best.gain and overlap >= 0.8 * best.n_items:
+                repeats.append(max(0, other.reference_start + shift))
+        kept.append(_Found(recording, column, best, tuple(sorted(repeats))))
+    return kept
+
+
+class _Judge:
+    """Weighs stretches against chance and against each other."""
+
+    def __init__(
+        self,
+        items: NDArray[np.uint32],
+        index: SimilarityIndex,
+        rivals: list[int],
+        query_seconds: float | None,
+    ) -> None:
+        self._items = items
+        self._index = index
+        self._rivals = rivals
+        self._query_seconds = query_seconds
+
+    def promise(self, chance: float, found: _Found) -> float:
+        """The score if there is no rival."""
+        contrast = chance - found.stretch.ber
+        return _score(found.column, found.stretch, contrast, contrast)
+
+    def match(self, found: _Found, chance: float) -> RecordingMatch:
+        stretch = found.stretch
+        rival = self._best_rival(found)
+        margin, contrast = min(chance, rival) - stretch.ber, chance - stretch.ber
+        score = _score(found.column, stretch, margin, contrast)
+        end_s = _seconds(stretch.n_items)
+        query_start_s = stretch.query_start * ITEM_S
+        if self._query_seconds is not None:
+            end_s = min(end_s, self._query_seconds - query_start_s)
+        return RecordingMatch(
+            key=self._index.recordings[found.recording],
+            verdict=_verdict(score),
+            score=score,
+            query_start_s=query_start_s,
+            query_end_s=query_start_s + end_s,
+            reference_start_s=stretch.reference_start * ITEM_S,
+            reference_end_s=stretch.reference_start * ITEM_S + end_s,
+            occurrences=tuple(place * ITEM_S for place in found.repeats),
+            tempo_ratio=1.0,
+            pitch_shift_semitones=0.0,
+            column=COLUMN_NAMES[found.column],
+            ber=stretch.ber,
+            margin=margin,
+            contrast=contrast,
+        )
+
+    def chance(self, found: _Found) -> float:
+        """Bit error rate of the stretch at the other places of the same recording: their median."""
+        curve = error_curve(self._query(found), self._column(found.recording, found.column))
+        places = np.arange(len(curve))
+        elsewhere = curve[np.abs(places - found.stretch.reference_start) > thresholds.SURROUNDINGS_ITEMS]
+        return float(np.median(elsewhere)) if len(elsewhere) >= thresholds.SURROUNDINGS_ITEMS else 0.5
+
+    def _best_rival(self, found: _Found) -> float:
+        """Lowest bit error rate of the stretch in a recording that holds another sound."""
+        query = self._query(found)
+        reference = self._column(found.recording, found.column)
+        own = reference[found.stretch.reference_start : found.stretch.reference_end]
+        best = 1.0
+        for rival in self._rivals:
+            if rival == found.recording:
+                continue
+            column = self._column(rival, found.column)
+            curve = error_curve(query, column)
+            if len(curve) == 0 or curve.min() >= best:
+                continue
+            place = int(curve.argmin())
+            if bit_error_rate(own, column[place : place + len(own)]) > thresholds.SAME_SOUND_BER:
+                best = float(curve[place])
+        return best
+
+    def _query(self, found: _Found) -> NDArray[np.uint32]:
+        stretch = found.stretch
+        return np.ascontiguousarray(self._items[stretch.query_start : stretch.query_end, found.column])
+
+    def _column(self, recording: int, column: int) -> NDArray[np.uint32]:
+        return np.ascontiguousarray(self._index.items(recording)[:, column])
+
+
+def _score(column: int, stretch: Stretch, margin: float, contrast: float) -> float:
+    convincing = thresholds.CONVINCING[column]
+    tolerated = thresholds.TOLERATED_BER[column]
+    parts = (
+        (tolerated - stretch.ber) / (tolerated - convincing.ber),
+        margin / convincing.margin,
+        contrast / convincing.contrast,
+        (_seconds(stretch.n_items) / convincing.seconds) ** 2,
+    )
+    score = 1.0
+    for part in parts:
+        score *= min(1.0, max(0.0, part))
+    return score
+
+
+def _verdict(score: float) -> Verdict:
+    if score >= thresholds.BLOCKED_SCORE:
+        return "blocked"
+    return "review" if score >= thresholds.REVIEW_SCORE else "no_match"
+
+
+def _seconds(n_items: int) -> float:
+    """Seconds of sound that so many items look at."""
+    return (n_items - 1) * ITEM_S + ITEM_SPAN_S
+
+
+def _reason(match: RecordingMatch) -> str:
+    return (
+        f"{match.query_start_s:.1f}–{match.query_end_s:.1f} s agree with {match.key} from "
+        f"{match.reference_start_s:.1f} s: {match.ber:.1%} of the {match.column} bits differ, and {match.margin:.1%} "
+        "more in the next best"
+    )

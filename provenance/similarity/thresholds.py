@@ -1,0 +1,67 @@
+"""Every threshold of likeness, with its unit, its meaning and where the number came from."""
+
+from dataclasses import dataclass
+
+POLICY_ID = "recording-1"
+"""Names this set of thresholds; a change of one of them is a new policy."""
+
+# Walking the diagonals
+
+TOLERATED_BER = (0.30, 0.28)
+"""Bit error rate, for chroma and for bands, at which an item neither adds to a stretch nor takes from it."""
+
+MIN_STRETCH_ITEMS = 8
+"""Shortest stretch that is looked at, in items: 3.6 s of sound."""
+
+# Candidates
+
+SEGMENT_ITEMS = 240
+"""A query is searched in segments of so many items (30 s), each half over the last: a short copy in a long
+output keeps its own votes."""
+
+WINDOW_HOP_ITEMS = 2
+"""Every second window of a query is looked up."""
+
+N_NEIGHBOURS = 64
+"""Nearest windows that vote, for each window looked up."""
+
+MAX_WINDOW_DISTANCE_BITS = 96
+"""Hamming distance of 256 above which a neighbour has no vote: 0.375, where strangers begin."""
+
+N_CANDIDATES = 16
+"""Recordings of each segment and column that are aligned item by item. An index of no more is searched whole."""
+
+N_SHOWN = 8
+"""Best candidates that are reported, below the threshold too."""
+
+# Judging a stretch
+
+SAME_SOUND_BER = 0.20
+"""Two references whose aligned items differ less than this hold the same sound: neither is the other's rival."""
+
+SURROUNDINGS_ITEMS = 6
+"""Items to either side of a stretch's place that say nothing about chance agreement: they overlap with it."""
+
+N_STRETCHES = 12
+"""Stretches of one recording that are kept a segment: the best and where it comes again."""
+
+VOTE_BIN_ITEMS = 3
+"""Width of a diagonal for voting, in items: neighbouring windows may miss by one."""
+
+REPEAT_GAIN = 0.8
+"""A stretch with this share of the best one's gain, over the same part of the query, is the same music again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Convincing:
+    """Values that convince by themselves: a bit error rate, two differences of such rates, seconds of sound."""
+
+    ber: float
+    margin: float
+    contrast: float
+    seconds: float
+
+
+CONVINCING = (Convincing(0.16, 0.15, 0.25, 5.0), Convincing(0.16, 0.15, 0.25, 5.0))
+BLOCKED_SCORE = 0.75
+REVIEW_SCORE = 0.5
