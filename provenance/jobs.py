@@ -35,6 +35,7 @@ def register(job: Job, progress: Progress) -> Mapping[str, Any]:
             by=job.asked_by,
             organisation=job.organisation,
             now=timezone.now(),
+            only=wanted.get("only", ""),
             progress=tell,
         )
     except (IntakeError, audio.AudioError) as error:

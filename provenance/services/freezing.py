@@ -1,19 +1,21 @@
 """Freezing: a dataset version is a manifest under a Merkle root, and never changes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from governance import access, ledger
+from governance.errors import NotFoundError
 from governance.models import Organisation, Review, User
 from lib.canonical import canonical_json
 from lib.merkle import leaf_hash, merkle_root
 from provenance import queries
 from provenance.errors import EmptyDatasetError, NotApprovedError, NotClearedError, ProtectedCollectionError
-from provenance.models import Dataset, DatasetKind, DatasetVersion, VersionEntry
+from provenance.models import Dataset, DatasetEntry, DatasetKind, DatasetVersion, VersionEntry
 from provenance.queries import Cleared
 from provenance.rights.policy import ClearancePolicy
 from provenance.rights.values import Use
@@ -46,9 +48,18 @@ class Frozen:
 
 @transaction.atomic
 def freeze_dataset(
-    *, dataset: Dataset, use: Use, by: User, now: datetime, only_cleared: bool = False, policy_name: str = ""
+    *,
+    dataset: Dataset,
+    use: Use,
+    by: User,
+    now: datetime,
+    only_cleared: bool = False,
+    only_listed: Sequence[str] | None = None,
+    policy_name: str = "",
 ) -> Frozen:
     """Freeze what is cleared for ``use`` under the conditions that the dataset's approval accepted.
+
+    ``only_listed`` names external ids; the rest is left aside without a word.
 
     Raises
     ------
@@ -67,7 +78,7 @@ def freeze_dataset(
         )
     approval = _approval(dataset)
     policy = queries.policy_of(dataset.organisation, policy_name)
-    taken, left_out = _sort_out(dataset, use, policy, frozenset(approval.conditions))
+    taken, left_out = _sort_out(_entries(dataset, only_listed), use, policy, frozenset(approval.conditions))
     if left_out and not only_cleared:
         raise NotClearedError(_refusal(dataset, left_out))
     if not taken:
@@ -89,11 +100,22 @@ def _approval(dataset: Dataset) -> Review:
     return approval
 
 
+def _entries(dataset: Dataset, only_listed: Sequence[str] | None) -> QuerySet[DatasetEntry]:
+    entries = queries.entries_of(dataset)
+    if only_listed is None:
+        return entries
+    listed = entries.filter(external_id__in=only_listed)
+    known = set(listed.values_list("external_id", flat=True))
+    if unknown := sorted(set(only_listed) - known):
+        raise NotFoundError(f"{dataset.name} has no {', '.join(unknown[:3])}: list external ids, one a line.")
+    return listed
+
+
 def _sort_out(
-    dataset: Dataset, use: Use, policy: ClearancePolicy, accepted: frozenset[str]
+    entries: QuerySet[DatasetEntry], use: Use, policy: ClearancePolicy, accepted: frozenset[str]
 ) -> tuple[list[Cleared], list[tuple[str, str]]]:
     taken, left_out = [], []
-    for cleared in queries.clear_entries(queries.entries_of(dataset), use=use, policy=policy):
+    for cleared in queries.clear_entries(entries, use=use, policy=policy):
         why = _why_not(cleared, accepted)
         if why:
             left_out.append((cleared.entry.external_id, why))

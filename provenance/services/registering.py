@@ -1,19 +1,20 @@
 """Registering a source into a dataset or a protected collection."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from fnmatch import fnmatch
 from pathlib import Path
 
 from django.db import transaction
-from django.utils.text import slugify
 
 from governance import access
 from governance.models import Organisation, User
 from provenance import pipeline
 from provenance.errors import ConflictError, ProvenanceError
 from provenance.intake.formats import open_intake
-from provenance.intake.record import Intake
+from provenance.intake.record import Intake, IntakeRecord
 from provenance.models import Dataset, DatasetKind, Registration
 from provenance.pipeline import RowOutcome
 from provenance.services.approving import ask_for_approval
@@ -55,13 +56,15 @@ def register(
     by: User,
     organisation: Organisation,
     now: datetime,
+    only: str = "",
     dry_run: bool = False,
     tell: Told | None = None,
     progress: Progress | None = None,
 ) -> Registered:
     """Register every good row of ``source``; rows already registered, and bad ones, change nothing.
 
-    Not one transaction: rows land in chunks, each whole, so that a run cut short goes on where it was.
+    ``only`` is a pattern with ``*`` that an external id must match for its row to be read at all. Not one
+    transaction: rows land in chunks, each whole, so that a run cut short goes on where it was.
 
     Raises
     ------
@@ -69,31 +72,52 @@ def register(
         If the source as a whole can't be read: then nothing is registered.
     """
     access.require(by, organisation, access.WRITES_DATASETS, "register a dataset")
-    with open_intake(source, format=format, root=root) as intake:
-        if dry_run:
-            with transaction.atomic():
-                done = _register(intake, name, kind, source, by, organisation, now, True, tell, progress)
-                transaction.set_rollback(True)
-            return done
-        return _register(intake, name, kind, source, by, organisation, now, False, tell, progress)
+    with open_intake(source, format=format, root=root) as intake, transaction_for(dry_run):
+        dataset = _dataset(name, kind, by=by, organisation=organisation, now=now)
+        registration = _registration(intake, dataset, source, by, now)
+        records = (record for record in intake.records() if not only or fnmatch(record.external_id, only))
+        counts = _register(records, intake.n_rows, registration, by, now, dry_run, tell, progress)
+        _close(registration, intake, counts)
+        n_conflicts = 0
+        if not dry_run:
+            n_conflicts = find_conflicts(dataset=dataset, by=by, now=now)
+            dataset.refresh_from_db()
+            if counts["registered"] and kind == DatasetKind.TRAINING:
+                ask_for_approval(dataset=dataset, by=by, now=now)
+        return Registered(
+            dataset,
+            counts["registered"],
+            counts["duplicate"],
+            counts["rejected"],
+            n_conflicts,
+            tuple(intake.unknown_columns),
+            tuple(intake.warnings),
+        )
+
+
+@contextmanager
+def transaction_for(dry_run: bool) -> Iterator[None]:
+    """Undo everything at the end of a dry run; else leave each chunk to its own transaction."""
+    if not dry_run:
+        yield
+        return
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 def _register(
-    intake: Intake,
-    name: str,
-    kind: DatasetKind,
-    source: Path,
+    records: Iterator[IntakeRecord],
+    n_rows: int | None,
+    registration: Registration,
     by: User,
-    organisation: Organisation,
     now: datetime,
     dry_run: bool,
     tell: Told | None,
     progress: Progress | None,
-) -> Registered:
-    dataset = _dataset(name, kind, by=by, organisation=organisation, now=now)
-    registration = _registration(intake, dataset, source, by, now)
+) -> dict[str, int]:
     counts = {"registered": 0, "duplicate": 0, "rejected": 0}
-    for outcomes in _chunks(intake, registration, by, now, dry_run):
+    for outcomes in _chunks(records, registration, by, now, dry_run):
         for outcome in outcomes:
             counts[outcome.status] += 1
             if outcome.status == "rejected":
@@ -102,30 +126,13 @@ def _register(
                 )
             if tell is not None:
                 tell(outcome)
-        if progress is not None and not progress(sum(counts.values()), intake.n_rows):
+        if progress is not None and not progress(sum(counts.values()), n_rows):
             break
-    _close(registration, intake, counts)
-    n_conflicts = 0
-    if not dry_run:
-        n_conflicts = find_conflicts(dataset=dataset, by=by, now=now)
-        dataset.refresh_from_db()
-        if counts["registered"] and kind == DatasetKind.TRAINING:
-            ask_for_approval(dataset=dataset, by=by, now=now)
-    return Registered(
-        dataset,
-        counts["registered"],
-        counts["duplicate"],
-        counts["rejected"],
-        n_conflicts,
-        tuple(intake.unknown_columns),
-        tuple(intake.warnings),
-    )
+    return counts
 
 
 def _dataset(name: str, kind: DatasetKind, *, by: User, organisation: Organisation, now: datetime) -> Dataset:
-    if not name or (slugify(name) != name.lower() and not name.replace("_", "-").replace(".", "-").isascii()):
-        raise ProvenanceError(f"{name!r} can't name a dataset: use letters, digits, - and _.")
-    if not all(letter.isalnum() or letter in "-_" for letter in name):
+    if not name or not all(letter.isascii() and (letter.isalnum() or letter in "-_") for letter in name):
         raise ProvenanceError(f"{name!r} can't name a dataset: use letters, digits, - and _.")
     dataset, _ = Dataset.objects.get_or_create(
         organisation=organisation,
@@ -153,10 +160,10 @@ def _registration(intake: Intake, dataset: Dataset, source: Path, by: User, now:
 
 
 def _chunks(
-    intake: Intake, registration: Registration, by: User, now: datetime, dry_run: bool
+    records: Iterator[IntakeRecord], registration: Registration, by: User, now: datetime, dry_run: bool
 ) -> Iterator[list[RowOutcome]]:
     chunk: list[pipeline.Surveyed] = []
-    for surveyed in pipeline.survey_records(intake.records(), dataset=registration.dataset):
+    for surveyed in pipeline.survey_records(records, dataset=registration.dataset):
         chunk.append(surveyed)
         heavy = sum(1 for row in chunk if row.survey is not None)
         if len(chunk) >= pipeline.ROWS_A_CHUNK or heavy >= pipeline.SURVEYED_A_CHUNK:

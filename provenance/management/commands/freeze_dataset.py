@@ -1,4 +1,5 @@
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
@@ -7,6 +8,7 @@ from governance import access
 from governance.commands import DONE
 from provenance import queries, services
 from provenance.commands import DatasetCommand, add_use_arguments
+from provenance.errors import ProvenanceError
 
 
 class Command(DatasetCommand):
@@ -17,6 +19,9 @@ class Command(DatasetCommand):
         parser.add_argument("name", metavar="NAME")
         add_use_arguments(parser)
         parser.add_argument("--only-cleared", action="store_true", help="leave out what is not cleared")
+        parser.add_argument(
+            "--only-listed", default="", metavar="LIST", help="a file of external ids, one a line"
+        )
 
     def perform(self, **options: Any) -> int:
         dataset, _ = queries.dataset_named(options["name"], access.organisations_of(self.user))
@@ -32,6 +37,7 @@ class Command(DatasetCommand):
             by=self.user,
             now=now,
             only_cleared=options["only_cleared"],
+            only_listed=read_listed(options["only_listed"]) if options["only_listed"] else None,
             policy_name=options["policy"],
         )
         for external_id, why in frozen.left_out:
@@ -42,3 +48,10 @@ class Command(DatasetCommand):
             words=f"{version} holds {version.n_recordings} recordings under {version.merkle_root}.",
         )
         return DONE
+
+
+def read_listed(name: str) -> list[str]:
+    try:
+        return [line for line in Path(name).read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProvenanceError(f"--only-listed {name} can't be read: {error}.") from error

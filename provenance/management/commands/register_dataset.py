@@ -26,6 +26,9 @@ class Command(DatasetCommand):
         parser.add_argument("--from", dest="source", required=True, metavar="PATH")
         parser.add_argument("--format", choices=FORMATS, default="auto")
         parser.add_argument("--root", default="", metavar="DIR", help="where relative audio paths start")
+        parser.add_argument(
+            "--only", default="", metavar="PATTERN", help="read only ids that match, as */music/*"
+        )
         parser.add_argument("--dry-run", action="store_true", help="show what would happen and keep nothing")
 
     def perform(self, **options: Any) -> int:
@@ -36,7 +39,7 @@ class Command(DatasetCommand):
             raise ProvenanceError(f"--root {options['root']} is no folder.")
         root = Path(options["root"]).absolute() if options["root"] else None
         if not options["wait"] and not options["dry_run"]:
-            return self.queue(options["name"], source, options["format"], root)
+            return self.queue(options["name"], source, options["format"], root, options["only"])
         done = services.register(
             name=options["name"],
             kind=self.kind,
@@ -46,6 +49,7 @@ class Command(DatasetCommand):
             by=self.user,
             organisation=self.organisation,
             now=timezone.now(),
+            only=options["only"],
             dry_run=options["dry_run"],
             tell=self.tell_row,
             progress=self.tell_progress,
@@ -60,7 +64,7 @@ class Command(DatasetCommand):
         self.show({"summary": summary}, words=self.summary_words(summary))
         return ANSWER_IS_NO if done.n_rejected else DONE
 
-    def queue(self, name: str, source: Path, format: str, root: Path | None) -> int:
+    def queue(self, name: str, source: Path, format: str, root: Path | None, only: str) -> int:
         jobs.require_worker(REGISTER)
         job = governance.queue_job(
             kind=REGISTER,
@@ -75,6 +79,7 @@ class Command(DatasetCommand):
                 "source": str(source),
                 "format": format,
                 "root": str(root) if root else "",
+                "only": only,
             },
         )
         jobs.enqueue(job)
