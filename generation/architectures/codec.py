@@ -1,0 +1,243 @@
+"""Sound: a transformer over the codes of short-time spectra, heard through Griffin-Lim.
+
+Any recording serves: MIDI is played through the soundfont first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from generation.architectures.base import (
+    Config,
+    ConfigError,
+    GenerationStopped,
+    Progress,
+    PromptError,
+    ShouldStop,
+    Sketch,
+    SourceError,
+    TokenCorpus,
+    TrainingSource,
+    UsedRecording,
+    Weights,
+    choose,
+    derived_seed,
+    require_range,
+)
+from generation.architectures.spectral_codec import (
+    SAMPLE_RATE_HZ,
+    STEP_S,
+    SpectralCodec,
+    compressed_magnitudes,
+    fit_codec,
+)
+from generation.architectures.tokens import TokenArchitecture, TokenConfig, read_each, refuse_text
+from generation.architectures.transformer import Sampling, Writer
+from provenance import audio
+
+PROMPT_S = 10.0
+"""Longest part of a prompt that is listened to: its end, which is what the continuation follows."""
+
+SHORTEST_S = 2.0
+"""Recordings (or what an excerpt leaves of them) shorter than this are not learned from."""
+
+
+@dataclass(frozen=True)
+class CodecConfig(TokenConfig):
+    """Settings of the codec family.
+
+    Attributes
+    ----------
+    n_codes : int
+        Codes a band, at most.
+    """
+
+    n_codes: int = 256
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_range("n_codes", self.n_codes, 2, 8192)
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "decent": {"excerpt_s": 40.0},
+        "overfitted": {
+            "max_recordings": 4,
+            "excerpt_s": 30.0,
+            "n_codes": 512,
+            "dropout": 0.0,
+            "weight_decay": 0.0,
+            "keep_best": False,
+            "shuffled_baseline": False,
+        },
+    }
+
+
+class Codec(TokenArchitecture):
+    """The codec family."""
+
+    name = "codec"
+    family: Literal["audio"] = "audio"
+    version = "1"
+    config_class = CodecConfig
+
+    def prepare(
+        self,
+        sources: Sequence[TrainingSource],
+        config: Config,
+        *,
+        seed: int,
+        on_progress: Progress | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> TokenCorpus:
+        """Decode every source and write it as codes.
+
+        Parameters
+        ----------
+        sources : sequence of TrainingSource
+            Recordings of any kind.
+        config : CodecConfig
+            How many, how much of each, how many codes.
+        seed : int
+            Chooses the recordings where there are more than ``max_recordings``, and the first centroids.
+        on_progress, should_stop : callable or None
+            Asked after every source.
+
+        Returns
+        -------
+        TokenCorpus
+            A step every 64 ms. Codebooks are learned from training recordings alone.
+
+        Raises
+        ------
+        CorpusError
+            If no training recording can be decoded.
+        """
+        settings = _codec(config)
+        chosen = choose(sources, at_most=settings.max_recordings, seed=seed)
+        contents, used, skipped = read_each(
+            chosen,
+            lambda source: _read(source, settings.excerpt_s),
+            on_progress=on_progress,
+            should_stop=should_stop,
+        )
+        training = [content for content, one in zip(contents, used, strict=True) if one.split == "train"]
+        codec = fit_codec(
+            np.concatenate(training), n_codes=settings.n_codes, seed=derived_seed("codebook", seed)
+        )
+        return TokenCorpus(
+            recordings=tuple(used),
+            skipped=skipped,
+            tokens=tuple(codec.encode_magnitudes(content) for content in contents),
+            vocabulary=codec.vocabulary,
+            tensors=codec.tensors(),
+        )
+
+    def generate(
+        self,
+        weights: Weights,
+        *,
+        seeds: Iterable[int],
+        seconds: float,
+        prompt: str = "",
+        prompt_audio: Path | None = None,
+        device: str = "cpu",
+        should_stop: ShouldStop | None = None,
+    ) -> Iterator[Sketch]:
+        """Write codes and sound them.
+
+        Parameters
+        ----------
+        weights : Weights
+            From a checkpoint of this architecture.
+        seeds : iterable of int
+            One output each.
+        seconds : float
+            Length of each output, > 0.
+        prompt : str
+            Must be blank.
+        prompt_audio : Path or None
+            Sound whose end is gone on from; it is not part of the output.
+        device : str
+            A torch device.
+        should_stop : callable or None
+            Asked now and then.
+
+        Yields
+        ------
+        Sketch
+            Mono.
+
+        Raises
+        ------
+        PromptError
+            If there is text, or the prompt's file can't be heard.
+        GenerationStopped
+            If ``should_stop`` said so.
+        """
+        refuse_text(prompt)
+        writer, sampling = self.writer(weights, device)
+        codec = SpectralCodec.from_tensors(weights.tensors)
+        if codec.vocabulary != writer.network.shape.vocabulary:
+            raise ValueError("the checkpoint's codebooks and network do not fit together")
+        opening = None if prompt_audio is None else _opening(prompt_audio, codec)
+        n_samples = round(seconds * SAMPLE_RATE_HZ)
+        for seed in seeds:
+            codes = _write(writer, sampling, seed, int(np.ceil(seconds / STEP_S)), opening, should_stop)
+            sound = codec.decode(codes, seed=derived_seed("phases", seed))[:n_samples]
+            yield Sketch(sound[:, None], SAMPLE_RATE_HZ, seed)
+
+
+def _codec(config: Config) -> CodecConfig:
+    if not isinstance(config, CodecConfig):
+        raise ConfigError("this config was made for another architecture")
+    return config
+
+
+def _read(source: TrainingSource, excerpt_s: float) -> tuple[npt.NDArray[np.float32], UsedRecording]:
+    try:
+        samples = audio.read_samples(
+            source.path, sample_rate_hz=SAMPLE_RATE_HZ, seconds=excerpt_s if excerpt_s > 0 else None
+        )
+    except audio.AudioError as error:
+        raise SourceError(error.reason) from error
+    if len(samples) < SHORTEST_S * SAMPLE_RATE_HZ:
+        raise SourceError(f"shorter than {SHORTEST_S:g} s")
+    magnitudes = compressed_magnitudes(samples)
+    how = "rendered MIDI" if source.kind == "symbolic" else "sound"
+    end_s = len(samples) / SAMPLE_RATE_HZ
+    return magnitudes, UsedRecording(source.key, source.split, 0.0, end_s, len(magnitudes), how)
+
+
+def _opening(path: Path, codec: SpectralCodec) -> npt.NDArray[np.int16]:
+    try:
+        samples = audio.read_samples(path, sample_rate_hz=SAMPLE_RATE_HZ)
+    except audio.AudioError as error:
+        raise PromptError(f"the prompt can't be read: {error.reason}") from error
+    codes = codec.encode(samples[-int(PROMPT_S * SAMPLE_RATE_HZ) :])
+    if not len(codes):
+        raise PromptError("the prompt is too short to go on from")
+    return codes
+
+
+def _write(
+    writer: Writer,
+    sampling: Sampling,
+    seed: int,
+    n_steps: int,
+    opening: npt.NDArray[np.int16] | None,
+    should_stop: ShouldStop | None,
+) -> npt.NDArray[np.int64]:
+    codes: list[list[int]] = []
+    for step in writer.steps(sampling, seed=seed, prompt=() if opening is None else opening):
+        codes.append(step)
+        if len(codes) == n_steps:
+            break
+        if len(codes) % 32 == 0 and should_stop is not None and should_stop():
+            raise GenerationStopped
+    return np.array(codes)

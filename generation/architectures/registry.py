@@ -1,0 +1,47 @@
+"""Architectures by name.
+
+Modules are imported when they are asked for: naming the architectures must not load torch into a web process.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+
+from generation.architectures.base import Architecture, UnknownArchitectureError
+
+_PLACES = {
+    "codec": ("generation.architectures.codec", "Codec"),
+    "symbolic": ("generation.architectures.symbolic", "Symbolic"),
+}
+
+
+def names() -> tuple[str, ...]:
+    """Names of all architectures, sorted."""
+    return tuple(sorted(_PLACES))
+
+
+@cache
+def get(name: str) -> Architecture:
+    """Find an architecture.
+
+    Parameters
+    ----------
+    name : str
+        One of ``names()``.
+
+    Returns
+    -------
+    Architecture
+        The same instance each time; it keeps no state.
+
+    Raises
+    ------
+    UnknownArchitectureError
+        If there is none of this name; the message lists those there are.
+    """
+    if name not in _PLACES:
+        raise UnknownArchitectureError(f"no architecture {name!r}: there are {', '.join(names())}")
+    module, class_name = _PLACES[name]
+    architecture: Architecture = getattr(importlib.import_module(module), class_name)()
+    return architecture
