@@ -11,5 +11,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 app = Celery("liner_notes")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # Never prefork: a child that is forked after torch or FAISS was used hangs.
-app.conf.update(worker_pool="threads", task_queues=[Queue("default"), Queue("gpu")])
+app.conf.update(
+    worker_pool="threads",
+    # Without keys of their own both queues would get every message of their common exchange.
+    task_queues=[Queue(name, routing_key=name) for name in ("default", "gpu")],
+)
 app.autodiscover_tasks()
