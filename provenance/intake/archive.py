@@ -161,8 +161,12 @@ class _Sink:
         if self.done.n_files > self._limits.n_files:
             raise UnsafeArchive(f"{self._path.name} holds more than {self._limits.n_files} files")
         target = self.done.folder / clean
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as opened:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            opened = target.open("xb")
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise UnsafeArchive(f"{self._path.name}: member {name!r} stands in it twice") from error
+        with opened:
             n_bytes = 0
             while chunk := source.read(CHUNK_BYTES):
                 n_bytes += len(chunk)

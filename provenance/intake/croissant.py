@@ -179,6 +179,7 @@ def _any(fields: Mapping[str, Any], name: str) -> list[Any]:
         for key, value in fields.items()
         if str(key).rpartition(":")[2].rpartition("/")[2] == name
         for one in (value if isinstance(value, list) else [value])
+        if one is not None
     ]
 
 

@@ -16,7 +16,7 @@ from provenance.intake.files import sha256_of
 from provenance.intake.record import Intake, IntakeRecord
 from provenance.rights import identifiers
 from provenance.rights.expressions import UNRECOGNISED, normalise
-from provenance.rights.territory import UnknownTerritory
+from provenance.rights.territory import COUNTRIES, UnknownTerritory
 from provenance.rights.territory import normalise as normalise_territory
 from provenance.rights.values import Right, Statement
 
@@ -236,7 +236,7 @@ class _Reading:
             code = normalise_territory(written)
         except UnknownTerritory:
             code = ""
-        if len(code) != 2:
+        if code not in COUNTRIES:
             self._problems.append(f"country {written!r} is no ISO 3166-1 alpha-2 code")
         return code
 

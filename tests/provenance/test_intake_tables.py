@@ -1,0 +1,236 @@
+"""CSV and XLSX tables become records."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook
+
+from provenance.intake.errors import BadEncoding, IntakeError, MissingColumns, UnknownFormat
+from provenance.intake.formats import open_intake
+from provenance.intake.record import Intake, IntakeRecord
+
+
+def write(folder: Path, text: str | bytes, name: str = "songs.csv") -> Path:
+    for sound in ("a.wav", "b.wav"):
+        (folder / sound).write_bytes(b"RIFF")
+    path = folder / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def read(path: Path, root: Path | None = None) -> list[IntakeRecord]:
+    with open_intake(path, root=root) as intake:
+        return list(intake.records())
+
+
+def opened(path: Path) -> Intake:
+    return open_intake(path)
+
+
+class TestRow:
+    def test_carries_every_known_column(self, tmp_path: Path) -> None:
+        path = write(
+            tmp_path,
+            "path,external_id,title,artist,isrc,year,language,country,genre,artist_gender,acquired_on,work_title,iswc,"
+            "composers,master_owner,composition_owner,licence,licence_url,composition_licence,evidence,territory,"
+            "valid_from,valid_until,source_url\n"
+            "a.wav,x1,Song,Ann,US-RC1-76-07839,1999,de-CH,ch,folk,female,2024-05-01,Work,T-034.524.680-1,A. One; B. Two,"
+            "Label,Publisher,CC-BY-4.0,https://l,CC0-1.0,deal.pdf,DE;AT,2024-01-01,2025-01-01,https://s\n",
+        )
+        (record,) = read(path)
+        assert not record.problems
+        assert record.audio == tmp_path / "a.wav"
+        assert (record.row, record.external_id, record.isrc, record.iswc) == (
+            2,
+            "x1",
+            "USRC17607839",
+            "T0345246801",
+        )
+        assert (record.year, record.country, record.acquired_on) == (1999, "CH", "2024-05-01")
+        assert record.composers == ("A. One", "B. Two")
+        master, composition = record.statements
+        assert (master.right, master.expression, master.licence_url) == ("master", "CC-BY-4.0", "https://l")
+        assert (composition.right, composition.expression, composition.licence_url) == (
+            "composition",
+            "CC0-1.0",
+            "",
+        )
+        for statement in record.statements:
+            assert statement.territory == ("DE", "AT")
+            assert (statement.valid_from, statement.valid_until) == (date(2024, 1, 1), date(2025, 1, 1))
+            assert (statement.source, statement.evidence, statement.weak) == ("steward", "deal.pdf", False)
+        assert (master.holders, composition.holders) == (("Label",), ("Publisher",))
+
+    def test_licence_is_of_the_master_alone(self, tmp_path: Path) -> None:
+        (record,) = read(write(tmp_path, "path,licence\na.wav,CC0-1.0\n"))
+        assert [statement.right for statement in record.statements] == ["master"]
+
+    def test_licence_of_scope_all_covers_the_composition(self, tmp_path: Path) -> None:
+        (record,) = read(write(tmp_path, "path,licence,licence_scope\na.wav,CC0-1.0,all\n"))
+        assert [statement.right for statement in record.statements] == ["master", "composition"]
+
+    def test_own_composition_licence_outranks_the_scope(self, tmp_path: Path) -> None:
+        path = write(tmp_path, "path,licence,licence_scope,composition_licence\na.wav,CC0-1.0,all,MIT\n")
+        (record,) = read(path)
+        assert [statement.expression for statement in record.statements] == ["CC0-1.0", "MIT"]
+
+    def test_without_a_licence_states_none(self, tmp_path: Path) -> None:
+        (record,) = read(write(tmp_path, "path\na.wav\n"))
+        assert record.statements == ()
+        assert record.external_id == "a.wav"
+
+    def test_without_audio_is_known_by_its_isrc(self, tmp_path: Path) -> None:
+        (record,) = read(write(tmp_path, "isrc,title\nUSRC17607839,Song\n"))
+        assert (record.audio, record.external_id, record.problems) == (None, "USRC17607839", ())
+
+    def test_keeps_a_licence_nobody_knows_and_says_so(self, tmp_path: Path) -> None:
+        (record,) = read(write(tmp_path, "path,licence\na.wav,ask my lawyer\n"))
+        assert record.statements[0].raw == "ask my lawyer"
+        assert record.statements[0].expression == "LicenseRef-unrecognised-ask-my-lawyer"
+        assert not record.problems
+        assert "ask my lawyer" in record.notes[0]
+
+    def test_keeps_an_invalid_isrc_and_says_so(self, tmp_path: Path) -> None:
+        (record,) = read(write(tmp_path, "path,isrc\na.wav,NOPE\n"))
+        assert (record.isrc, record.problems) == ("NOPE", ())
+        assert "NOPE" in record.notes[0]
+
+    def test_leaves_formulas_as_the_text_they_are(self, tmp_path: Path) -> None:
+        (record,) = read(write(tmp_path, 'path,title\na.wav,"=HYPERLINK(""http://x"")"\n'))
+        assert record.title == '=HYPERLINK("http://x")'
+
+    def test_keeps_unknown_columns(self, tmp_path: Path) -> None:
+        path = write(tmp_path, "path,Mood,bpm\na.wav,sad,90\n")
+        with open_intake(path) as intake:
+            assert intake.unknown_columns == ("mood", "bpm")
+            (record,) = intake.records()
+        assert record.unknown == {"mood": "sad", "bpm": "90"}
+
+    @pytest.mark.parametrize(
+        ("header", "cells", "problem"),
+        [
+            ("path", "nowhere.wav", "does not exist"),
+            ("path", "../secret.wav", "climbs out"),
+            ("path", ".", "is a folder"),
+            ("path,external_id", '"",""', None),
+            ("path,title,isrc", ',"Song",', "all empty"),
+            ("path,year", "a.wav,soon", "no year"),
+            ("path,country", "a.wav,Narnia", "no ISO 3166-1"),
+            ("path,country", "a.wav,EU", "no ISO 3166-1"),
+            ("path,territory", "a.wav,DE;ZZ", "'ZZ'"),
+            ("path,valid_from", "a.wav,01/02/2024", "no ISO date"),
+            ("path,acquired_on", "a.wav,2024-13-01", "no ISO date"),
+            ("path,licence_scope", "a.wav,some", "neither master nor all"),
+            ("path,valid_from,valid_until", "a.wav,2024-02-01,2024-02-01", "is not after"),
+            ("path,title", "a.wav,one,two", "quote cells"),
+        ],
+    )
+    def test_is_rejected_with_its_reason(
+        self, tmp_path: Path, header: str, cells: str, problem: str | None
+    ) -> None:
+        records = read(write(tmp_path, f"{header}\n{cells}\n"))
+        if problem is None:
+            assert records == []
+        else:
+            assert problem in " ".join(records[0].problems)
+
+    def test_bad_one_leaves_the_good_ones_alone(self, tmp_path: Path) -> None:
+        records = read(write(tmp_path, "path\na.wav\nnowhere.wav\nb.wav\n"))
+        assert [bool(record.problems) for record in records] == [False, True, False]
+
+    def test_twice_under_one_id_is_rejected_the_second_time(self, tmp_path: Path) -> None:
+        records = read(write(tmp_path, "path,external_id\na.wav,x\nb.wav,x\n"))
+        assert [record.problems for record in records] == [(), ("external_id 'x' stands in row 2 too",)]
+
+    def test_says_all_that_is_wrong_with_it(self, tmp_path: Path) -> None:
+        (record,) = read(write(tmp_path, "path,year,country\nnowhere.wav,soon,Narnia\n"))
+        assert len(record.problems) == 3
+
+
+class TestTable:
+    @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
+    def test_is_utf8_with_or_without_byte_order_mark(self, tmp_path: Path, start: bytes) -> None:
+        (record,) = read(write(tmp_path, start + "path,artist\na.wav,Àlex\n".encode()))
+        assert (record.source_path, record.artist) == ("a.wav", "Àlex")
+
+    def test_in_latin_1_names_the_line(self, tmp_path: Path) -> None:
+        path = write(tmp_path, "path,artist\na.wav,Ann\nb.wav,Àlex\n".encode("latin-1"))
+        with pytest.raises(BadEncoding, match=r"line 3.*Latin-1.*UTF-8"):
+            opened(path)
+
+    def test_in_utf_16_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(IntakeError, match="UTF-16"):
+            opened(write(tmp_path, "path\na.wav\n".encode("utf-16")))
+
+    def test_without_identifying_columns_names_all_that_would_do(self, tmp_path: Path) -> None:
+        with pytest.raises(MissingColumns, match=r"path .*external_id or isrc.*title, artist"):
+            opened(write(tmp_path, "title,artist\nx,y\n"))
+
+    def test_with_a_column_twice_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(MissingColumns, match="title stands twice"):
+            opened(write(tmp_path, "path,title,Title\na.wav,x,y\n"))
+
+    def test_that_is_empty_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(IntakeError, match="empty"):
+            opened(write(tmp_path, ""))
+
+    @pytest.mark.parametrize("delimiter", [";", "\t"])
+    def test_may_use_another_delimiter(self, tmp_path: Path, delimiter: str) -> None:
+        (record,) = read(write(tmp_path, f"path{delimiter}title\na.wav{delimiter}Song, part 1\n"))
+        assert record.title == "Song, part 1"
+
+    def test_counts_rows_and_skips_empty_ones(self, tmp_path: Path) -> None:
+        with open_intake(write(tmp_path, "path,title\r\na.wav,x\r\n,\r\n\r\nb.wav,y\r\n")) as intake:
+            assert intake.n_rows == 2
+            assert [record.row for record in intake.records()] == [2, 5]
+
+    def test_can_be_read_twice(self, tmp_path: Path) -> None:
+        with open_intake(write(tmp_path, "path\na.wav\n")) as intake:
+            assert list(intake.records()) == list(intake.records())
+
+    def test_starts_relative_paths_at_the_root(self, tmp_path: Path) -> None:
+        (tmp_path / "sounds").mkdir()
+        write(tmp_path / "sounds", "")
+        path = write(tmp_path, "path\na.wav\n")
+        (record,) = read(path, tmp_path / "sounds")
+        assert record.audio == tmp_path / "sounds" / "a.wav"
+
+    def test_may_be_a_workbook(self, tmp_path: Path) -> None:
+        write(tmp_path, "")
+        workbook = Workbook()
+        sheet = workbook.active
+        assert sheet is not None
+        sheet.append(["path", "title", "year", "valid_from", "licence"])
+        sheet.append(["a.wav", "=1+1", 1999, date(2024, 1, 1), "CC0-1.0"])
+        workbook.save(tmp_path / "songs.xlsx")
+        with open_intake(tmp_path / "songs.xlsx") as intake:
+            (record,) = intake.records()
+        assert (record.year, record.problems) == (1999, ())
+        assert record.statements[0].valid_from == date(2024, 1, 1)
+
+    def test_may_carry_fingerprints_instead_of_audio(self, tmp_path: Path) -> None:
+        (tmp_path / "x.fp").write_bytes(b"\1\2\3\4")
+        (record,) = read(write(tmp_path, "external_id,fingerprint\nx,x.fp\n"))
+        assert (record.audio, record.fingerprint) == (None, b"\1\2\3\4")
+
+    def test_of_any_hash_is_named(self, tmp_path: Path) -> None:
+        with open_intake(write(tmp_path, "path\na.wav\n")) as intake:
+            assert len(intake.source_sha256) == 64
+
+
+class TestOpenIntake:
+    def test_refuses_what_it_does_not_know(self, tmp_path: Path) -> None:
+        (tmp_path / "x.docx").write_bytes(b"hello")
+        with pytest.raises(UnknownFormat, match=r"x\.docx"):
+            open_intake(tmp_path / "x.docx")
+
+    def test_refuses_an_unknown_format(self, tmp_path: Path) -> None:
+        with pytest.raises(UnknownFormat, match="spotify"):
+            open_intake(tmp_path, format="spotify")
+
+    def test_says_that_a_path_is_missing(self, tmp_path: Path) -> None:
+        with pytest.raises(IntakeError, match="does not exist"):
+            open_intake(tmp_path / "gone.csv")
