@@ -172,9 +172,12 @@ class Dep5Intake(Intake):
         globs = [glob for paragraph in package.paragraphs for glob in paragraph.globs]
         package.source_map = SourceMap(globs, installed)
         named = {Path(path).suffix.lower() for path, _ in package.sounds}
-        for glob in package.source_map.unmatched:
-            if Path(glob).suffix.lower() in named - {""}:
-                self._warnings.append(f"{package.name}: 'Files: {glob}' matches no installed file")
+        gone = [glob for glob in package.source_map.unmatched if Path(glob).suffix.lower() in named - {""}]
+        if gone:
+            listed = ", ".join(gone[:5]) + (", …" if len(gone) > 5 else "")
+            self._warnings.append(
+                f"{package.name}: 'Files' names {len(gone)} sounds that are not installed: {listed}"
+            )
         return package
 
     def _list(self, package: Package) -> list[str]:

@@ -309,6 +309,6 @@ class TestPolicy:
         from provenance.rights.readings import read
 
         versions = [f"CC-BY-SA-{version}" for version in ("1.0", "2.0", "2.5", "3.0", "4.0")]
-        answers = [read(one, purpose, True, policy.STRICT).answer for one in versions]  # type: ignore[arg-type]
-        family = read("LicenseRef-unversioned-CC-BY-SA", purpose, True, policy.STRICT)  # type: ignore[arg-type]
+        answers = [read(one, purpose, True, policy.STRICT).answer for one in versions]
+        family = read("LicenseRef-unversioned-CC-BY-SA", purpose, True, policy.STRICT)
         assert family.answer == strictest(*answers)
