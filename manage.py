@@ -2,6 +2,7 @@
 """Liner Notes by command line: starts the servers that a command needs, then runs it."""
 
 import os
+import signal
 import sys
 import warnings
 
@@ -24,11 +25,14 @@ def run_command() -> None:
         warnings.filterwarnings("ignore", "Got an error checking a consistent migration history")
         execute_from_command_line(sys.argv)
         return
+    tidy = sys.argv[1] in servers.LEAVE_NOTHING_RUNNING
+    if tidy:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # to be ended is to be interrupted
     use = servers.start_for_command(sys.argv[1])
     try:
         execute_from_command_line(sys.argv)
     finally:
-        if use and sys.argv[1] in servers.LEAVE_NOTHING_RUNNING:
+        if use and tidy:
             use.release(stop=True)
 
 

@@ -4,7 +4,63 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+
+class Crew:
+    """Programs that are started together and end together, when the block ends or is interrupted.
+
+    Each leads a process group of its own: Ctrl-C reaches only us, and they are ended in order, with what they
+    started themselves.
+    """
+
+    def __init__(self, patience_s: float = 15.0) -> None:
+        self._patience_s = patience_s
+        self._programs: list[subprocess.Popen[bytes]] = []
+
+    def start(
+        self, command: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None
+    ) -> "subprocess.Popen[bytes]":
+        """Start a program that writes what it says to ``log``."""
+        with log.open("ab") as said:
+            program = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                env=None if environment is None else {**os.environ, **environment},
+                start_new_session=True,
+            )
+        self._programs.append(program)
+        return program
+
+    def stop(self) -> None:
+        for program in reversed(self._programs):
+            _signal_group(program, signal.SIGTERM)
+        limit = time.monotonic() + self._patience_s
+        for program in reversed(self._programs):
+            with suppress(subprocess.TimeoutExpired):
+                program.wait(max(0.0, limit - time.monotonic()))
+            _signal_group(program, signal.SIGKILL)  # also what it left behind
+            program.wait()
+        self._programs.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _signal_group(leader: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(leader.pid, number)
 
 
 def command_line(pid: int) -> str:
