@@ -152,7 +152,13 @@ def _candidate(match: likeness.RecordingMatch) -> Candidate:
         occurrences=tuple(match.occurrences),
         tempo_ratio=match.tempo_ratio,
         pitch_shift_semitones=match.pitch_shift_semitones,
-        details={"bit_error_rate": match.ber, "margin": match.margin},
+        details={
+            "verdict": match.verdict,
+            "bit_error_rate": round(match.ber, 4),
+            "margin": round(match.margin, 4),
+            "contrast": round(match.contrast, 4),
+            "column": match.column,
+        },
     )
 
 

@@ -76,11 +76,11 @@ def register(
         dataset = _dataset(name, kind, by=by, organisation=organisation, now=now)
         registration = _registration(intake, dataset, source, by, now)
         records = (record for record in intake.records() if not only or fnmatch(record.external_id, only))
-        counts = _register(records, intake.n_rows, registration, by, now, dry_run, tell, progress)
+        counts, fresh = _register(records, intake.n_rows, registration, by, now, dry_run, tell, progress)
         _close(registration, intake, counts)
         n_conflicts = 0
         if not dry_run:
-            n_conflicts = find_conflicts(dataset=dataset, by=by, now=now)
+            n_conflicts = find_conflicts(dataset=dataset, by=by, now=now, fresh=fresh)
             dataset.refresh_from_db()
             if counts["registered"] and kind == DatasetKind.TRAINING:
                 ask_for_approval(dataset=dataset, by=by, now=now)
@@ -115,8 +115,9 @@ def _register(
     dry_run: bool,
     tell: Told | None,
     progress: Progress | None,
-) -> dict[str, int]:
+) -> tuple[dict[str, int], list[int]]:
     counts = {"registered": 0, "duplicate": 0, "rejected": 0}
+    fresh: list[int] = []
     for outcomes in _chunks(records, registration, by, now, dry_run):
         for outcome in outcomes:
             counts[outcome.status] += 1
@@ -124,11 +125,13 @@ def _register(
                 registration.rejections.append(
                     {"row": outcome.row, "external_id": outcome.external_id, "reasons": list(outcome.reasons)}
                 )
+            if outcome.status == "registered" and outcome.recording is not None and not dry_run:
+                fresh.append(outcome.recording.pk)
             if tell is not None:
                 tell(outcome)
         if progress is not None and not progress(sum(counts.values()), n_rows):
             break
-    return counts
+    return counts, fresh
 
 
 def _dataset(name: str, kind: DatasetKind, *, by: User, organisation: Organisation, now: datetime) -> Dataset:
