@@ -21,7 +21,7 @@ install: ## Make .venv and install what is missing, system libraries too where a
 demo: install ## Run the whole loop on real music, then stay up (EXIT=1, POLICY=strict, MUSIC=DIR)
 	@if [ -n "$$DATABASE_URL" ]; then $(MANAGE) migrate --no-input >&2; fi
 	@exec $(MANAGE) demo $(if $(MUSIC),--music "$(MUSIC)") $(if $(POLICY),--policy "$(POLICY)") \
-		$(if $(filter-out 0,$(EXIT)),--exit) $(ARGS)
+		$(if $(filter-out 0,$(EXIT)),--exit) --port $(PORT) $(ARGS)
 
 test: install ## Run every test (SKIP_BROWSER=1 skips the page tests; ARGS="…" goes to pytest)
 	@scripts/system_packages --browser
@@ -30,7 +30,7 @@ test: install ## Run every test (SKIP_BROWSER=1 skips the page tests; ARGS="…"
 check: lint ## Everything CI checks besides the tests: style, types, layers, docstrings, migrations
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
-	@find $(ENGINES) -name '*.py' ! -name '__init__.py' -exec $(PYTHON_IN_VENV) -m numpydoc.hooks.validate_docstrings {} +
+	@find $(ENGINES) -name '*.py' ! -name '__init__.py' -exec .venv/bin/numpydoc lint {} +
 	@$(MANAGE) check
 	@$(MANAGE) makemigrations --check --dry-run
 
