@@ -11,17 +11,27 @@ knowing those apps: each registers a template and the function that finds its co
 
 None means that there is nothing to show; the slot's own template writes its empty state where silence would mislead.
 The function sees only what ``user`` may see: a slot is as access-checked as a page.
+
+Two more things are known only above. Where a subject has its page, for links from reviews, jobs and the ledger::
+
+    slots.subject_page("model_version", "generation:model-version")  # a URL name that takes the public id
+
+And who carries out the answer to a review's question (a question without a decider can't be decided on a page)::
+
+    slots.decider(Question.MODEL_RELEASE, decide_model, (Decision.APPROVED, Decision.REJECTED, Decision.SUSPENDED))
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
 
-from governance.models import User
+from governance.models import Decision, Review, User
 
 PLACES = ("dataset", "version", "recording", "grant", "review", "job")
 
@@ -41,7 +51,26 @@ class Slot:
     find: ForSubject
 
 
+class Decide(Protocol):
+    """Called with ``review``, ``decision``, ``reason``, ``conditions``, ``by`` and ``now``."""
+
+    def __call__(self, **answer: Any) -> Review: ...
+
+
+def no_conditions(review: Review) -> Sequence[tuple[str, str]]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Decider:
+    decide: Decide
+    decisions: tuple[Decision, ...]
+    conditions: Callable[[Review], Sequence[tuple[str, str]]]  # (id, sentence) of those that can be accepted
+
+
 _slots: dict[str, dict[str, Slot]] = {}
+_subject_pages: dict[str, str] = {}
+_deciders: dict[str, Decider] = {}
 
 
 def fill(place: str, *, template: str, order: int = 100) -> Callable[[ForSubject], ForSubject]:
@@ -87,3 +116,31 @@ def shown_at_home(roles: list[str], request: HttpRequest) -> list[SafeString]:
     for role in roles:
         pieces.update(dict.fromkeys(shown(f"home:{role}", request)))
     return list(pieces)
+
+
+def subject_page(kind: str, url_name: str) -> None:
+    _subject_pages[kind] = url_name
+
+
+def url_of(kind: str, public_id: UUID | str | None) -> str:
+    """Return where a subject of this kind has its page; empty where it has none."""
+    if kind not in _subject_pages or public_id is None:
+        return ""
+    try:
+        return reverse(_subject_pages[kind], args=[public_id])
+    except NoReverseMatch:
+        return ""
+
+
+def decider(
+    question: str,
+    decide: Decide,
+    decisions: Sequence[Decision],
+    *,
+    conditions: Callable[[Review], Sequence[tuple[str, str]]] = no_conditions,
+) -> None:
+    _deciders[str(question)] = Decider(decide, tuple(decisions), conditions)
+
+
+def decider_of(review: Review) -> Decider | None:
+    return _deciders.get(review.question)
