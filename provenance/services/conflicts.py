@@ -36,7 +36,7 @@ EXCERPT_EVERY_ITEMS = 320  # 40 s of a recording are listened to
 MAX_EXCERPTS = 8
 WINDOW_HOP_ITEMS = 8
 N_NEIGHBOURS = 48
-COPY_DISTANCE_BITS = 72  # of 256: a re-encoded copy differs in far fewer
+COPY_DISTANCE_BITS = 64  # of 256: a re-encoded copy differs in fewer
 
 
 def find_conflicts(*, dataset: Dataset, by: User, now: datetime, fresh: Collection[int] | None = None) -> int:
@@ -177,14 +177,15 @@ def _resembles_another(key: str, excerpt: Any, index: RecordingIndex) -> bool:
     """Tell quickly whether a full check can find anything: a copy shares near windows with what it copies."""
     windows = windows_of(np.ascontiguousarray(excerpt[:, chromaprint.CHROMA]))[::WINDOW_HOP_ITEMS]
     own = index.recordings.index(key)
-    near: dict[int, int] = defaultdict(int)
-    for neighbours in index.neighbours(windows, column=chromaprint.CHROMA, n_neighbours=N_NEIGHBOURS):
-        others = {
-            one.recording for one in neighbours if one.recording != own and one.distance <= COPY_DISTANCE_BITS
-        }
-        for recording in others:
-            near[recording] += 1
-    return any(n_windows >= 2 for n_windows in near.values())
+    starts: dict[tuple[int, int], set[int]] = defaultdict(set)
+    found = index.neighbours(windows, column=chromaprint.CHROMA, n_neighbours=N_NEIGHBOURS)
+    for place, neighbours in enumerate(found):
+        for one in neighbours:
+            if one.recording != own and one.distance <= COPY_DISTANCE_BITS:
+                offset = one.reference_start - place * WINDOW_HOP_ITEMS
+                for nearby in (offset - 1, offset, offset + 1):
+                    starts[one.recording, nearby].add(place)
+    return any(len(places) >= len(windows) // 3 for places in starts.values())
 
 
 @transaction.atomic
