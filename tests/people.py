@@ -1,14 +1,14 @@
 """People for the tests: an organisation with one person a role, a stranger in another, and what belongs to them."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.test import TransactionTestCase
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -58,11 +58,11 @@ class People:
 
 def found_people() -> People:
     house, elsewhere = (Organisation.objects.create(name=name) for name in ("House", "Elsewhere"))
-    members = [a_member(role, house, role) for role in Role.values]
+    officer, auditor, steward, engineer, outsider = (a_member(role, house, role) for role in Role.values)
     stranger = User.objects.create_user("stranger", password=PASSWORD)
     for role in Role.values:
         Member.objects.create(user=stranger, organisation=elsewhere, role=role, valid_from=NOON)
-    return People(house, elsewhere, *members, stranger)
+    return People(house, elsewhere, officer, auditor, steward, engineer, outsider, stranger)
 
 
 def a_member(name: str, organisation: Organisation, role: str) -> User:
@@ -77,6 +77,22 @@ def client_of(user: User | None) -> APIClient:
     if user is not None:
         client.force_authenticate(user)
     return client
+
+
+def answers(people: People, ask: Callable[[APIClient], Any]) -> dict[str, int]:
+    """Return the status that each person gets for the same request; what one of them changes is undone."""
+    found = {}
+    callers: dict[str, User | None] = {**people.by_role(), "stranger": people.stranger, "nobody": None}
+    for name, user in callers.items():
+        with transaction.atomic():
+            found[name] = ask(client_of(user)).status_code
+            transaction.set_rollback(True)
+    return found
+
+
+def statuses(*, members: int, stranger: int, nobody: int = 401, **roles: int) -> dict[str, int]:
+    """Return what each should get: ``members``, unless their role is named."""
+    return {**dict.fromkeys(Role.values, members), **roles, "stranger": stranger, "nobody": nobody}
 
 
 @contextmanager
@@ -95,7 +111,7 @@ class CommittingTestCase(TransactionTestCase):
 
     def _fixture_teardown(self) -> None:
         with ledger_unlocked():
-            super()._fixture_teardown()
+            super()._fixture_teardown()  # type: ignore[misc]  # the stubs leave it out
 
 
 def a_recording(organisation: Organisation, **facts: Any) -> Recording:

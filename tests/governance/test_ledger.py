@@ -60,9 +60,9 @@ class TestRecord:
         assert ledger.head() == (2, second.hash)
 
     def test_goes_when_its_deed_is_undone(self, people: People) -> None:
-        with pytest.raises(ZeroDivisionError), transaction.atomic():
+        with transaction.atomic():
             a_line(people)
-            1 / 0  # noqa: B018
+            transaction.set_rollback(True)
         assert ledger.head() == (0, ledger.GENESIS)
 
 
@@ -90,7 +90,7 @@ class TestVerify:
         for n in range(4):
             a_line(people, n=n)
         with ledger_unlocked():
-            connection.cursor().execute(f"UPDATE governance_ledgerevent SET {change} WHERE sequence = 3")
+            connection.cursor().execute(f"UPDATE governance_ledgerevent SET {change} WHERE sequence = 3")  # noqa: S608
         found = ledger.verify()
         assert not found.ok
         assert problem in found.problem

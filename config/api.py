@@ -1,0 +1,64 @@
+"""Every address under /api/v1/."""
+
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.routers import SimpleRouter
+
+from generation import api as generation
+from governance import api as governance
+from provenance import api as provenance
+
+app_name = "api"
+
+router = SimpleRouter(use_regex_path=False)
+router.register("datasets", provenance.DatasetViewSet, basename="dataset")
+router.register("dataset-versions", provenance.VersionViewSet, basename="dataset-version")
+router.register("recordings", provenance.RecordingViewSet, basename="recording")
+router.register("conflicts", provenance.ConflictViewSet, basename="conflict")
+router.register("grants", provenance.GrantViewSet, basename="grant")
+router.register("models", generation.ModelViewSet, basename="model")
+router.register("model-versions", generation.ModelVersionViewSet, basename="model-version")
+router.register("generations", generation.GenerationViewSet, basename="generation")
+router.register("checks", generation.CheckViewSet, basename="check")
+router.register("reviews", governance.ReviewViewSet, basename="review")
+router.register("jobs", governance.JobViewSet, basename="job")
+router.register("ledger/events", governance.LedgerViewSet, basename="ledger-event")
+LISTS = [route for route in router.registry if "list" in dir(route[1])]
+
+
+class RootView(governance.HouseView):
+    permission_classes = (AllowAny,)
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Response:
+        lists = {prefix: reverse(f"api:{name}-list", request=request) for prefix, _, name in LISTS}
+        return Response({"schema": reverse("schema", request=request), **lists})
+
+
+urlpatterns = [
+    path("", RootView.as_view(), name="root"),
+    path("whoami/", governance.WhoAmIView.as_view(), name="whoami"),
+    path("tokens/login/", governance.TokenLoginView.as_view(), name="login"),
+    path("tokens/logout/", governance.TokenLogoutView.as_view(), name="logout"),
+    path("tokens/logout-all/", governance.TokenLogoutAllView.as_view(), name="logout-all"),
+    path("ledger/head/", governance.LedgerHeadView.as_view(), name="ledger-head"),
+    path("ledger/verification/", governance.LedgerVerificationView.as_view(), name="ledger-verification"),
+    path(
+        "recordings/<uuid:public_id>/matches/",
+        generation.RecordingMatchViewSet.as_view({"get": "list"}),
+        name="recording-matches",
+    ),
+    path(
+        "recordings/<uuid:public_id>/impact/",
+        generation.RecordingImpactView.as_view(),
+        name="recording-impact",
+    ),
+    path("grants/<uuid:public_id>/impact/", generation.GrantImpactView.as_view(), name="grant-impact"),
+    path("grants/<uuid:public_id>/revoke/", generation.GrantRevocationView.as_view(), name="grant-revoke"),
+    path("reviews/<uuid:public_id>/decide/", generation.ReviewDecisionView.as_view(), name="review-decide"),
+    *router.urls,
+]

@@ -1,0 +1,530 @@
+"""How datasets, recordings, conflicts and grants look in JSON."""
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from governance.models import Decision, Review
+from governance.serializers import OrganisationField, QuerySerializer, RowSerializer
+from provenance import queries
+from provenance.models import (
+    Conflict,
+    ConflictStatus,
+    Dataset,
+    DatasetEntry,
+    DatasetKind,
+    DatasetVersion,
+    Grant,
+    IndexBuild,
+    LicenceStatement,
+    Recording,
+    Right,
+    RightsClaim,
+    VersionEntry,
+)
+from provenance.rights.territory import UnknownTerritory, normalise
+from provenance.rights.values import ANSWERS, PURPOSES, WORLD
+
+
+class TerritoryField(serializers.CharField):
+    """An ISO 3166-1 code or the name of a group; empty = the world."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, default="", allow_blank=True, max_length=20, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        written = super().to_internal_value(data)
+        try:
+            code = normalise(written)
+        except UnknownTerritory as error:
+            raise serializers.ValidationError(str(error)) from error
+        return "" if code == WORLD else code
+
+
+class UseSerializer(serializers.Serializer[Any]):
+    """What somebody wants to do, where and when: the question that clearance answers."""
+
+    purpose = serializers.ChoiceField(choices=PURPOSES)
+    commercial = serializers.BooleanField(required=False, default=False)
+    territory = TerritoryField()
+    at = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text="default: now")
+    policy = serializers.CharField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=100,
+        help_text="a reading other than the organisation's own",
+    )
+
+
+class ClearanceQuerySerializer(QuerySerializer, UseSerializer):
+    version = serializers.IntegerField(
+        required=False, min_value=1, help_text="a frozen version; default: the draft"
+    )
+
+
+class EntryQuerySerializer(ClearanceQuerySerializer):
+    purpose = serializers.ChoiceField(
+        choices=PURPOSES, required=False, help_text="with it, every entry carries its clearance"
+    )
+
+
+class IndexSerializer(RowSerializer[IndexBuild]):
+    version = serializers.IntegerField(source="version.number", default=None, allow_null=True, read_only=True)
+    covers_all = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = IndexBuild
+        fields = (
+            "id",
+            "kind",
+            "version",
+            "method",
+            "method_version",
+            "contents_sha256",
+            "n_recordings",
+            "n_expected",
+            "n_windows",
+            "covers_all",
+            "built_at",
+        )
+
+
+class DatasetSerializer(RowSerializer[Dataset]):
+    organisation = serializers.CharField(source="organisation.name", read_only=True)
+    n_recordings = serializers.IntegerField(read_only=True)
+    n_versions = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = Dataset
+        fields: tuple[str, ...] = (
+            "id",
+            "organisation",
+            "name",
+            "kind",
+            "n_recordings",
+            "n_versions",
+            "created_at",
+            "changed_at",
+        )
+
+
+class DatasetDetailSerializer(DatasetSerializer):
+    n_open_conflicts = serializers.SerializerMethodField()
+    approval = serializers.SerializerMethodField()
+    index = serializers.SerializerMethodField()
+
+    class Meta(DatasetSerializer.Meta):
+        fields = (*DatasetSerializer.Meta.fields, "n_open_conflicts", "approval", "index")
+
+    def get_n_open_conflicts(self, dataset: Dataset) -> int:
+        return queries.conflicts_touching(dataset).filter(status=ConflictStatus.OPEN).count()
+
+    def get_approval(self, dataset: Dataset) -> str | None:
+        """The review whose approval of what the dataset now holds stands."""
+        approval: Review | None = queries.approval_of(dataset)
+        return str(approval.public_id) if approval else None
+
+    @extend_schema_field(IndexSerializer(allow_null=True, help_text="the newest index of the draft"))
+    def get_index(self, dataset: Dataset) -> dict[str, Any] | None:
+        build = queries.latest_index(dataset, None)
+        return dict(IndexSerializer(build).data) if build else None
+
+
+class DatasetQuerySerializer(QuerySerializer):
+    kind = serializers.ChoiceField(choices=DatasetKind.choices, required=False)
+    name = serializers.CharField(required=False)
+
+
+class RegisterSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=100)
+    kind = serializers.ChoiceField(choices=DatasetKind.choices, default=DatasetKind.TRAINING.value)
+    file = serializers.FileField(
+        help_text="A CSV or XLSX table, or a ZIP of a table with its audio, or of audio alone."
+    )
+    organisation = OrganisationField()
+
+
+class ApproveSerializer(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=5000)
+    decision = serializers.ChoiceField(
+        choices=[Decision.APPROVED.value, Decision.REJECTED.value], default=Decision.APPROVED.value
+    )
+    accept_conditions = serializers.ListField(
+        child=serializers.CharField(max_length=100),
+        required=False,
+        default=list,
+        max_length=100,
+        help_text="names of conditions, or `all`",
+    )
+
+
+class FreezeSerializer(UseSerializer):
+    only_cleared = serializers.BooleanField(required=False, default=False)
+    only_listed = serializers.ListField(
+        child=serializers.CharField(max_length=1000),
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="external ids; the rest is left aside",
+    )
+
+
+class IndexRequestSerializer(serializers.Serializer[Any]):
+    version = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=1, help_text="default: the draft"
+    )
+
+
+class RightAnswerSerializer(serializers.Serializer[Any]):
+    answer = serializers.ChoiceField(choices=ANSWERS)
+    basis = serializers.CharField(allow_null=True)
+    grant = serializers.CharField(allow_null=True)
+    licence = serializers.CharField(allow_null=True)
+    reasons = serializers.ListField(child=serializers.CharField())
+    conditions = serializers.ListField(child=serializers.CharField())
+    clauses = serializers.ListField(child=serializers.CharField())
+    weak = serializers.BooleanField()
+    contested = serializers.ListField(child=serializers.CharField())
+
+
+class ClearanceSerializer(serializers.Serializer[Any]):
+    answer = serializers.ChoiceField(choices=ANSWERS)
+    master = RightAnswerSerializer()
+    composition = RightAnswerSerializer()
+
+
+class EntrySerializer(RowSerializer[DatasetEntry]):
+    recording = serializers.UUIDField(source="recording.public_id", read_only=True)
+    kind = serializers.CharField(source="recording.kind", read_only=True)
+    sha256 = serializers.CharField(source="recording.sha256", read_only=True, allow_null=True)
+    seconds = serializers.FloatField(source="recording.seconds", read_only=True, allow_null=True)
+    clearance = serializers.SerializerMethodField()
+
+    class Meta:
+        model = DatasetEntry
+        fields = (
+            "id",
+            "external_id",
+            "recording",
+            "kind",
+            "sha256",
+            "seconds",
+            "title",
+            "artist",
+            "row",
+            "source_path",
+            "source_url",
+            "acquired_on",
+            "unknown_columns",
+            "notes",
+            "clearance",
+        )
+
+    @extend_schema_field(ClearanceSerializer(allow_null=True, help_text="null when nothing was asked"))
+    def get_clearance(self, entry: DatasetEntry) -> dict[str, Any] | None:
+        cleared: queries.Cleared | None = self.context.get("cleared", {}).get(entry.pk)
+        if cleared is None:
+            return None
+        line = cleared.as_json()
+        return {name: line[name] for name in ("answer", "master", "composition")}
+
+
+class ClearanceSummarySerializer(serializers.Serializer[Any]):
+    """How many recordings, and how many seconds of them, got each answer."""
+
+    allowed = serializers.IntegerField()
+    constrained = serializers.IntegerField()
+    not_allowed = serializers.IntegerField()
+    unknown = serializers.IntegerField()
+    seconds_allowed = serializers.FloatField()
+    seconds_constrained = serializers.FloatField()
+    seconds_not_allowed = serializers.FloatField()
+    seconds_unknown = serializers.FloatField()
+    conditions = serializers.DictField(child=serializers.IntegerField())
+    policy = serializers.CharField()
+    draft = serializers.BooleanField()
+
+
+class VersionSerializer(RowSerializer[DatasetVersion]):
+    dataset = serializers.UUIDField(source="dataset.public_id", read_only=True)
+    name = serializers.CharField(source="__str__", read_only=True)
+    review = serializers.UUIDField(source="review_id", read_only=True)
+    frozen_by = serializers.CharField(source="frozen_by.username", read_only=True)
+    conditions_accepted = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+    class Meta:
+        model = DatasetVersion
+        fields: tuple[str, ...] = (
+            "id",
+            "dataset",
+            "name",
+            "number",
+            "purpose",
+            "commercial",
+            "territory",
+            "policy_name",
+            "policy_sha256",
+            "conditions_accepted",
+            "review",
+            "n_recordings",
+            "n_left_out",
+            "seconds",
+            "merkle_root",
+            "frozen_by",
+            "frozen_at",
+        )
+
+
+class LeftOutSerializer(serializers.Serializer[Any]):
+    external_id = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class FrozenSerializer(VersionSerializer):
+    left_out = LeftOutSerializer(many=True, read_only=True)
+
+    class Meta(VersionSerializer.Meta):
+        fields = (*VersionSerializer.Meta.fields, "left_out")
+
+
+class VersionEntrySerializer(serializers.ModelSerializer[VersionEntry]):
+    """One leaf: RFC 6962 over the RFC 8785 form of ``manifest`` gives ``leaf_hash``."""
+
+    recording = serializers.UUIDField(source="recording.public_id", read_only=True)
+    manifest = serializers.DictField(read_only=True)
+
+    class Meta:
+        model = VersionEntry
+        fields = ("position", "recording", "external_id", "manifest", "leaf_hash")
+        read_only_fields = fields
+
+
+class StatementSerializer(RowSerializer[LicenceStatement]):
+    dataset = serializers.UUIDField(source="entry.dataset.public_id", read_only=True)
+
+    class Meta:
+        model = LicenceStatement
+        fields = (
+            "id",
+            "dataset",
+            "right",
+            "source",
+            "expression",
+            "raw",
+            "weak",
+            "evidence",
+            "quote",
+            "holders",
+            "licence_url",
+            "territory",
+            "valid_from",
+            "valid_until",
+        )
+
+
+class ClaimSerializer(RowSerializer[RightsClaim]):
+    party = serializers.CharField(source="party.name", read_only=True)
+
+    class Meta:
+        model = RightsClaim
+        fields = ("id", "party", "right", "role", "share_percent", "source", "evidence")
+
+
+class GrantSerializer(RowSerializer[Grant]):
+    organisation = serializers.CharField(source="organisation.name", read_only=True)
+    licensor = serializers.CharField(source="licensor.name", read_only=True)
+    licensee = serializers.CharField(source="licensee.name", read_only=True)
+
+    class Meta:
+        model = Grant
+        fields = (
+            "id",
+            "organisation",
+            "licensor",
+            "licensee",
+            "right",
+            "purposes",
+            "commercial",
+            "territory",
+            "valid_from",
+            "valid_until",
+            "model_scope",
+            "conditions",
+            "document",
+            "document_sha256",
+            "registered_at",
+            "revoked_from",
+            "revoked_at",
+            "revocation_reason",
+        )
+
+
+class GrantQuerySerializer(QuerySerializer):
+    right = serializers.ChoiceField(choices=Right.choices, required=False)
+    revoked = serializers.BooleanField(required=False, allow_null=True, default=None)
+    recording = serializers.UUIDField(required=False)
+
+
+class DealSerializer(serializers.Serializer[Any]):
+    """One deal, as a file of grants has it. What it says is weighed by the service; here only its form is."""
+
+    licensor = serializers.CharField(max_length=500)
+    licensee = serializers.CharField(max_length=500)
+    right = serializers.CharField(max_length=20, help_text="master, composition or both")
+    purposes = serializers.ListField(child=serializers.ChoiceField(choices=PURPOSES), min_length=1)
+    recordings = serializers.ListField(
+        child=serializers.CharField(max_length=1000),
+        required=False,
+        help_text="external ids, ISRCs, sha256 or ids",
+    )
+    works = serializers.ListField(
+        child=serializers.CharField(max_length=20), required=False, help_text="ISWCs"
+    )
+    dataset = serializers.CharField(required=False, max_length=100, help_text="all that a dataset now holds")
+    commercial = serializers.BooleanField(required=False, default=True)
+    territory = serializers.ListField(child=serializers.CharField(max_length=20), required=False)
+    valid_from = serializers.DateField(required=False, allow_null=True)
+    valid_until = serializers.DateField(required=False, allow_null=True, help_text="exclusive; null = open")
+    model_scope = serializers.ListField(child=serializers.CharField(max_length=200), required=False)
+    conditions = serializers.ListField(child=serializers.CharField(max_length=100), required=False)
+    document = serializers.CharField(required=False, allow_blank=True, max_length=1000)
+
+    def validate_document(self, document: str) -> str:
+        """Refuse paths: a document on the server is nothing that a caller may have read or hashed."""
+        path = PurePosixPath(document)
+        if path.is_absolute() or ".." in path.parts:
+            raise serializers.ValidationError("Name the document by its title or URL, not by a path.")
+        return document
+
+
+class RegisterGrantsSerializer(serializers.Serializer[Any]):
+    deals = DealSerializer(many=True, allow_empty=False)
+    dry_run = serializers.BooleanField(required=False, default=False)
+    organisation = OrganisationField()
+
+
+class GrantOutcomeSerializer(serializers.Serializer[Any]):
+    row = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=["registered", "duplicate", "rejected"])
+    grants = serializers.ListField(child=serializers.UUIDField())
+    recordings = serializers.IntegerField()
+    reasons = serializers.ListField(child=serializers.CharField())
+
+
+class GrantOutcomesSerializer(serializers.Serializer[Any]):
+    outcomes = GrantOutcomeSerializer(many=True)
+    summary = serializers.DictField(child=serializers.IntegerField())
+
+
+class RecordingSerializer(RowSerializer[Recording]):
+    organisation = serializers.CharField(source="organisation.name", read_only=True)
+    work = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Recording
+        fields: tuple[str, ...] = (
+            "id",
+            "organisation",
+            "kind",
+            "sha256",
+            "samples_sha256",
+            "title",
+            "artist",
+            "work",
+            "isrc",
+            "year",
+            "language",
+            "country",
+            "genre",
+            "codec",
+            "sample_rate_hz",
+            "n_channels",
+            "seconds",
+            "size_bytes",
+            "silent",
+            "registered_at",
+        )
+
+    def get_work(self, recording: Recording) -> dict[str, str] | None:
+        work = recording.work
+        return {"title": work.title, "iswc": work.iswc} if work else None
+
+
+class RecordingQuerySerializer(QuerySerializer):
+    isrc = serializers.CharField(required=False)
+    sha256 = serializers.CharField(required=False)
+    dataset = serializers.UUIDField(required=False)
+    search = serializers.CharField(required=False, help_text="part of a title or an artist")
+
+
+class RecordingDetailSerializer(RecordingSerializer):
+    statements = serializers.SerializerMethodField()
+    claims = ClaimSerializer(many=True, read_only=True)
+    grants = serializers.SerializerMethodField()
+    datasets = serializers.SerializerMethodField()
+
+    class Meta(RecordingSerializer.Meta):
+        fields = (*RecordingSerializer.Meta.fields, "statements", "claims", "grants", "datasets")
+
+    @extend_schema_field(StatementSerializer(many=True))
+    def get_statements(self, recording: Recording) -> Any:
+        found = LicenceStatement.objects.filter(entry__recording=recording).select_related("entry__dataset")
+        return StatementSerializer(found.order_by("id"), many=True).data
+
+    @extend_schema_field(GrantSerializer(many=True))
+    def get_grants(self, recording: Recording) -> Any:
+        found = Grant.objects.filter(subjects__recording=recording).select_related(
+            "organisation", "licensor", "licensee"
+        )
+        return GrantSerializer(found, many=True).data
+
+    def get_datasets(self, recording: Recording) -> list[dict[str, str]]:
+        """The datasets that hold it, and under which external id."""
+        entries = DatasetEntry.objects.filter(recording=recording).select_related("dataset")
+        return [
+            {
+                "id": str(entry.dataset.public_id),
+                "name": entry.dataset.name,
+                "external_id": entry.external_id,
+            }
+            for entry in entries
+        ]
+
+
+class ConflictSerializer(RowSerializer[Conflict]):
+    recording_a = serializers.UUIDField(source="recording_a.public_id", read_only=True)
+    recording_b = serializers.UUIDField(source="recording_b.public_id", read_only=True)
+    resolved_by = serializers.CharField(
+        source="resolved_by.username", default=None, allow_null=True, read_only=True
+    )
+    evidence_a = serializers.JSONField(read_only=True)
+    evidence_b = serializers.JSONField(read_only=True)
+
+    class Meta:
+        model = Conflict
+        fields = (
+            "id",
+            "kind",
+            "status",
+            "summary",
+            "recording_a",
+            "recording_b",
+            "evidence_a",
+            "evidence_b",
+            "found_at",
+            "resolved_by",
+            "resolved_at",
+            "reason",
+        )
+
+
+class DatasetConflictQuerySerializer(QuerySerializer):
+    status = serializers.ChoiceField(choices=ConflictStatus.choices, required=False)
+    kind = serializers.CharField(required=False)
+
+
+class ConflictQuerySerializer(DatasetConflictQuerySerializer):
+    recording = serializers.UUIDField(required=False)

@@ -1,0 +1,138 @@
+"""Files that people send: named safely, kept until a worker has read them, and never a way to the server's own files.
+
+A table on the command line may name any file on the machine; a table that was sent may name only what was sent
+with it.
+"""
+
+import secrets
+import shutil
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+
+from governance.errors import LinerNotesError
+from lib.files import replacing
+from provenance.errors import ProvenanceError
+from provenance.intake.archive import Limits, unpack
+from provenance.intake.csv import _csv_rows, _xlsx_rows  # the reader's own, so that both see the same cells
+from provenance.intake.sounds import EXTENSIONS
+
+TABLES = (".csv", ".xlsx")
+MAX_NAME_CHARS = 200
+FILE_COLUMNS = {"path", "fingerprint"}
+
+
+class UploadTooLargeError(LinerNotesError):
+    code = "upload_too_large"
+    status = 413
+
+
+class UnsafeUploadError(ProvenanceError):
+    code = "unsafe_upload"
+    status = 422
+
+
+@dataclass(frozen=True)
+class Source:
+    """What registering reads: a table and where its paths start, or a folder of audio."""
+
+    path: Path
+    format: str
+    root: Path
+
+
+def keep_source(sent: "UploadedFile[bytes]") -> Source:
+    """Keep a CSV, XLSX or ZIP until a worker registers it.
+
+    Raises
+    ------
+    UploadTooLargeError, UnsafeUploadError, IntakeError
+        If it is refused; then nothing of it is kept.
+    """
+    name = safe_name(sent, (*TABLES, ".zip"))
+    folder = upload_folder()
+    folder.mkdir(parents=True, mode=0o700)
+    try:
+        path = folder / name
+        _write(sent, path)
+        source = _unpacked(path) if path.suffix.lower() == ".zip" else Source(path, "csv", folder)
+        if source.format == "csv":
+            _refuse_foreign_paths(source)
+    except BaseException:
+        remove_source(folder)
+        raise
+    return source
+
+
+@contextmanager
+def audio_file(sent: "UploadedFile[bytes]") -> Iterator[Path]:
+    """Lend a sound file that was sent as a path, and forget it afterwards."""
+    name = safe_name(sent, tuple(EXTENSIONS))
+    folder = upload_folder()
+    folder.mkdir(parents=True, mode=0o700)
+    try:
+        _write(sent, folder / name)
+        yield folder / name
+    finally:
+        remove_source(folder)
+
+
+def safe_name(sent: "UploadedFile[bytes]", suffixes: tuple[str, ...]) -> str:
+    """Return the file's own name, or refuse it: too large, climbing, hidden, or of a kind nobody reads."""
+    limit_bytes: int = settings.UPLOAD_MAX_BYTES
+    if (sent.size or 0) > limit_bytes:
+        raise UploadTooLargeError(f"The file has {sent.size:,} bytes; at most {limit_bytes:,} are taken.")
+    name = sent.name or ""
+    if name != PureWindowsPath(name).name or name.startswith(".") or not name.isprintable():
+        raise UnsafeUploadError(f"{name!r} can't name a file: send a plain name without folders.")
+    if len(name.encode()) > MAX_NAME_CHARS:
+        raise UnsafeUploadError(f"The file's name is longer than {MAX_NAME_CHARS} bytes.")
+    if Path(name).suffix.lower() not in suffixes:
+        raise UnsafeUploadError(f"{name!r} is of no kind that is read here: {', '.join(sorted(suffixes))}.")
+    return name
+
+
+def upload_folder() -> Path:
+    return Path(settings.DATA_DIR) / "uploads" / secrets.token_hex(16)
+
+
+def remove_source(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(sent: "UploadedFile[bytes]", path: Path) -> None:
+    with replacing(path) as part, part.open("wb") as opened:
+        for chunk in sent.chunks():
+            opened.write(chunk)
+
+
+def _unpacked(archive: Path) -> Source:
+    """Unpack an archive beside itself: its one table, else the audio in it, is the source."""
+    folder = archive.parent / "unpacked" / archive.stem
+    folder.mkdir(parents=True)
+    unpack(archive, folder, Limits(n_files=20_000, total_bytes=5 * settings.UPLOAD_MAX_BYTES))
+    archive.unlink()
+    tables = sorted(path for path in folder.rglob("*") if path.suffix.lower() in TABLES)
+    if len(tables) > 1:
+        raise UnsafeUploadError(
+            f"{archive.name} holds {len(tables)} tables ({tables[0].name}, {tables[1].name}…): send one at a time."
+        )
+    return Source(tables[0], "csv", tables[0].parent) if tables else Source(folder, "folder", folder)
+
+
+def _refuse_foreign_paths(source: Source) -> None:
+    rows = _xlsx_rows(source.path) if zipfile.is_zipfile(source.path) else _csv_rows(source.path)
+    _, header = next(rows, (0, []))
+    columns = [at for at, name in enumerate(header) if name.strip().lower() in FILE_COLUMNS]
+    for number, cells in rows:
+        for cell in (cells[at].strip() for at in columns if at < len(cells)):
+            if Path(cell).is_absolute() or ".." in Path(cell).parts:
+                raise UnsafeUploadError(
+                    f"{source.path.name}, row {number}: {cell!r} lies outside what was sent. "
+                    "Send the audio with the table, in one ZIP, and name it from there."
+                )
