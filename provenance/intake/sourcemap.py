@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -29,7 +29,7 @@ class Mapped:
     source: str
     """Empty where it could not be established."""
     method: str
-    """``named`` by a paragraph itself, ``folder`` by other files of its folder, or ``none``."""
+    """``named`` by a paragraph itself, ``folder`` by what fits its folder, or ``none``."""
     evidence: int = 0
     """Shared literal components behind the pair of folders that was used."""
 
@@ -62,32 +62,34 @@ class SourceMap:
     def find(self, installed: str) -> Mapped:
         """Return the source path of one installed path."""
         parts = tuple(installed.split("/"))
-        if own := self._named.get(parts):
-            pair = max(own, key=lambda one: (own[one], self._votes[one], one))
-            return Mapped("/".join(pair[1] + parts[len(pair[0]) :]), "named", own[pair])
+        if named := self._named.get(parts):
+            pair = max(named, key=lambda one: (named[one], self._votes[one], one))
+            return Mapped(_source(parts, pair), "named", named[pair])
         pairs = [pair for pair in self._votes if parts[: len(pair[0])] == pair[0]]
         if not pairs:
             return Mapped("", "none")
         pair = max(pairs, key=lambda one: (self._votes[one], len(one[0]), one))
-        return Mapped("/".join(pair[1] + parts[len(pair[0]) :]), "folder", self._votes[pair])
+        return Mapped(_source(parts, pair), "folder", self._votes[pair])
 
     def _vote(self, glob: str, by_part: dict[str, list[int]]) -> bool:
+        """Let one path of a paragraph vote, once for each pair of folders that it fits best."""
         parts = tuple(glob.removeprefix("./").split("/"))
         literal = _literal(parts)
         if not literal:
             return True
-        matches = compile_glob(glob)
-        voted = False
-        for index in by_part.get(literal[-1], ()):
-            path = self._paths[index]
-            for end in (place for place, part in enumerate(path) if part == literal[-1]):
-                run = _common_run(literal, path[: end + 1])
-                pair = path[: end + 1 - run], literal[: len(literal) - run]
-                if matches.match("/".join(pair[1] + path[len(pair[0]) :])):
-                    self._votes[pair] += run
+        found = [
+            (run, pair, self._paths[index])
+            for index in by_part.get(literal[-1], ())
+            for run, pair in _fits(literal, self._paths[index], compile_glob(glob))
+        ]
+        best = max((run for run, _, _ in found), default=0)
+        for pair in {pair for run, pair, _ in found if run == best}:
+            self._votes[pair] += best
+        if len(literal) == len(parts):
+            for run, pair, path in found:
+                if run == best:
                     self._named[path][pair] = max(self._named[path][pair], run)
-                    voted = True
-        return voted
+        return bool(found)
 
 
 @lru_cache(maxsize=4096)
@@ -104,6 +106,19 @@ def compile_glob(glob: str) -> re.Pattern[str]:
         else:
             pattern += ".*" if char == "*" else "."
     return re.compile(pattern + r"\Z", re.S)
+
+
+def _fits(literal: Parts, path: Parts, matches: re.Pattern[str]) -> Iterator[tuple[int, tuple[Parts, Parts]]]:
+    """Yield each way a paragraph's path fits an installed one: shared components, and the pair of folders."""
+    for end in (place for place, part in enumerate(path) if part == literal[-1]):
+        run = _common_run(literal, path[: end + 1])
+        pair = path[: end + 1 - run], literal[: len(literal) - run]
+        if matches.match(_source(path, pair)):
+            yield run, pair
+
+
+def _source(path: Parts, pair: tuple[Parts, Parts]) -> str:
+    return "/".join(pair[1] + path[len(pair[0]) :])
 
 
 def _literal(parts: Sequence[str]) -> Parts:

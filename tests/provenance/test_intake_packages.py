@@ -61,6 +61,23 @@ class TestSourceMap:
         )
         assert found.find(f"{base}/Sounds/m.ogg") == Mapped("Data/Sounds/m.ogg", "folder", 2)
 
+    def test_is_not_misled_by_a_folder_of_the_packages_name(self) -> None:
+        base = "usr/share/games/hedgewars"
+        installed = [
+            f"{base}/Data/Music/Art.ogg",
+            *(f"{base}/Data/Sounds/{number}.ogg" for number in range(9)),
+        ]
+        found = SourceMap(["hedgewars/*", "share/hedgewars/Data/Sounds/*"], installed)
+        assert found.find(installed[0]).source == "share/hedgewars/Data/Music/Art.ogg"
+
+    def test_tells_files_of_one_name_apart_by_their_folders(self) -> None:
+        installed = ["usr/share/g/music/intro.ogg", "usr/share/g/sounds/intro.ogg"]
+        found = SourceMap(["data/sounds/intro.ogg", "data/music/*"], installed)
+        assert [found.find(path).source for path in installed] == [
+            "data/music/intro.ogg",
+            "data/sounds/intro.ogg",
+        ]
+
     def test_lets_the_most_shared_components_win(self) -> None:
         installed = ["usr/share/naev/dat/snd/music/a.ogg", "usr/share/naev/dat/snd/music/b.ogg"]
         found = SourceMap(["dat/snd/music/a.ogg", "music/*"], installed)
