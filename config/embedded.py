@@ -232,8 +232,8 @@ def _ensure_keeper(data_dir: Path, idle_s: float) -> None:
 def keep(data_dir: Path, idle_s: float, keeper_lock: int) -> None:
     """Be the keeper: stop the servers when nobody has used them for ``idle_s`` seconds, then return."""
     home, sockets = _home(data_dir), socket_dir(data_dir)
-    (home / KEEPER_PID).write_text(str(os.getpid()))
     birthplace, servers = home.stat(), _pids(home, sockets)
+    (home / KEEPER_PID).write_text(str(os.getpid()))
     last_use, quiet_since = 0.0, time.monotonic()
     while True:
         try:
