@@ -130,9 +130,7 @@ class CroissantIntake(Intake):
     def _statements(self, row: Mapping[str, Any]) -> tuple[Statement, ...]:
         own = _licences(row) or [str(row[key]) for key in ("licence",) if row.get(key)]
         composition = str(row.get("composition_licence") or "")
-        raws = own or _licences(self._dataset)
-        if not raws:
-            return ()
+        raws = own if "licence" in row else own or _licences(self._dataset)
         said: dict[Right, Sequence[str]] = dict.fromkeys(RIGHTS, raws)
         if composition:
             said["composition"] = [composition]
@@ -142,7 +140,7 @@ class CroissantIntake(Intake):
                 expression=normalise(raw),
                 raw=raw,
                 source="steward",
-                weak=not own,
+                weak=not own and not composition,
                 evidence=self._path.name,
                 quote=f"license: {raw}",
                 holders=tuple(filter(None, (_name(one) for one in _list(self._dataset.get("creator"))))),

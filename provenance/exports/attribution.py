@@ -1,0 +1,68 @@
+"""The list of credits that licences with attribution ask for."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Final
+
+from provenance.exports.register import ExportedDataset, holders, licences
+from provenance.rights.expressions import NotAnExpression, leaves, licences_of, parse
+
+COLUMNS: Final = (
+    "external_id",
+    "title",
+    "artist",
+    "holders",
+    "master_licence",
+    "composition_licence",
+    "licence_urls",
+    "source_url",
+    "sha256",
+    "answer_master",
+    "answer_composition",
+    "grant",
+)
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def attribution_csv(dataset: ExportedDataset) -> str:
+    """Return the credits of a dataset version as CSV, one recording a row.
+
+    Cells that a spreadsheet would run as a formula start with an apostrophe (OWASP, CSV injection).
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for recording in dataset.recordings:
+        row = (
+            recording.external_id,
+            recording.title,
+            recording.artist,
+            "; ".join(holders(recording)),
+            "; ".join(licences(recording, "master")),
+            "; ".join(licences(recording, "composition")),
+            "; ".join(dict.fromkeys(url for licence in licences(recording) for url in licence_urls(licence))),
+            recording.source_url,
+            recording.sha256,
+            recording.master_answer,
+            recording.composition_answer,
+            recording.grant,
+        )
+        writer.writerow([harmless(cell) for cell in row])
+    return out.getvalue()
+
+
+def harmless(cell: str) -> str:
+    """Return a cell that no spreadsheet runs."""
+    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+
+
+def licence_urls(expression: str) -> tuple[str, ...]:
+    """Return the addresses of the licences in an expression, as the catalogue has them."""
+    try:
+        named = leaves(parse(expression))
+    except NotAnExpression:
+        return ()
+    found = [licence.url for leaf in named for licence in licences_of(leaf)[:1] if licence.url]
+    return tuple(dict.fromkeys(found))
