@@ -117,15 +117,14 @@ def melody(n_notes: int = 40, *, seed: int = 0) -> list[tuple[float, float, int]
 
 
 def _note(pitch: float, seconds: float, timbre: NDArray[np.float64], rate_hz: int) -> Samples:
-    at_s = np.arange(round(seconds * rate_hz)) / rate_hz
+    at_s = np.arange(round(seconds * rate_hz), dtype=np.float32) / np.float32(rate_hz)
     frequency_hz = 440.0 * 2 ** ((pitch - 69) / 12)
-    envelope = np.minimum(1.0, at_s / 0.01) * np.exp(-3.0 * at_s / seconds)
-    partials = [
-        level * np.sin(2 * np.pi * frequency_hz * (n + 1) * at_s)
-        for n, level in enumerate(timbre)
-        if frequency_hz * (n + 1) < rate_hz / 2
-    ]
-    return np.asarray(envelope * np.sum(partials, axis=0), dtype=np.float32)
+    note = np.zeros_like(at_s)
+    for n, level in enumerate(timbre, start=1):
+        if frequency_hz * n < rate_hz / 2:
+            note += np.float32(level) * np.sin(np.float32(2 * np.pi * frequency_hz * n) * at_s)
+    envelope = np.minimum(np.float32(1.0), at_s * 100) * np.exp(at_s * np.float32(-3.0 / seconds))
+    return np.asarray(note * envelope, dtype=np.float32)
 
 
 def _add(mix: Samples, at: int, piece: Samples) -> None:

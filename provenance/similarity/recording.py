@@ -4,12 +4,11 @@ Candidates come from the nearest windows of the index. Each is aligned item by i
 fingerprints, on both columns. That few bits differ does not yet accuse: drones, loops and silence agree with
 each other by chance. What counts is four things together:
 
-- *agreement*: how far the bit error rate lies below the rate at which a stretch ends; - *contrast*: how much
-better the stretch agrees at its place than elsewhere in the same recording. Music in which
-  nothing happens agrees everywhere, and so has none;
+- *agreement*: how far the bit error rate lies below the rate at which a stretch ends;
+- *contrast*: how much better the stretch agrees at its place than elsewhere in the same recording. Music in
+  which nothing happens agrees everywhere, and so has none;
 - *margin*: how much better it agrees with this recording than with the best that holds another sound.
-References
-  that hold the same sound there are no rivals;
+  References that hold the same sound there are no rivals;
 - *duration* of the stretch, squared, for the best agreement that chance finds falls fast with length.
 
 Each is measured against a value that convinces by itself (`provenance.similarity.thresholds`); the score is
@@ -297,19 +296,22 @@ class _Judge:
         rival = self._best_rival(found)
         margin, contrast = min(chance, rival) - stretch.ber, chance - stretch.ber
         score = _score(found.column, stretch, margin, contrast)
-        end_s = _seconds(stretch.n_items)
-        query_start_s = stretch.query_start * ITEM_S
+        edge_s = thresholds.EDGE_S[found.column]
+        inset_s = edge_s if min(stretch.query_start, stretch.reference_start) > 0 else 0.0
+        outset_s = edge_s if self._ends_inside(found) else 0.0
+        query_start_s = stretch.query_start * ITEM_S + inset_s
+        length_s = max(ITEM_S, _seconds(stretch.n_items) - inset_s - outset_s)
         if self._query_seconds is not None:
-            end_s = min(end_s, self._query_seconds - query_start_s)
+            length_s = min(length_s, self._query_seconds - query_start_s)
         return RecordingMatch(
             key=self._index.recordings[found.recording],
             verdict=_verdict(score),
             score=score,
             query_start_s=query_start_s,
-            query_end_s=query_start_s + end_s,
-            reference_start_s=stretch.reference_start * ITEM_S,
-            reference_end_s=stretch.reference_start * ITEM_S + end_s,
-            occurrences=tuple(place * ITEM_S for place in found.repeats),
+            query_end_s=query_start_s + length_s,
+            reference_start_s=stretch.reference_start * ITEM_S + inset_s,
+            reference_end_s=stretch.reference_start * ITEM_S + inset_s + length_s,
+            occurrences=tuple(place * ITEM_S + inset_s for place in found.repeats),
             tempo_ratio=1.0,
             pitch_shift_semitones=0.0,
             column=COLUMN_NAMES[found.column],
@@ -342,6 +344,12 @@ class _Judge:
             if bit_error_rate(own, column[place : place + len(own)]) > thresholds.SAME_SOUND_BER:
                 best = float(curve[place])
         return best
+
+    def _ends_inside(self, found: _Found) -> bool:
+        """Whether neither the query nor the reference ends where the stretch does."""
+        stretch = found.stretch
+        n_reference = len(self._index.items(found.recording))
+        return stretch.query_end < len(self._items) and stretch.reference_end < n_reference
 
     def _query(self, found: _Found) -> NDArray[np.uint32]:
         stretch = found.stretch

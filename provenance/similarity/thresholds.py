@@ -48,8 +48,13 @@ N_STRETCHES = 12
 VOTE_BIN_ITEMS = 3
 """Width of a diagonal for voting, in items: neighbouring windows may miss by one."""
 
-REPEAT_GAIN = 0.8
-"""A stretch with this share of the best one's gain, over the same part of the query, is the same music again."""
+REPEAT_GAIN = 0.6
+"""A stretch with this share of the best one's gain, over the same part of the query, is the same music again. A
+repetition that falls between two items loses up to 0.35 of it."""
+
+EDGE_S = (1.2, 0.8)
+"""Seconds, for chroma and for bands, by which a stretch reaches over the edge of a copy inside other music: items
+that lie mostly on the copy agree too. Measured on planted copies."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from provenance.similarity.confirm import (
+    SPECTROGRAM_CONFIRMED,
+    WAVEFORM_CONFIRMED,
+    confirm,
+    spectrogram_correlation,
+    waveform_correlation,
+)
+from tests import signals
+from tests.vocoding import griffin_lim
+
+RATE_HZ = signals.RATE_HZ
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return signals.write(tmp_path_factory.mktemp("confirm") / "song.wav", signals.music(20.0, seed=1))
+
+
+def excerpt(start_s: float, seconds: float) -> signals.Samples:
+    return signals.music(20.0, seed=1)[round(start_s * RATE_HZ) : round((start_s + seconds) * RATE_HZ)]
+
+
+class TestConfirm:
+    def test_confirms_a_copy_by_its_waveform(self, reference: Path, tmp_path: Path) -> None:
+        query = signals.write(tmp_path / "a.wav", -0.3 * excerpt(7.1, 6.0))
+
+        found = confirm(query, reference, query_start_s=0.0, query_end_s=6.0, reference_start_s=7.0)
+
+        assert found.confirmed
+        assert found.waveform_correlation > 0.95
+        assert found.spectrogram_correlation > 0.95
+        assert found.lag_s == pytest.approx(0.1, abs=0.03)
+
+    def test_confirms_a_resynthesis_by_its_spectrogram_alone(self, reference: Path, tmp_path: Path) -> None:
+        vocoded = griffin_lim(excerpt(7.0, 6.0), rate_hz=RATE_HZ, n_bands=80)
+        query = signals.write(tmp_path / "a.wav", vocoded)
+
+        found = confirm(query, reference, query_start_s=0.0, query_end_s=6.0, reference_start_s=7.0)
+
+        assert found.confirmed
+        assert found.waveform_correlation < WAVEFORM_CONFIRMED
+        assert found.spectrogram_correlation > SPECTROGRAM_CONFIRMED
+
+    def test_confirms_a_copy_in_another_tempo(self, reference: Path, tmp_path: Path) -> None:
+        source = excerpt(5.0, 6.0)
+        faster = np.interp(np.arange(0, len(source), 1.05), np.arange(len(source)), source).astype(np.float32)
+        query = signals.write(tmp_path / "a.wav", faster)
+
+        found = confirm(
+            query,
+            reference,
+            query_start_s=0.0,
+            query_end_s=6.0 / 1.05,
+            reference_start_s=5.0,
+            tempo_ratio=1.05,
+        )
+
+        assert found.confirmed
+
+    @pytest.mark.parametrize("seed", [2, 3, 4])
+    def test_does_not_confirm_a_stranger(self, reference: Path, tmp_path: Path, seed: int) -> None:
+        query = signals.write(tmp_path / "a.wav", signals.music(6.0, seed=seed))
+
+        found = confirm(query, reference, query_start_s=0.0, query_end_s=6.0, reference_start_s=7.0)
+
+        assert not found.confirmed
+
+    def test_does_not_confirm_another_place_of_the_same_song(self, reference: Path, tmp_path: Path) -> None:
+        query = signals.write(tmp_path / "a.wav", excerpt(2.0, 5.0))
+
+        assert not confirm(
+            query, reference, query_start_s=0.0, query_end_s=5.0, reference_start_s=12.0
+        ).confirmed
+
+    def test_does_not_confirm_silence(self, reference: Path, tmp_path: Path) -> None:
+        query = signals.write(tmp_path / "a.wav", signals.silence(5.0))
+
+        found = confirm(query, reference, query_start_s=0.0, query_end_s=5.0, reference_start_s=7.0)
+
+        assert (found.waveform_correlation, found.spectrogram_correlation) == (0.0, 0.0)
+        assert not found.confirmed
+
+    def test_says_what_it_was_held_against(self, reference: Path) -> None:
+        said = confirm(
+            reference, reference, query_start_s=0.0, query_end_s=4.0, reference_start_s=0.0
+        ).as_json()
+
+        assert said["confirmed"] is True
+        assert said["waveform_threshold"] == WAVEFORM_CONFIRMED
+        assert said["seconds"] == pytest.approx(4.0)
+
+
+class TestWaveformCorrelation:
+    def test_equals_the_definition(self) -> None:
+        rng = np.random.default_rng(1)
+        stretch, around = (
+            rng.standard_normal(50).astype(np.float32),
+            rng.standard_normal(120).astype(np.float32),
+        )
+
+        by_hand = max(abs(np.corrcoef(stretch, around[at : at + 50])[0, 1]) for at in range(71))
+
+        assert waveform_correlation(stretch, around) == pytest.approx(by_hand, abs=1e-5)
+
+    def test_is_one_for_itself_and_zero_for_nothing(self) -> None:
+        sound = signals.music(2.0, seed=1)
+
+        assert waveform_correlation(sound, sound) == pytest.approx(1.0, abs=1e-4)
+        assert waveform_correlation(sound[:0], sound) == 0.0
+
+
+class TestSpectrogramCorrelation:
+    def test_is_one_for_itself_at_any_level(self) -> None:
+        sound = signals.music(3.0, seed=1)
+
+        assert spectrogram_correlation(np.asarray(0.1 * sound, dtype=np.float32), sound) == pytest.approx(
+            1.0, abs=1e-3
+        )
+
+    def test_is_zero_for_less_than_a_frame(self) -> None:
+        assert spectrogram_correlation(signals.tone(0.01), signals.tone(1.0)) == 0.0
