@@ -25,6 +25,7 @@ from provenance.rights.values import Use
 class Frozen:
     version: DatasetVersion
     left_out: tuple[tuple[str, str], ...]  # (external id, why)
+    is_new: bool  # False: a version with the same music for the same use stands already
 
     def as_json(self) -> dict[str, Any]:
         version = self.version
@@ -35,6 +36,7 @@ class Frozen:
             "recordings": version.n_recordings,
             "seconds": round(version.seconds, 3),
             "left_out": version.n_left_out,
+            "new": self.is_new,
             "merkle_root": version.merkle_root,
             "use": {
                 "purpose": version.purpose,
@@ -85,9 +87,10 @@ def freeze_dataset(
         raise EmptyDatasetError(
             f"Nothing in {dataset.name} is cleared for this use: there is nothing to freeze."
         )
-    version = _write(dataset, use, policy, approval, taken, len(left_out), by, now)
-    _record(version, dataset.organisation, by, now)
-    return Frozen(version, tuple(left_out))
+    version, is_new = _write(dataset, use, policy, approval, taken, len(left_out), by, now)
+    if is_new:
+        _record(version, dataset.organisation, by, now)
+    return Frozen(version, tuple(left_out), is_new)
 
 
 def _approval(dataset: Dataset) -> Review:
@@ -154,16 +157,28 @@ def _write(
     n_left_out: int,
     by: User,
     now: datetime,
-) -> DatasetVersion:
+) -> tuple[DatasetVersion, bool]:
     manifests = [manifest_of(cleared) for cleared in taken]
     leaves = [canonical_json(manifest) for manifest in manifests]
+    root = merkle_root(leaves).hex()
+    territory = "" if use.territory == "WORLD" else use.territory
+    same = dataset.versions.filter(
+        merkle_root=root,
+        purpose=use.purpose,
+        commercial=use.commercial,
+        territory=territory,
+        policy_sha256=policy.sha256,
+        conditions_accepted=list(approval.conditions),
+    ).first()
+    if same is not None:
+        return same, False
     last = dataset.versions.aggregate(last=Max("number"))["last"] or 0
     version = DatasetVersion.objects.create(
         dataset=dataset,
         number=last + 1,
         purpose=use.purpose,
         commercial=use.commercial,
-        territory="" if use.territory == "WORLD" else use.territory,
+        territory=territory,
         policy_name=policy.name,
         policy_sha256=policy.sha256,
         conditions_accepted=list(approval.conditions),
@@ -171,7 +186,7 @@ def _write(
         n_recordings=len(taken),
         seconds=sum(cleared.entry.recording.seconds or 0.0 for cleared in taken),
         n_left_out=n_left_out,
-        merkle_root=merkle_root(leaves).hex(),
+        merkle_root=root,
         frozen_by=by,
         frozen_at=now,
     )
@@ -186,7 +201,7 @@ def _write(
         )
         for position, (cleared, manifest, leaf) in enumerate(zip(taken, manifests, leaves, strict=True))
     )
-    return version
+    return version, True
 
 
 def manifest_of(cleared: Cleared) -> dict[str, Any]:
