@@ -83,6 +83,11 @@ class TestSourceMap:
         found = SourceMap(["dat/snd/music/a.ogg", "music/*"], installed)
         assert found.find(installed[0]).source == "dat/snd/music/a.ogg"
 
+    def test_trusts_a_folder_that_fits_better_alone(self) -> None:
+        installed = ["usr/share/g/data/music/a.ogg", "usr/share/g/extra/music/b.ogg"]
+        found = SourceMap(["data/music/*"], installed)
+        assert [found.find(path).source for path in installed] == ["data/music/a.ogg", "extra/music/b.ogg"]
+
     def test_admits_what_it_cannot_reach(self) -> None:
         found = SourceMap(["*", "src/main.c"], ["usr/share/games/x/a.ogg"])
         assert found.find("usr/share/games/x/a.ogg") == Mapped("", "none")

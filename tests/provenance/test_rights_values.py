@@ -304,6 +304,13 @@ class TestPolicy:
         assert read("GPL-2.0-only", "redistribution", True, own).answer == "constrained"
         assert read("GPL-3.0-only", "ai_generative_training", True, own).answer == "constrained"
 
+    def test_of_commercial_output_always_asks_for_commercial_use(self) -> None:
+        from provenance.rights.readings import read
+
+        fields = {"licence": "CC-BY-NC-4.0", "axis": "output_commercial", "value": "allowed"}
+        own = policy.policy_from_json({"name": "own", "overrides": [fields]})
+        assert read("CC-BY-NC-4.0", "output_commercial", False, own).answer == "not_allowed"
+
     @pytest.mark.parametrize("purpose", PURPOSES)
     def test_reads_an_unversioned_family_by_its_strictest_version(self, purpose: str) -> None:
         from provenance.rights.readings import read
