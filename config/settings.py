@@ -122,7 +122,7 @@ def _broker() -> str:
             f"BROKER_URL starts with {urlsplit(url).scheme!r}: use redis://, rediss:// or amqp://, "
             "or unset it to use the embedded Valkey."
         )
-    return url
+    return str(url)
 
 
 CELERY_BROKER_URL = _broker()

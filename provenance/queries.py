@@ -332,7 +332,7 @@ def use_for(*, purpose: str, commercial: bool, territory: str, at: datetime, mod
     if purpose not in values.PURPOSES:
         raise ProvenanceError(f"There is no purpose {purpose!r}: choose one of {', '.join(values.PURPOSES)}.")
     return values.Use(
-        purpose=purpose,  # type: ignore[arg-type]
+        purpose=purpose,
         commercial=commercial,
         territory=territory or values.WORLD,
         at=at,

@@ -26,9 +26,9 @@ from governance.errors import LinerNotesError
 from provenance import queries, services
 from provenance.models import Conflict, ConflictStatus, Dataset, DatasetKind, DatasetVersion
 from provenance.pipeline import RowOutcome
-from provenance.rights.values import Use
+from provenance.rights.values import Purpose, Use
 
-PURPOSE = "ai_generative_training"
+PURPOSE: Purpose = "ai_generative_training"
 Tell = Callable[[str], None]
 
 

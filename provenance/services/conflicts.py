@@ -10,11 +10,12 @@ import numpy as np
 from django.db import transaction
 
 from governance import access, ledger
+from governance.errors import ConflictError
 from governance.models import User
 from lib.canonical import canonical_json, canonical_sha256
 from lib.merkle import merkle_root
 from provenance import queries
-from provenance.errors import ConflictError, ProvenanceError
+from provenance.errors import ProvenanceError
 from provenance.models import (
     Conflict,
     ConflictStatus,
@@ -143,7 +144,7 @@ def _by_listening(dataset: Dataset, around: set[int]) -> Iterator[Finding]:
     }
     if len(fingerprints) < 2 or not around & set(fingerprints):
         return
-    items = {pk: chromaprint.unpack(fingerprint.payload) for pk, fingerprint in fingerprints.items()}
+    items = {pk: chromaprint.unpack(bytes(fingerprint.payload)) for pk, fingerprint in fingerprints.items()}
     by_key = {str(fingerprint.recording.public_id): pk for pk, fingerprint in fingerprints.items()}
     index = RecordingIndex.build((key, items[pk]) for key, pk in by_key.items())
     pairs: set[tuple[int, int]] = set()

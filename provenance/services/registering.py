@@ -10,9 +10,10 @@ from pathlib import Path
 from django.db import transaction
 
 from governance import access
+from governance.errors import ConflictError
 from governance.models import Organisation, User
 from provenance import pipeline
-from provenance.errors import ConflictError, ProvenanceError
+from provenance.errors import ProvenanceError
 from provenance.intake.formats import open_intake
 from provenance.intake.record import Intake, IntakeRecord
 from provenance.models import Dataset, DatasetKind, Registration

@@ -1,8 +1,5 @@
 import json
-import os
-import signal
 import socket
-import subprocess
 import sys
 import time
 from argparse import ArgumentParser
@@ -18,6 +15,7 @@ from rich.console import Console
 
 from audit.demo import loop, music, people, show
 from governance.commands import ANSWER_IS_NO, DONE, ContractCommand
+from lib.processes import Crew
 from provenance.audio import AudioError
 from provenance.intake.errors import IntakeError
 
@@ -35,7 +33,6 @@ class Command(ContractCommand):
     def perform(self, **options: Any) -> int:
         self.console = Console(stderr=True, highlight=False)
         started = time.monotonic()
-        signal.signal(signal.SIGTERM, _interrupt)
         try:
             summary, problems = self.run(options["music"], options["policy"])
             summary["seconds"] = round(time.monotonic() - started, 1)
@@ -123,25 +120,26 @@ class Command(ContractCommand):
     def stay_up(self, wanted_port: int) -> None:
         """Serve the pages with a worker beside until Ctrl-C, then stop both."""
         port = free_port(wanted_port)
-        children = [
-            subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "config.wsgi:application", "--bind", f"127.0.0.1:{port}"]
-                + ["--threads", "4", "--log-level", "warning"],
-                cwd=settings.BASE_DIR,
-                start_new_session=True,
-            ),
-            subprocess.Popen(
-                [sys.executable, "-m", "config.worker", "--loglevel", "WARNING"],
-                cwd=settings.BASE_DIR,
-                start_new_session=True,
-            ),
+        logs = Path(settings.DATA_DIR) / "demo"
+        web = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "config.wsgi",
+            "--bind",
+            f"127.0.0.1:{port}",
+            "--threads",
+            "4",
         ]
-        show.address(self.console, f"http://127.0.0.1:{port}/", self.passwords, people.LOGINS)
-        try:
-            while all(child.poll() is None for child in children):
+        with Crew() as crew:
+            programs = [
+                crew.start(web, log=logs / "web.log"),
+                crew.start([sys.executable, "-m", "config.worker"], log=logs / "worker.log"),
+            ]
+            show.address(self.console, f"http://127.0.0.1:{port}/", self.passwords, people.LOGINS)
+            while all(program.poll() is None for program in programs):
                 time.sleep(0.5)
-        finally:
-            stop(children)
+        self.console.print(f"A program ended by itself: {logs} holds what it said.")
 
 
 def free_port(wanted: int) -> int:
@@ -155,18 +153,3 @@ def free_port(wanted: int) -> int:
                 continue
             return port
     return wanted
-
-
-def stop(children: list[subprocess.Popen[bytes]]) -> None:
-    for child in children:
-        if child.poll() is None:
-            os.killpg(child.pid, signal.SIGTERM)
-    for child in children:
-        try:
-            child.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
