@@ -2,13 +2,15 @@
 
 Candidates come from the nearest windows of the index. Each is aligned item by item on the stored
 fingerprints, on both columns. That few bits differ does not yet accuse: drones, loops and silence agree with
-each other by chance. What counts is four things together:
+each other by chance. What counts is five things together:
 
 - *agreement*: how far the bit error rate lies below the rate at which a stretch ends;
 - *contrast*: how much better the stretch agrees at its place than elsewhere in the same recording. Music in
   which nothing happens agrees everywhere, and so has none;
 - *margin*: how much better it agrees with this recording than with the best that holds another sound.
   References that hold the same sound there are no rivals;
+- *movement*: how much the stretch changes within half a second, the lesser of both sides; silences and tails have
+  none, and agree wherever they stand;
 - *duration* of the stretch, squared, for the best agreement that chance finds falls fast with length.
 
 Each is measured against a value that convinces by itself (`provenance.similarity.thresholds`); the score is
@@ -289,13 +291,13 @@ class _Judge:
     def promise(self, chance: float, found: _Found) -> float:
         """The score if there is no rival."""
         contrast = chance - found.stretch.ber
-        return _score(found.column, found.stretch, contrast, contrast)
+        return _score(found.column, found.stretch, contrast, contrast, self._movement(found))
 
     def match(self, found: _Found, chance: float) -> RecordingMatch:
         stretch = found.stretch
         rival = self._best_rival(found)
         margin, contrast = min(chance, rival) - stretch.ber, chance - stretch.ber
-        score = _score(found.column, stretch, margin, contrast)
+        score = _score(found.column, stretch, margin, contrast, self._movement(found))
         edge_s = thresholds.EDGE_S[found.column]
         inset_s = edge_s if min(stretch.query_start, stretch.reference_start) > 0 else 0.0
         outset_s = edge_s if self._ends_inside(found) else 0.0
@@ -345,6 +347,14 @@ class _Judge:
                 best = float(curve[place])
         return best
 
+    def _movement(self, found: _Found) -> float:
+        stretch, lag = found.stretch, thresholds.MOVEMENT_LAG_ITEMS
+        reference = self._column(found.recording, found.column)[
+            stretch.reference_start : stretch.reference_end
+        ]
+        query = self._query(found)
+        return min(bit_error_rate(side[lag:], side[:-lag]) for side in (query, reference))
+
     def _ends_inside(self, found: _Found) -> bool:
         """Whether neither the query nor the reference ends where the stretch does."""
         stretch = found.stretch
@@ -359,13 +369,14 @@ class _Judge:
         return np.ascontiguousarray(self._index.items(recording)[:, column])
 
 
-def _score(column: int, stretch: Stretch, margin: float, contrast: float) -> float:
+def _score(column: int, stretch: Stretch, margin: float, contrast: float, movement: float) -> float:
     convincing = thresholds.CONVINCING[column]
     tolerated = thresholds.TOLERATED_BER[column]
     parts = (
         (tolerated - stretch.ber) / (tolerated - convincing.ber),
         margin / convincing.margin,
         contrast / convincing.contrast,
+        movement / convincing.movement,
         (_seconds(stretch.n_items) / convincing.seconds) ** 2,
     )
     score = 1.0
