@@ -1,0 +1,14 @@
+"""What people and the API ask of the audit: campaigns, attestations, assessments, reports."""
+
+from audit.services.assessing import assess, attest
+from audit.services.campaigning import run_campaign, run_memorisation_campaign
+from audit.services.reporting import issue_report, verify_report
+
+__all__ = [
+    "assess",
+    "attest",
+    "issue_report",
+    "run_campaign",
+    "run_memorisation_campaign",
+    "verify_report",
+]
