@@ -7,9 +7,10 @@ with it.
 import secrets
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PureWindowsPath
 
 from django.conf import settings
@@ -24,6 +25,7 @@ from provenance.intake.sounds import EXTENSIONS
 
 TABLES = (".csv", ".xlsx")
 MAX_NAME_CHARS = 200
+FRESH_S = 3600.0
 FILE_COLUMNS = {"path", "fingerprint"}
 
 
@@ -99,6 +101,18 @@ def safe_name(sent: "UploadedFile[bytes]", suffixes: tuple[str, ...]) -> str:
 
 def upload_folder() -> Path:
     return Path(settings.DATA_DIR) / "uploads" / secrets.token_hex(16)
+
+
+def forget_finished(awaited: Iterable[str], *, now: datetime) -> None:
+    """Remove what no job waits for any more: audio that was registered is kept elsewhere.
+
+    What came in a moment ago stays: its job may not be written yet.
+    """
+    wanted = {Path(source) for source in awaited}
+    for folder in (Path(settings.DATA_DIR) / "uploads").glob("*"):
+        age_s = now.timestamp() - folder.stat().st_mtime
+        if age_s > FRESH_S and not any(source.is_relative_to(folder) for source in wanted):
+            remove_source(folder)
 
 
 def remove_source(folder: Path) -> None:

@@ -5,10 +5,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
+from rest_framework.throttling import SimpleRateThrottle
 
 from generation import services
 from generation.models import Check, Generation, GenerationState, GenerativeModel, Match, ModelVersion
@@ -489,6 +491,18 @@ class TestCheck:
         said = self.ask(client_of(people.auditor), b"no sound", against=["jazz"]).json()
         assert Check.objects.get(public_id=said["id"]).organisation == people.elsewhere
         assert client_of(people.officer).get(f"{API}/checks/{said['id']}/").status_code == 404
+
+    def test_is_done_only_so_often(
+        self, people: People, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rates = {"anon": None, "user": None, "login": None, "check": "1/min"}
+        monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", rates)
+        cache.clear()
+        client = client_of(people.auditor)
+        found = [self.ask(client, b"no sound", against=["folk"]).status_code for _ in range(2)]
+        assert found == [201, 429]
+        assert client.get(f"{API}/checks/").status_code == 200
+        cache.clear()
 
     def test_finds_what_was_registered_and_not_what_was_not(self, people: People, folders: Path) -> None:
         """From a ZIP that was sent, by the job that a worker does, to the match with its place in the song."""

@@ -1,4 +1,5 @@
 import io
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -250,7 +251,7 @@ class TestRegister:
             raise PartMissingError("The broker can't be reached.")
 
         monkeypatch.setattr(jobs, "_send", down)
-        monkeypatch.setattr(jobs.transaction, "on_commit", lambda send: send())
+        monkeypatch.setattr("django.db.transaction.on_commit", lambda send: send())
         said = send(client_of(people.steward))
         assert (said.status_code, said.json()["state"]) == (202, "queued")
 
@@ -315,6 +316,15 @@ class TestRegister:
         settings.UPLOAD_MAX_BYTES = 10
         said = send(client_of(people.steward), b"x" * 200_000)
         assert (said.status_code, said.json()["code"]) == (413, "too_large")
+
+    def test_forgets_what_earlier_jobs_have_read(self, people: People, uploads: Path) -> None:
+        done, waits = (send(client_of(people.steward)).json()["id"] for _ in range(2))
+        Job.objects.filter(public_id=done).update(state=JobState.DONE)
+        for folder in uploads.iterdir():
+            os.utime(folder, (0, 0))
+        last = send(client_of(people.steward)).json()["id"]
+        kept = {Path(Job.objects.get(public_id=job).arguments["source"]).parent for job in (waits, last)}
+        assert set(uploads.iterdir()) == kept
 
 
 class TestApprove:
