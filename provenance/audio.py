@@ -44,6 +44,7 @@ import numpy as np
 
 from lib import files
 from provenance.similarity.chromaprint import FingerprintLibraryMissingError, ItemStream
+from provenance.similarity.notes import Note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,6 +65,9 @@ MAX_CHILD_WALL_S = 1800.0
 
 MAX_MIDI_BYTES = 8 << 20
 """Largest MIDI file that is parsed, in bytes; it is the one format that is parsed in this process."""
+
+DRUM_CHANNEL = 9
+"""The channel of General MIDI on which pitches are drums, counted from 0."""
 
 RENDER_RATE_HZ = 22_050
 """Rate at which MIDI is heard and fingerprinted. Chromaprint looks no higher than 5.5 kHz."""
@@ -929,6 +933,60 @@ def _midi_tags(path: Path) -> Tags:
         licence_url=_url(raw.get("copyright", "") + "\n" + raw.get("text", "")),
         raw=raw,
     )
+
+
+def read_notes(path: Path) -> list[Note]:
+    """Read the notes of a MIDI file, drums left out.
+
+    Returns
+    -------
+    list of Note
+        In rising onset. ``channel`` counts channels track by track, so that each is a voice.
+
+    Raises
+    ------
+    AudioError
+        If it is no whole MIDI file.
+    """
+    midi = _read_midi(path)
+    notes: list[Note] = []
+    tempo_map = _tempo_map(midi)
+    for number, track in enumerate(midi.tracks):
+        ticks = 0
+        held: dict[tuple[int, int], float] = {}
+        for message in track:
+            ticks += message.time
+            if message.type not in ("note_on", "note_off") or message.channel == DRUM_CHANNEL:
+                continue
+            now_s, voice = _seconds_at(ticks, tempo_map, midi.ticks_per_beat), (message.channel, message.note)
+            if voice in held:
+                onset_s = held.pop(voice)
+                notes.append(Note(onset_s, now_s - onset_s, message.note, number * 16 + message.channel))
+            if message.type == "note_on" and message.velocity > 0:
+                held[voice] = now_s
+    return sorted(notes, key=lambda note: (note.onset_s, note.channel, note.pitch))
+
+
+def _tempo_map(midi: Any) -> list[tuple[int, int]]:
+    """Ticks at which the tempo changes, with the microseconds a beat from there on."""
+    changes = [(0, 500_000)]
+    for track in midi.tracks:
+        ticks = 0
+        for message in track:
+            ticks += message.time
+            if message.type == "set_tempo":
+                changes.append((ticks, message.tempo))
+    return sorted(changes, key=lambda change: change[0])
+
+
+def _seconds_at(ticks: int, tempo_map: list[tuple[int, int]], ticks_per_beat: int) -> float:
+    seconds = 0.0
+    ends = [*(at for at, _ in tempo_map[1:]), ticks]
+    for (start, tempo), end in zip(tempo_map, ends, strict=True):
+        if ticks <= start:
+            break
+        seconds += (min(end, ticks) - start) * tempo / 1e6 / ticks_per_beat
+    return seconds
 
 
 # Tags

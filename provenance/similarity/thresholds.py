@@ -83,3 +83,20 @@ BLOCKED_SCORE = 0.75
 
 REVIEW_SCORE = 0.6
 """Score from which a person has to look."""
+
+# Composition
+
+GRAM_NOTES = 6
+"""Notes of an n-gram: five steps and four ratios of time."""
+
+MAX_GRAM_GAP = 7
+"""Distance of n-grams inside a run: one note that differs spoils six of them."""
+
+CONVINCING_NOTES = 16
+"""Notes in a row that convince by themselves: about four bars."""
+
+CONVINCING_RARITY = 6.0
+"""Rarity, in bits a note, summed over a run, that convinces by itself."""
+
+COMPOSITION_REVIEW_SCORE = 0.6
+"""Score from which a person has to look at a shared tune."""
