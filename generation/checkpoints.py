@@ -10,10 +10,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import importlib.metadata
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,10 @@ import safetensors.numpy
 
 from generation.architectures import registry
 from generation.architectures.base import (
+    NETWORK,
     Architecture,
     ArchitectureError,
+    Config,
     Trained,
     TrainingMetrics,
     Weights,
@@ -41,6 +44,15 @@ LARGEST_STATEMENT_BYTES = 4_000_000
 
 FOREIGN_WEIGHTS = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".npz", ".h5", ".onnx")
 """Endings of weights in other formats, named in the refusal."""
+
+
+def _made_by() -> str:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return f"liner-notes {importlib.metadata.version('liner-notes')}"
+    return "liner-notes, version unknown"
+
+
+MADE_BY = _made_by()
 
 
 class CheckpointError(Exception):
@@ -69,10 +81,12 @@ class Checkpoint:
 
     Attributes
     ----------
+    folder : Path
+        Where it lies.
     architecture, architecture_version : str
         Who made it and who can use it.
-    config : dict
-        Settings of the architecture, as JSON.
+    config : Config
+        Settings of the architecture.
     seed : int
         Of the training.
     state : dict
@@ -94,9 +108,10 @@ class Checkpoint:
         Version of the code that trained it.
     """
 
+    folder: Path
     architecture: str
     architecture_version: str
-    config: dict[str, Any]
+    config: Config
     seed: int
     state: dict[str, Any]
     tensors: dict[str, npt.NDArray[Any]]
@@ -107,42 +122,27 @@ class Checkpoint:
     trained_on: tuple[str, ...]
     made_by: str
 
-    def maker(self) -> Architecture:
-        """The architecture that can generate from this.
-
-        Raises
-        ------
-        ForeignFormatError
-            If it is unknown here, or of another version.
-        """
-        return _architecture(self.architecture, self.architecture_version)
-
+    @property
     def weights(self) -> Weights:
-        """What ``Architecture.generate`` takes.
+        """What ``Architecture.generate`` takes."""
+        return Weights(self.config, self.tensors, self.state)
 
-        Raises
-        ------
-        CheckpointDamagedError
-            If the config is none that the architecture accepts.
-        """
-        try:
-            config = self.maker().config_class.from_json(self.config)
-        except ArchitectureError as error:
-            raise CheckpointDamagedError(f"the checkpoint's config is refused: {error}") from error
-        return Weights(config, self.tensors, self.state)
+    @property
+    def n_parameters(self) -> int:
+        """Size of the network, counted from the tensors."""
+        return sum(int(tensor.size) for name, tensor in self.tensors.items() if name.startswith(NETWORK))
 
 
 def save(
     folder: Path,
     *,
     architecture: Architecture,
-    config: Mapping[str, Any],
+    config: Config,
     seed: int,
     trained: Trained,
-    dataset_version: str | None,
-    merkle_root: str | None,
-    trained_on: tuple[str, ...],
-    made_by: str,
+    dataset: Mapping[str, str | None],
+    trained_on: Sequence[str] = (),
+    made_by: str = MADE_BY,
 ) -> Checkpoint:
     """Write a checkpoint.
 
@@ -152,15 +152,15 @@ def save(
         Where; it must not exist yet, its parent must.
     architecture : Architecture
         That trained it.
-    config : dict
-        Its settings, as JSON.
+    config : Config
+        Its settings.
     seed : int
         Of the training.
     trained : Trained
         What ``Architecture.train`` left.
-    dataset_version, merkle_root : str or None
-        The frozen version trained on.
-    trained_on : tuple of str
+    dataset : dict
+        ``version`` and ``merkle_root`` of the frozen version trained on; empty where nobody knows.
+    trained_on : sequence of str
         Keys of the recordings that the weights have seen.
     made_by : str
         Version of the code.
@@ -185,28 +185,19 @@ def save(
         "format": FORMAT,
         "architecture": architecture.name,
         "architecture_version": architecture.version,
-        "config": dict(config),
+        "config": config.as_json(),
         "seed": seed,
         "state": trained.state,
         "weights_sha256": hashlib.sha256(content).hexdigest(),
         "metrics": trained.metrics.as_json(),
-        "dataset_version": dataset_version,
-        "merkle_root": merkle_root,
+        "dataset_version": dataset.get("version"),
+        "merkle_root": dataset.get("merkle_root"),
         "trained_on": list(trained_on),
         "made_by": made_by,
     }
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
-        part.mkdir()
-        _write(part / TENSORS_FILE, content)
-        _write(part / STATEMENT_FILE, (json.dumps(statement, indent=1, allow_nan=False) + "\n").encode())
-        part.rename(folder)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
-    _sync_folder(folder.parent)
-    return _from_statement(statement, tensors)
+    spelled = json.dumps(statement, indent=1, allow_nan=False) + "\n"
+    _write_folder(folder, {TENSORS_FILE: content, STATEMENT_FILE: spelled.encode()})
+    return _from_statement(folder, statement, tensors)
 
 
 def load(folder: Path, *, expected_sha256: str | None = None) -> Checkpoint:
@@ -249,7 +240,48 @@ def load(folder: Path, *, expected_sha256: str | None = None) -> Checkpoint:
         tensors = safetensors.numpy.load(content)
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
         raise CheckpointDamagedError(f"{TENSORS_FILE} can't be read: {error}") from error
-    return _from_statement(statement, tensors)
+    return _from_statement(folder, statement, tensors)
+
+
+def import_checkpoint(source: Path, room: Path, *, architecture: str | None = None) -> Checkpoint:
+    """Copy a foreign checkpoint in, once it has been read whole and found to be what it says.
+
+    Parameters
+    ----------
+    source : Path
+        A folder in our format, or a file of it. Nothing else in it is copied.
+    room : Path
+        Folder of all checkpoints; the copy is named by its own hash. Made if it is not there.
+    architecture : str or None
+        The architecture that it must be of.
+
+    Returns
+    -------
+    Checkpoint
+        The copy. Importing the same checkpoint again gives the copy made before.
+
+    Raises
+    ------
+    CheckpointError
+        As ``load`` does; and ``ForeignFormatError`` if it is of another architecture.
+    CheckpointDamagedError
+        If the tensors do not make a network of its config.
+    """
+    checkpoint = load(source)
+    if architecture is not None and checkpoint.architecture != architecture:
+        raise ForeignFormatError(f"it is a {checkpoint.architecture} checkpoint, not {architecture}")
+    try:
+        registry.get(checkpoint.architecture).require_usable(checkpoint.weights)
+    except ValueError as error:
+        raise CheckpointDamagedError(
+            f"the tensors make no {checkpoint.architecture} network: {error}"
+        ) from error
+    contents = {name: (checkpoint.folder / name).read_bytes() for name in (TENSORS_FILE, STATEMENT_FILE)}
+    name = hashlib.sha256(contents[TENSORS_FILE] + contents[STATEMENT_FILE]).hexdigest()[:32]
+    room.mkdir(parents=True, exist_ok=True)
+    if not (room / name).exists():
+        _write_folder(room / name, contents)
+    return load(room / name, expected_sha256=checkpoint.weights_sha256)
 
 
 def weights_sha256(folder: Path) -> str:
@@ -343,9 +375,29 @@ def _architecture(name: str, version: str) -> Architecture:
     return architecture
 
 
-def _from_statement(statement: dict[str, Any], tensors: dict[str, npt.NDArray[Any]]) -> Checkpoint:
+def _from_statement(
+    folder: Path, statement: dict[str, Any], tensors: dict[str, npt.NDArray[Any]]
+) -> Checkpoint:
     fields = {name: statement[name] for name in _FIELDS}
-    return Checkpoint(**{**fields, "trained_on": tuple(statement["trained_on"])}, tensors=tensors)
+    try:
+        config = registry.get(statement["architecture"]).config_class.from_json(statement["config"])
+    except ArchitectureError as error:
+        raise CheckpointDamagedError(f"the checkpoint's config is refused: {error}") from error
+    fields |= {"config": config, "trained_on": tuple(statement["trained_on"])}
+    return Checkpoint(folder=folder, tensors=tensors, **fields)
+
+
+def _write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
+    part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+    try:
+        part.mkdir()
+        for name, content in contents.items():
+            _write(part / name, content)
+        part.rename(folder)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    _sync_folder(folder.parent)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -19,6 +19,9 @@ import numpy.typing as npt
 Family = Literal["symbolic", "audio"]
 SourceKind = Literal["audio", "symbolic", "tracker"]
 Split = Literal["train", "held_out"]
+NETWORK = "network."
+"""Prefix of the tensors that training adjusts; codebooks and the like stand beside them under other names."""
+
 Tensors = Mapping[str, npt.NDArray[Any]]
 Progress = Callable[[float, str], None]
 """Called with the part done, in [0, 1], and a few words on what is being done."""
@@ -245,9 +248,16 @@ ConfigT = TypeVar("ConfigT", bound="Config")
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of one architecture: frozen, checked, and made from JSON."""
+    """Settings of one architecture: frozen, checked, and made from JSON.
+
+    Attributes
+    ----------
+    steps : int
+        Optimiser steps, when the caller of ``train`` has no other wish.
+    """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    steps: int = 300
 
     @classmethod
     def from_json(cls: type[ConfigT], settings: Mapping[str, Any]) -> ConfigT:
@@ -325,6 +335,11 @@ class Architecture(Protocol):
     family: Family
     version: str
     config_class: type[Config]
+    source_kinds: frozenset[SourceKind]
+
+    def usable(self, sources: Sequence[TrainingSource]) -> list[TrainingSource]:
+        """Choose the sources worth training on; to be asked before some are held out."""
+        ...
 
     def prepare(
         self,
@@ -352,6 +367,10 @@ class Architecture(Protocol):
         should_stop: ShouldStop | None = None,
     ) -> Trained:
         """Train ``steps`` steps; on CPU, the same arguments give the same weights, resumed or not."""
+        ...
+
+    def require_usable(self, weights: Weights) -> None:
+        """Raise ``ValueError`` unless ``generate`` could work from these weights."""
         ...
 
     def generate(
@@ -426,13 +445,14 @@ def hold_out(
     ]
 
 
-def choose(sources: Sequence[TrainingSource], *, at_most: int, seed: int) -> list[TrainingSource]:
-    """Keep at most ``at_most`` training sources, chosen by ``seed``; held-out ones all stay."""
-    training = sorted(source.key for source in sources if source.split == "train")
-    if at_most <= 0 or len(training) <= at_most:
-        return list(sources)
-    kept = set(random.Random(seed).sample(training, at_most))
-    return [source for source in sources if source.split == "held_out" or source.key in kept]
+def in_drawn_order(sources: Sequence[TrainingSource], *, seed: int) -> list[TrainingSource]:
+    """Held-out sources first, then the training sources in an order drawn by ``seed``.
+
+    The order of ``sources`` plays no part, so that a sample of a dataset does not depend on how it was listed.
+    """
+    held_out = sorted((source for source in sources if source.split == "held_out"), key=lambda one: one.key)
+    training = sorted((source for source in sources if source.split == "train"), key=lambda one: one.key)
+    return held_out + random.Random(seed).sample(training, len(training))
 
 
 @dataclass(frozen=True)
@@ -449,12 +469,15 @@ class TokenCorpus(Corpus):
         What turns steps back into sound, beside the weights.
     state : dict
         JSON values to the same end.
+    geometry : tuple of np.ndarray [shape=(size of the field, n_dimensions)]
+        Where the values of each field lie, if they lie anywhere; the network starts from it.
     """
 
     tokens: tuple[npt.NDArray[np.int16], ...] = ()
     vocabulary: tuple[int, ...] = ()
     tensors: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=dict)
+    geometry: tuple[npt.NDArray[np.float32], ...] = ()
 
     def of_split(self, split: Split) -> list[npt.NDArray[np.int16]]:
         """Steps of every recording of ``split``."""
@@ -463,9 +486,11 @@ class TokenCorpus(Corpus):
         ]
 
     def digest(self) -> str:
-        """SHA-256 over splits, tokens and vocabulary: two corpora with one digest train the same weights."""
+        """SHA-256 over splits, tokens, vocabulary and geometry: two corpora with one digest train the same weights."""
         digest = hashlib.sha256(repr(self.vocabulary).encode())
         for used, tokens in zip(self.recordings, self.tokens, strict=True):
             digest.update(f"{used.split}:{tokens.shape}".encode())
             digest.update(np.ascontiguousarray(tokens, dtype="<i2").tobytes())
+        for places in self.geometry:
+            digest.update(np.ascontiguousarray(places, dtype="<f4").tobytes())
         return digest.hexdigest()

@@ -26,7 +26,6 @@ from generation.architectures.base import (
     TrainingSource,
     UsedRecording,
     Weights,
-    choose,
     derived_seed,
     require_range,
 )
@@ -37,15 +36,12 @@ from generation.architectures.spectral_codec import (
     compressed_magnitudes,
     fit_codec,
 )
-from generation.architectures.tokens import TokenArchitecture, TokenConfig, read_each, refuse_text
+from generation.architectures.tokens import TokenArchitecture, TokenConfig, read_sources, refuse_text
 from generation.architectures.transformer import Sampling, Writer
 from provenance import audio
 
 PROMPT_S = 10.0
 """Longest part of a prompt that is listened to: its end, which is what the continuation follows."""
-
-SHORTEST_S = 2.0
-"""Recordings (or what an excerpt leaves of them) shorter than this are not learned from."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ class CodecConfig(TokenConfig):
 class Codec(TokenArchitecture):
     """The codec family."""
 
-    name = "codec"
+    name = "spectral_codec"
     family: Literal["audio"] = "audio"
     version = "1"
     config_class = CodecConfig
@@ -119,10 +115,11 @@ class Codec(TokenArchitecture):
             If no training recording can be decoded.
         """
         settings = _codec(config)
-        chosen = choose(sources, at_most=settings.max_recordings, seed=seed)
-        contents, used, skipped = read_each(
-            chosen,
+        contents, used, skipped = read_sources(
+            self.usable(sources),
             lambda source: _read(source, settings.excerpt_s),
+            settings,
+            seed=seed,
             on_progress=on_progress,
             should_stop=should_stop,
         )
@@ -136,7 +133,24 @@ class Codec(TokenArchitecture):
             tokens=tuple(codec.encode_magnitudes(content) for content in contents),
             vocabulary=codec.vocabulary,
             tensors=codec.tensors(),
+            geometry=tuple(band.centroids for band in codec.bands),
         )
+
+    def require_usable(self, weights: Weights) -> None:
+        """Refuse weights that can't generate.
+
+        Parameters
+        ----------
+        weights : Weights
+            From a checkpoint, maybe a foreign one.
+
+        Raises
+        ------
+        ValueError
+            With what does not fit.
+        """
+        super().require_usable(weights)
+        _codec_of(weights)
 
     def generate(
         self,
@@ -182,9 +196,7 @@ class Codec(TokenArchitecture):
         """
         refuse_text(prompt)
         writer, sampling = self.writer(weights, device)
-        codec = SpectralCodec.from_tensors(weights.tensors)
-        if codec.vocabulary != writer.network.shape.vocabulary:
-            raise ValueError("the checkpoint's codebooks and network do not fit together")
+        codec = _codec_of(weights)
         opening = None if prompt_audio is None else _opening(prompt_audio, codec)
         n_samples = round(seconds * SAMPLE_RATE_HZ)
         for seed in seeds:
@@ -199,6 +211,13 @@ def _codec(config: Config) -> CodecConfig:
     return config
 
 
+def _codec_of(weights: Weights) -> SpectralCodec:
+    codec = SpectralCodec.from_tensors(weights.tensors)
+    if list(codec.vocabulary) != weights.state.get("vocabulary"):
+        raise ValueError("the checkpoint's codebooks and network do not fit together")
+    return codec
+
+
 def _read(source: TrainingSource, excerpt_s: float) -> tuple[npt.NDArray[np.float32], UsedRecording]:
     try:
         samples = audio.read_samples(
@@ -206,9 +225,9 @@ def _read(source: TrainingSource, excerpt_s: float) -> tuple[npt.NDArray[np.floa
         )
     except audio.AudioError as error:
         raise SourceError(error.reason) from error
-    if len(samples) < SHORTEST_S * SAMPLE_RATE_HZ:
-        raise SourceError(f"shorter than {SHORTEST_S:g} s")
     magnitudes = compressed_magnitudes(samples)
+    if not len(magnitudes):
+        raise SourceError("too short to learn from")
     how = "rendered MIDI" if source.kind == "symbolic" else "sound"
     end_s = len(samples) / SAMPLE_RATE_HZ
     return magnitudes, UsedRecording(source.key, source.split, 0.0, end_s, len(magnitudes), how)

@@ -176,7 +176,7 @@ def fit(
     if recipe.keep_best and not held_out:
         raise CorpusError("early stopping needs held-out recordings, and there are none")
     identity = _identity(corpus, shape, recipe, steps, seed)
-    run = _start(shape, recipe, seed, device)
+    run = _start(corpus, shape, recipe, seed, device)
     if resume and state_file is not None and state_file.exists():
         _restore(run, state_file, identity, device)
     share = 0.5 if recipe.shuffled_baseline and held_out else 1.0
@@ -190,7 +190,7 @@ def fit(
     shuffled_loss = None
     if recipe.shuffled_baseline and held_out:
         shuffled_loss = _shuffled_baseline(
-            train, held_out, shape, recipe, steps=steps, seed=seed, device=device, augment=augment, present=present,
+            corpus, shape, recipe, steps=steps, seed=seed, device=device, augment=augment, present=present,
             on_progress=_part_of(on_progress, share, 1.0, "training the shuffled baseline"),
             should_stop=should_stop,
         )  # fmt: skip
@@ -208,8 +208,8 @@ def fit(
     return Fit(weights_of(run.network), metrics)
 
 
-def _start(shape: NetworkShape, recipe: Recipe, seed: int, device: str) -> _Run:
-    network = build(shape, seed=derived_seed("weights", seed), device=device)
+def _start(corpus: TokenCorpus, shape: NetworkShape, recipe: Recipe, seed: int, device: str) -> _Run:
+    network = build(shape, seed=derived_seed("weights", seed), device=device, geometry=corpus.geometry)
     optimiser = torch.optim.AdamW(
         network.parameters(),
         lr=recipe.learning_rate,
@@ -426,8 +426,7 @@ def unigram_loss(
 
 
 def _shuffled_baseline(
-    train: list[Steps],
-    held_out: list[Steps],
+    corpus: TokenCorpus,
     shape: NetworkShape,
     recipe: Recipe,
     *,
@@ -441,8 +440,9 @@ def _shuffled_baseline(
 ) -> float:
     """Held-out loss (order intact) of a twin that learned from recordings whose steps were shuffled."""
     generator = np.random.default_rng([seed, 0x5F])
-    shuffled = [tokens[generator.permutation(len(tokens))] for tokens in train]
-    run = _start(shape, recipe, seed, device)
+    shuffled = [tokens[generator.permutation(len(tokens))] for tokens in corpus.of_split("train")]
+    held_out = corpus.of_split("held_out")
+    run = _start(corpus, shape, recipe, seed, device)
     _advance(
         run, shuffled, held_out, recipe, steps=steps, seed=seed, device=device, augment=augment, present=present,
         save=lambda: None, save_every=steps, on_progress=on_progress, should_stop=should_stop,

@@ -349,21 +349,25 @@ HOP_S = 60.0 / (HEARD_BPM * TICKS_PER_BEAT)
 LOWEST_PITCH, HIGHEST_PITCH = 33, 93
 """A1 (55 Hz) to A6 (1760 Hz): below, the window is too short to tell semitones; above, most peaks are overtones."""
 
-MOST_VOICES = 6
-PEAK_FLOOR_DB = 30.0
-"""A peak this far under the loudest of the last seconds is not heard."""
+MOST_VOICES = 4
+N_HARMONICS = 6
+HARMONIC_WEIGHT = 0.8
+"""Each harmonic counts this much less than the one below, so that an octave below what sounds scores less."""
+
+FAINTEST = 0.25
+"""Part of the loudest salience so far (of the root of magnitudes) under which nothing is heard: about 24 dB."""
 
 SHORTEST_TICKS = 3
 SEMITONE = 2.0 ** (1 / 12)
 
 
 def hear_notes(samples: npt.NDArray[np.float32], sample_rate_hz: int) -> list[Note]:
-    """Hear notes in audio, roughly: peaks of a harmonic sum over a semitone grid, tied while they last.
+    """Hear notes in audio, roughly: the strongest few harmonic sums of each frame, tied while they last.
 
-    Good enough to give a symbolic model something with the melody, bass and rhythm of a recording; it is no
+    Good enough to give a symbolic model something of the melody, bass and rhythm of a recording; it is no
     transcription. Percussion is not heard, all notes are given to the piano, and time is counted as if the tempo
-    were 120 bpm. The salience is that of Klapuri (2006), "Multiple fundamental frequency estimation by summing
-    harmonic amplitudes", without its iterative cancelling.
+    were 120 bpm. Pitches are found one after the other, each taking its harmonics with it, after Klapuri (2006),
+    "Multiple fundamental frequency estimation by summing harmonic amplitudes".
 
     Parameters
     ----------
@@ -377,22 +381,18 @@ def hear_notes(samples: npt.NDArray[np.float32], sample_rate_hz: int) -> list[No
     list of Note
         In order of onset; empty for silence. ``onset_s`` counts from the first sample.
     """
-    salience = _salience(samples, sample_rate_hz)
-    if salience.size == 0 or salience.max() <= 0:
+    strengths = _strengths(samples, sample_rate_hz)
+    if strengths.size == 0 or strengths.max() <= 0:
         return []
-    level = np.maximum.accumulate(salience.max(axis=1))
-    floor = level * 10 ** (-PEAK_FLOOR_DB / 20)
-    peaks = (salience[:, 1:-1] > salience[:, :-2]) & (salience[:, 1:-1] >= salience[:, 2:])
-    peaks &= salience[:, 1:-1] > floor[:, None]
-    strongest = np.sort(np.where(peaks, salience[:, 1:-1], 0.0), axis=1)[:, -MOST_VOICES]
-    active = peaks & (salience[:, 1:-1] >= strongest[:, None])
+    level = np.maximum.accumulate(strengths.max(axis=1))
+    active = strengths > FAINTEST * level[:, None]
+    loudest = float(strengths.max())
     notes = []
-    loudest = float(salience.max())
     for column in range(active.shape[1]):
         for first, last in _runs(active[:, column]):
             if last - first < SHORTEST_TICKS:
                 continue
-            strength = float(salience[first:last, column + 1].max()) / loudest
+            strength = float(strengths[first:last, column].max()) / loudest
             notes.append(
                 Note(
                     onset=first,
@@ -401,33 +401,36 @@ def hear_notes(samples: npt.NDArray[np.float32], sample_rate_hz: int) -> list[No
                     tempo_bpm=float(HEARD_BPM),
                     instrument=HEARD_INSTRUMENT,
                     pitch=LOWEST_PITCH + column,
-                    velocity=int(np.clip(round(30 + 80 * math.sqrt(strength)), 1, 127)),
+                    velocity=int(np.clip(round(30 + 80 * strength), 1, 127)),
                 )
             )
     return _tidy(notes)
 
 
-def _salience(samples: npt.NDArray[np.float32], sample_rate_hz: int) -> npt.NDArray[np.float64]:
+def _strengths(samples: npt.NDArray[np.float32], sample_rate_hz: int) -> npt.NDArray[np.float64]:
+    """Salience of the pitches heard in each frame [shape=(n_frames, n_pitches)]; 0 for those that are not."""
     n_fft = 2 ** round(math.log2(0.128 * sample_rate_hz))
     hop = HOP_S * sample_rate_hz
-    n_frames = int((len(samples) - n_fft) / hop)
-    if n_frames <= 0:
-        return np.zeros((0, 0))
+    n_frames = max(0, int((len(samples) - n_fft) / hop))
     starts = np.round(np.arange(n_frames) * hop).astype(np.int64)
-    window = np.hanning(n_fft)
-    pitches = np.arange(LOWEST_PITCH - 1, HIGHEST_PITCH + 2)
-    fundamentals = 440.0 * SEMITONE ** (pitches - 69.0)
-    salience = np.zeros((n_frames, len(pitches)))
+    fundamentals = 440.0 * SEMITONE ** (np.arange(LOWEST_PITCH, HIGHEST_PITCH + 1) - 69.0)
+    harmonics = np.arange(1, N_HARMONICS + 1)
+    bins = np.round(fundamentals[:, None] * harmonics * 2 * n_fft / sample_rate_hz).astype(np.int64)
+    bins = np.minimum(bins, n_fft - 3)
+    weights = HARMONIC_WEIGHT ** (harmonics - 1.0)
+    strengths = np.zeros((n_frames, len(fundamentals)))
     for first in range(0, n_frames, 1024):
         block = np.stack([samples[start : start + n_fft] for start in starts[first : first + 1024]])
-        magnitudes = np.sqrt(np.abs(np.fft.rfft(block * window, 2 * n_fft, axis=1)))
-        for harmonic in range(1, 6):
-            bins = np.round(fundamentals * harmonic * 2 * n_fft / sample_rate_hz).astype(np.int64)
-            inside = bins < magnitudes.shape[1]
-            salience[first : first + len(block), inside] += magnitudes[:, bins[inside]] * 0.7 ** (
-                harmonic - 1
-            )
-    return salience
+        roots = np.sqrt(np.abs(np.fft.rfft(block * np.hanning(n_fft), 2 * n_fft, axis=1)))
+        rows = np.arange(len(block))
+        for _ in range(MOST_VOICES):
+            salience = np.tensordot(roots[:, bins], weights, axes=(2, 0))
+            best = salience.argmax(axis=1)
+            strengths[first + rows, best] = np.maximum(strengths[first + rows, best], salience[rows, best])
+            # The window's main lobe, twice padded, reaches four bins to either side.
+            taken = bins[best][:, :, None] + np.arange(-4, 5)
+            roots[rows[:, None, None], np.clip(taken, 0, n_fft)] = 0.0
+    return strengths
 
 
 def _runs(active: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -6,12 +6,14 @@ Modules are imported when they are asked for: naming the architectures must not 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
-from generation.architectures.base import Architecture, UnknownArchitectureError
+from generation.architectures.base import Architecture, TrainingSource, UnknownArchitectureError
 
 _PLACES = {
-    "codec": ("generation.architectures.codec", "Codec"),
+    "spectral_codec": ("generation.architectures.codec", "Codec"),
     "symbolic": ("generation.architectures.symbolic", "Symbolic"),
 }
 
@@ -45,3 +47,31 @@ def get(name: str) -> Architecture:
     module, class_name = _PLACES[name]
     architecture: Architecture = getattr(importlib.import_module(module), class_name)()
     return architecture
+
+
+def default_steps(architecture: Architecture, settings: Mapping[str, Any]) -> int:
+    """Optimiser steps that an architecture takes under ``settings`` when nobody names a number.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        From ``get``.
+    settings : dict
+        As for ``Config.from_json``, a preset among them or not.
+
+    Returns
+    -------
+    int
+        The config's ``steps``, > 0.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is unknown or out of range.
+    """
+    return architecture.config_class.from_json(settings).steps
+
+
+def takes(architecture: Architecture, source: TrainingSource) -> bool:
+    """Whether an architecture can read this kind of recording at all; ``usable`` says which are worth it."""
+    return source.kind in architecture.source_kinds

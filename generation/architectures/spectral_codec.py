@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.linalg
 import torch
 
 SAMPLE_RATE_HZ = 16_000
@@ -206,11 +207,17 @@ def fit_codec(magnitudes: Magnitudes, *, n_codes: int, seed: int) -> SpectralCod
         vectors = magnitudes[:, first:last]
         mean = vectors.mean(axis=0)
         centred = vectors - mean
-        _, axes = np.linalg.eigh((centred.T @ centred).astype(np.float64))
-        basis = np.ascontiguousarray(axes.T[::-1][:N_COMPONENTS], dtype=np.float32)
+        basis = _principal_axes(centred, N_COMPONENTS)
         centroids = k_means(centred @ basis.T, n_codes, generator)
         bands.append(Band(int(first), int(last), mean.astype(np.float32), basis, centroids))
     return SpectralCodec(tuple(bands))
+
+
+def _principal_axes(centred: Magnitudes, n_axes: int) -> Magnitudes:
+    n_values = centred.shape[1]
+    last = (max(0, n_values - n_axes), n_values - 1)
+    _, axes = scipy.linalg.eigh((centred.T @ centred).astype(np.float64), subset_by_index=last)
+    return np.ascontiguousarray(axes.T[::-1], dtype=np.float32)
 
 
 def compressed_magnitudes(samples: npt.NDArray[np.float32]) -> Magnitudes:

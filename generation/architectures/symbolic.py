@@ -28,12 +28,11 @@ from generation.architectures.base import (
     TrainingSource,
     UsedRecording,
     Weights,
-    choose,
     require_range,
 )
 from generation.architectures.fitting import Augment, Steps
 from generation.architectures.notes import Note
-from generation.architectures.tokens import TokenArchitecture, TokenConfig, read_each, refuse_text
+from generation.architectures.tokens import TokenArchitecture, TokenConfig, read_sources, refuse_text
 from generation.architectures.transformer import Sampling, Writer
 from provenance import audio
 
@@ -42,6 +41,9 @@ SOUNDING_RATE_HZ = audio.RENDER_RATE_HZ
 
 DENSEST_NOTES_S = 200
 """More notes a second than any arrangement has: a network that never lets time pass is cut off here."""
+
+ENOUGH_MIDI = 3
+"""With so many MIDI files at hand, other recordings are not listened to: two to learn from and one to hold out."""
 
 PROMPT_S = 20.0
 """Longest part of a prompt that is listened to: its end, which is what the continuation follows."""
@@ -90,6 +92,14 @@ class Symbolic(TokenArchitecture):
     version = "1"
     config_class = SymbolicConfig
 
+    def usable(self, sources: Sequence[TrainingSource]) -> list[TrainingSource]:
+        """Choose the MIDI files, where there are enough of them; else everything, listened to.
+
+        Notes heard in audio are a rough guess: beside real ones they would teach the network to guess, too.
+        """
+        written = [source for source in sources if source.kind == "symbolic"]
+        return written if len(written) >= ENOUGH_MIDI else list(sources)
+
     def prepare(
         self,
         sources: Sequence[TrainingSource],
@@ -123,10 +133,11 @@ class Symbolic(TokenArchitecture):
             If no training recording holds notes.
         """
         settings = _symbolic(config)
-        chosen = choose(sources, at_most=settings.max_recordings, seed=seed)
-        contents, used, skipped = read_each(
-            chosen,
+        contents, used, skipped = read_sources(
+            self.usable(sources),
             lambda source: _read(source, settings.excerpt_s),
+            settings,
+            seed=seed,
             on_progress=on_progress,
             should_stop=should_stop,
         )
@@ -149,6 +160,23 @@ class Symbolic(TokenArchitecture):
     def present(self, window: Steps) -> Steps:
         """Spell out the tempo only where it changes."""
         return notation.with_tempo_changes(window)
+
+    def require_usable(self, weights: Weights) -> None:
+        """Refuse weights that can't generate.
+
+        Parameters
+        ----------
+        weights : Weights
+            From a checkpoint, maybe a foreign one.
+
+        Raises
+        ------
+        ValueError
+            With what does not fit.
+        """
+        super().require_usable(weights)
+        if tuple(weights.state["vocabulary"]) != notation.VOCABULARY:
+            raise ValueError("the checkpoint's vocabulary is not that of notes")
 
     def generate(
         self,

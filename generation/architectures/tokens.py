@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
-
-import numpy.typing as npt
+from typing import ClassVar, TypeVar
 
 from generation.architectures.base import (
+    NETWORK,
     Config,
     ConfigError,
     Corpus,
@@ -18,19 +17,20 @@ from generation.architectures.base import (
     PromptError,
     ShouldStop,
     SourceError,
+    SourceKind,
     TokenCorpus,
     Trained,
     TrainingSource,
     TrainingStopped,
     UsedRecording,
     Weights,
+    in_drawn_order,
     require_range,
 )
 from generation.architectures.fitting import Augment, Recipe, Steps, fit
 from generation.architectures.transformer import NetworkShape, Sampling, Writer, load
 
-NETWORK = "network."
-"""Prefix of the network's tensors; codebooks stand beside them under another."""
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ class TokenConfig(Config):
         Most training recordings used, chosen by the seed; 0 uses all.
     excerpt_s : float
         Seconds used of each recording, from its start; 0 uses all.
+    min_recording_s : float
+        Training recordings shorter than this are left out.
     temperature, top_p : float
         See ``Sampling``.
     """
@@ -70,6 +72,7 @@ class TokenConfig(Config):
     shuffled_baseline: bool = True
     max_recordings: int = 0
     excerpt_s: float = 0.0
+    min_recording_s: float = 2.0
     temperature: float = 0.9
     top_p: float = 0.95
 
@@ -92,6 +95,7 @@ class TokenConfig(Config):
         require_range("patience", self.patience, 1, 10_000)
         require_range("max_recordings", self.max_recordings, 0, 10_000_000)
         require_range("excerpt_s", self.excerpt_s, 0.0, 36_000.0)
+        require_range("min_recording_s", self.min_recording_s, 0.0, 36_000.0)
         require_range("temperature", self.temperature, 0.01, 10.0)
         require_range("top_p", self.top_p, 0.01, 1.0)
 
@@ -122,8 +126,13 @@ class TokenArchitecture:
     """Base of the token-writing architectures: they add reading sources and sounding steps."""
 
     config_class: ClassVar[type[TokenConfig]]
+    source_kinds: ClassVar[frozenset[SourceKind]] = frozenset({"audio", "symbolic", "tracker"})
     takes_prompt: ClassVar[bool] = False
     takes_prompt_audio: ClassVar[bool] = True
+
+    def usable(self, sources: Sequence[TrainingSource]) -> list[TrainingSource]:
+        """Choose the sources worth training on; all of them by default."""
+        return list(sources)
 
     def augmentation(self, config: Config) -> Augment | None:
         """What training windows go through; nothing by default."""
@@ -197,6 +206,21 @@ class TokenArchitecture:
         state = {**corpus.state, "vocabulary": list(corpus.vocabulary)}
         return Trained(weights | corpus.tensors, state, outcome.metrics)
 
+    def require_usable(self, weights: Weights) -> None:
+        """Refuse weights that can't generate.
+
+        Parameters
+        ----------
+        weights : Weights
+            From a checkpoint, maybe a foreign one.
+
+        Raises
+        ------
+        ValueError
+            With what does not fit.
+        """
+        self.writer(weights, "cpu")
+
     def writer(self, weights: Weights, device: str) -> tuple[Writer, Sampling]:
         """Make the network of ``weights`` ready to write, and say how it shall draw.
 
@@ -235,28 +259,34 @@ class TokenArchitecture:
         return Writer(network), config.sampling()
 
 
-def read_each(
+def read_sources(
     sources: Sequence[TrainingSource],
-    read: Callable[[TrainingSource], tuple[npt.NDArray[Any], UsedRecording]],
+    read: Callable[[TrainingSource], tuple[Content, UsedRecording]],
+    config: TokenConfig,
     *,
+    seed: int,
     on_progress: Progress | None,
     should_stop: ShouldStop | None,
-) -> tuple[list[npt.NDArray[Any]], list[UsedRecording], dict[str, str]]:
-    """Read every source, keeping the reasons of those that can't be.
+) -> tuple[list[Content], list[UsedRecording], dict[str, str]]:
+    """Read sources until there are as many as the config wants, keeping the reasons of those that can't be used.
 
     Parameters
     ----------
     sources : sequence of TrainingSource
-        What to read.
+        What there is.
     read : callable
         Gives content and facts of one source, or raises ``SourceError``.
+    config : TokenConfig
+        Its ``max_recordings`` and ``min_recording_s``.
+    seed : int
+        Draws the order in which training sources are tried.
     on_progress, should_stop : callable or None
         Asked after every source.
 
     Returns
     -------
     tuple of list, list, dict
-        Contents, facts beside them, and reasons by key.
+        Contents, facts beside them, and reasons by key. Sources beyond ``max_recordings`` have neither.
 
     Raises
     ------
@@ -265,25 +295,36 @@ def read_each(
     TrainingStopped
         If ``should_stop`` said so.
     """
-    contents: list[npt.NDArray[Any]] = []
+    contents: list[Content] = []
     used: list[UsedRecording] = []
     skipped: dict[str, str] = {}
-    for i, source in enumerate(sources):
+    n_wanted, n_training = config.max_recordings or len(sources), 0
+    for i, source in enumerate(in_drawn_order(sources, seed=seed)):
+        if n_training == n_wanted:
+            break
         if should_stop is not None and should_stop():
             raise TrainingStopped(0)
         try:
             content, facts = read(source)
+            if source.split == "train":
+                _require_length(facts, config.min_recording_s)
         except SourceError as error:
             skipped[source.key] = str(error)
         else:
             contents.append(content)
             used.append(facts)
+            n_training += source.split == "train"
         if on_progress is not None:
             on_progress((i + 1) / len(sources), f"read {i + 1} of {len(sources)} recordings")
-    if not any(one.split == "train" for one in used):
+    if n_training == 0:
         reasons = f" (first: {next(iter(skipped.values()))})" if skipped else ""
         raise CorpusError(f"none of the {len(sources)} recordings can be trained on{reasons}")
     return contents, used, skipped
+
+
+def _require_length(facts: UsedRecording, min_s: float) -> None:
+    if facts.end_s - facts.start_s < min_s:
+        raise SourceError(f"{facts.end_s - facts.start_s:.1f} s long, and {min_s:g} s are wanted")
 
 
 def refuse_text(prompt: str) -> None:

@@ -25,6 +25,9 @@ from torch.nn import functional
 IGNORED = -100
 """Target that adds nothing to the loss: torch's own default."""
 
+GEOMETRY_SCALE = 0.1
+"""Standard deviation of embeddings that start from a geometry: five times that of what is drawn without one."""
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkShape:
@@ -76,8 +79,19 @@ class StepTransformer(nn.Module):
         self.bottlenecks = nn.ModuleList(nn.Linear(shape.width, inner) for _ in sizes)
         self.heads = nn.ModuleList(nn.Linear(inner, size) for size in sizes)
 
-    def initialise(self, generator: torch.Generator) -> None:
-        """Draw every weight anew from ``generator``."""
+    def initialise(
+        self, generator: torch.Generator, geometry: Sequence[npt.NDArray[np.float32]] = ()
+    ) -> None:
+        """Draw every weight anew.
+
+        Parameters
+        ----------
+        generator : torch.Generator
+            Draws them.
+        geometry : sequence of np.ndarray [shape=(size of the field, n_dimensions)]
+            Where the values of each field lie in a space in which near ones mean the same; their embeddings start
+            as a random projection of it. Without it every value starts as strange to every other.
+        """
         with torch.no_grad():
             for name, weights in self.named_parameters():
                 if "norm" in name:
@@ -88,6 +102,11 @@ class StepTransformer(nn.Module):
                     weights.normal_(0.0, 0.02, generator=generator)
                 if name.endswith(("attention_out.weight", "feed_out.weight")):
                     weights.div_(math.sqrt(2 * self.shape.layers))
+            for i, places in enumerate(geometry):
+                near = torch.from_numpy(places / np.sqrt(np.mean(np.sum(places**2, axis=1)) + 1e-12))
+                for table in (self.inputs, self.said, self.heads):
+                    if i < len(table):
+                        _start_from(table[i], near, generator)
 
     def forward(
         self, steps: Tensor, dropout: Dropout | None = None, *, read: Tensor | None = None
@@ -163,6 +182,14 @@ class StepTransformer(nn.Module):
                 logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum"
             )
         return total / mask.sum()
+
+
+def _start_from(table: nn.Module, near: Tensor, generator: torch.Generator) -> None:
+    """Add a random projection of ``near`` to the first rows of a table of values."""
+    rows = table.get_parameter("weight")
+    projection = torch.empty((near.shape[1], rows.shape[1]))
+    projection.normal_(0.0, GEOMETRY_SCALE, generator=generator)
+    rows[: len(near)].add_(near @ projection)
 
 
 class _Block(nn.Module):
@@ -247,12 +274,18 @@ def rotate(heads: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
 
 
-def build(shape: NetworkShape, *, seed: int, device: str = "cpu") -> StepTransformer:
-    """Make a network whose weights depend on ``seed`` alone."""
+def build(
+    shape: NetworkShape,
+    *,
+    seed: int,
+    device: str = "cpu",
+    geometry: Sequence[npt.NDArray[np.float32]] = (),
+) -> StepTransformer:
+    """Make a network whose weights depend on ``seed`` and ``geometry`` alone (see ``initialise``)."""
     with torch.device("meta"):
         network = StepTransformer(shape)
     network.to_empty(device="cpu")
-    network.initialise(torch.Generator().manual_seed(seed))
+    network.initialise(torch.Generator().manual_seed(seed), geometry)
     return network.to(device)
 
 
