@@ -1,29 +1,56 @@
-"""What every page shows: where one can go from here."""
+"""What every page shows: where one can go from here, and in which role."""
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+
+from governance.models import Member, User
 
 PLACES = [
     ("Home", "home"),
     ("Datasets", "provenance:dataset-list"),
+    ("Recordings", "provenance:recording-list"),
     ("Grants", "provenance:grant-list"),
     ("Models", "generation:model-list"),
     ("Reviews", "governance:review-list"),
     ("Reports", "audit:report-list"),
     ("Ledger", "governance:ledger"),
 ]
+FOOTER = [
+    ("Licences", "provenance:licence-list"),
+    ("Jobs", "governance:job-list"),
+    ("API", "schema"),
+]
 
 
 def navigation(request: HttpRequest) -> dict[str, object]:
-    """Return (label, url, current) for each place the signed-in person can open."""
-    if not getattr(request, "user", None) or not request.user.is_authenticated:
-        return {"navigation": []}
-    places = []
-    for label, name in PLACES:
+    """Return (label, url, current) for each place the signed-in person can open, and the role they hold."""
+    user = getattr(request, "user", None)
+    if not isinstance(user, User):
+        return {"navigation": [], "footer_navigation": []}
+    places = [(label, url, _is_current(request, url)) for label, url in _known(PLACES)]
+    return {
+        "navigation": places,
+        "footer_navigation": _known(FOOTER),
+        "role_name": _role_of(user),
+    }
+
+
+def _known(places: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    found = []
+    for label, name in places:
         try:
-            url = reverse(name)
+            found.append((label, reverse(name)))
         except NoReverseMatch:
             continue
-        current = request.path == url if url == "/" else request.path.startswith(url)
-        places.append((label, url, current))
-    return {"navigation": places}
+    return found
+
+
+def _is_current(request: HttpRequest, url: str) -> bool:
+    return request.path == url if url == "/" else request.path.startswith(url)
+
+
+def _role_of(user: User) -> str:
+    held = Member.objects.current(timezone.now()).filter(user=user).order_by("id")
+    names = list(dict.fromkeys(member.get_role_display().lower() for member in held))
+    return names[0] if len(names) == 1 else f"{len(names)} roles" if names else ""

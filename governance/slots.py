@@ -23,7 +23,7 @@ And who carries out the answer to a review's question (a question without a deci
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -33,15 +33,9 @@ from django.utils.safestring import SafeString
 
 from governance.models import Decision, Review, User
 
-PLACES = ("dataset", "version", "recording", "grant", "review", "job")
-
 Context = Mapping[str, object] | None
 ForUser = Callable[[User], Context]
 ForSubject = Callable[[User, Any], Context]
-
-
-class UnknownPlaceError(KeyError):
-    """A slot was filled that no page shows."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +45,9 @@ class Slot:
     find: ForSubject
 
 
-class Decide(Protocol):
-    """Called with ``review``, ``decision``, ``reason``, ``conditions``, ``by`` and ``now``."""
-
-    def __call__(self, **answer: Any) -> Review: ...
+Decide = Callable[
+    ..., Review
+]  # takes review, decision, reason, by, now; and conditions where some can be accepted
 
 
 def no_conditions(review: Review) -> Sequence[tuple[str, str]]:
@@ -74,9 +67,10 @@ _deciders: dict[str, Decider] = {}
 
 
 def fill(place: str, *, template: str, order: int = 100) -> Callable[[ForSubject], ForSubject]:
-    """Register a function ``(user, subject) -> context`` for one of ``PLACES``; lower ``order`` comes first."""
-    if place not in PLACES:
-        raise UnknownPlaceError(place)
+    """Register a function ``(user, subject) -> context`` for a place; lower ``order`` comes first.
+
+    Places here and in provenance: dataset, version, recording, grant, review, job. Upper apps have their own.
+    """
     return _register(place, template, order)
 
 

@@ -1,0 +1,67 @@
+"""How pages write lengths, words and links to whatever a review, a job or a line of the ledger is about."""
+
+from uuid import UUID
+
+from django import template
+
+from governance import slots
+
+register = template.Library()
+
+
+@register.filter
+def clock(seconds: float | None) -> str:
+    """Write a length as on a sleeve: 3:07, or 1:02:40."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@register.filter
+def lasting(seconds: float | None) -> str:
+    """Write a length in words: 9 h 20 min, 41 min, 12 s."""
+    if not seconds:
+        return "no audio"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min" if minutes else f"{rest} s"
+
+
+@register.filter
+def words(name: str) -> str:
+    """Write a name that machines use as people read it: ``ai_generative_training`` as AI generative training."""
+    spaced = str(name).replace("_", " ").replace(".", " ").replace("-", " ").strip()
+    spaced = spaced.replace("ai ", "AI ", 1) if spaced.startswith("ai ") else spaced
+    return spaced.replace("nongenerative", "non-generative")
+
+
+@register.filter
+def first_upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+@register.filter
+def plain(value: object) -> str:
+    """Write what a job or the ledger holds: yes, no, none, or the value."""
+    if value is None or value == "":
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)
+
+
+@register.filter
+def is_list(value: object) -> bool:
+    return isinstance(value, list | tuple)
+
+
+@register.simple_tag
+def subject_url(kind: str, public_id: UUID | str | None) -> str:
+    """Return where a subject has its page; empty where it has none here."""
+    return slots.url_of(kind, public_id)

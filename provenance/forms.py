@@ -1,0 +1,262 @@
+"""What people fill in about datasets, conflicts and grants."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time
+from pathlib import Path
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.utils import timezone
+
+from governance.forms import ReasonField
+from provenance import queries, uploads
+from provenance.models import ConflictStatus, DatasetKind
+from provenance.rights.territory import UnknownTerritory, normalise
+from provenance.rights.values import ANSWERS, PURPOSES, Use
+
+PURPOSE_WORDS = {
+    "ai_generative_training": "training a generative model",
+    "ai_nongenerative_training": "training a model that makes no music",
+    "ai_inference": "prompting a model with it",
+    "data_mining": "mining it for data",
+    "output_commercial": "selling outputs made with it",
+    "redistribution": "passing it on",
+}
+ANSWER_WORDS = {
+    "allowed": "allowed",
+    "constrained": "constrained",
+    "unknown": "unknown",
+    "not_allowed": "not allowed",
+}
+
+
+def _day_widget() -> forms.DateInput:
+    return forms.DateInput(attrs={"type": "date"})
+
+
+class UseForm(forms.Form):
+    """For what a recording is wanted: the question that clearing answers."""
+
+    purpose = forms.ChoiceField(label="For", choices=[(name, PURPOSE_WORDS[name]) for name in PURPOSES])
+    commercial = forms.ChoiceField(
+        label="Money", choices=[("yes", "commercially"), ("no", "non-commercially")], initial="yes"
+    )
+    territory = forms.CharField(
+        label="Where",
+        required=False,
+        max_length=20,
+        widget=forms.TextInput(attrs={"placeholder": "world", "size": 8}),
+    )
+    policy = forms.ChoiceField(label="Reading", required=False)
+
+    def __init__(self, *args: object, policies: Sequence[tuple[str, str]], **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        field = self.fields["policy"]
+        if isinstance(field, forms.ChoiceField):
+            field.choices = list(policies)
+
+    def clean_territory(self) -> str:
+        written = str(self.cleaned_data["territory"]).strip()
+        try:
+            return normalise(written) if written else ""
+        except UnknownTerritory as error:
+            raise forms.ValidationError(str(error)) from error
+
+    def use(self, now: datetime) -> Use:
+        asked = self.cleaned_data
+        return queries.use_for(
+            purpose=asked["purpose"],
+            commercial=asked["commercial"] == "yes",
+            territory=asked["territory"],
+            at=_first_moment(asked.get("at"), now),
+        )
+
+
+def _first_moment(day: Any, now: datetime) -> datetime:
+    return datetime.combine(day, time(), UTC) if day else now
+
+
+class ClearanceForm(UseForm):
+    at = forms.DateField(label="On", required=False, widget=_day_widget())
+    answer = forms.ChoiceField(
+        label="Show",
+        required=False,
+        choices=[("", "every answer"), *((name, ANSWER_WORDS[name]) for name in reversed(ANSWERS))],
+    )
+    count = forms.BooleanField(required=False, widget=forms.HiddenInput)
+
+    field_order = ("purpose", "commercial", "territory", "at", "policy", "answer", "count")
+
+    @classmethod
+    def asked(cls, words: dict[str, Any], policies: Sequence[tuple[str, str]]) -> "ClearanceForm":
+        """Return the form bound to an address; what it does not say is the question asked most."""
+        return cls(
+            {"purpose": PURPOSES[0], "commercial": "yes", "policy": policies[0][0], **words},
+            policies=policies,
+        )
+
+
+class FreezeForm(UseForm):
+    only_cleared = forms.BooleanField(
+        label="Leave out what is not cleared",
+        help_text="Without this, one recording that is not cleared stops the whole version.",
+        required=False,
+        initial=True,
+    )
+
+
+class RegisterForm(forms.Form):
+    """A source to register: sent along, or laid into the installation's inbox by whoever runs it."""
+
+    name = forms.SlugField(
+        label="Dataset",
+        max_length=100,
+        help_text="A new name, or one there is: registering again adds what is new and changes nothing twice.",
+        error_messages={"invalid": "Use letters, digits, - and _ only."},
+    )
+    kind = forms.ChoiceField(
+        label="What it is for",
+        choices=[
+            (DatasetKind.TRAINING.value, "to train on, once it is approved"),
+            (DatasetKind.PROTECTED.value, "to check against, never to train on (a protected collection)"),
+        ],
+        initial=DatasetKind.TRAINING.value,
+        widget=forms.RadioSelect,
+    )
+    file = forms.FileField(
+        label="File",
+        required=False,
+        help_text="A CSV or XLSX table, a ZIP with a table or tagged audio in it, or a Debian package (.deb).",
+    )
+    path = forms.ChoiceField(
+        label="Or from the server's inbox",
+        required=False,
+        help_text="For what is too large to send: whoever runs this installation lays it into its inbox folder.",
+    )
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        field = self.fields["path"]
+        if not isinstance(field, forms.ChoiceField):
+            raise TypeError("path is no choice")
+        names = sorted(path.name for path in inbox().iterdir()) if inbox().is_dir() else []
+        if names:
+            field.choices = [("", "nothing"), *((name, name) for name in names if not name.startswith("."))]
+        else:
+            del self.fields["path"]
+
+    def clean(self) -> dict[str, Any]:
+        asked = super().clean() or {}
+        given = [name for name in ("file", "path") if asked.get(name)]
+        if not self.errors and len(given) != 1:
+            word = "one of them, not both" if given else "a file"
+            raise forms.ValidationError(f"Nothing was registered: choose {word}.")
+        return asked
+
+    def source(self) -> uploads.Source:
+        """Keep what was sent, or point at what lies in the inbox.
+
+        Raises
+        ------
+        UploadTooLargeError, UnsafeUploadError, IntakeError
+            If it is refused; then nothing of it is kept.
+        """
+        if self.cleaned_data.get("path"):
+            path = inbox() / self.cleaned_data["path"]
+            return uploads.Source(path, "auto", path if path.is_dir() else path.parent)
+        sent: UploadedFile[bytes] = self.cleaned_data["file"]
+        if (sent.name or "").lower().endswith(".deb"):
+            return _package(sent)
+        return uploads.keep_source(sent)
+
+
+def inbox() -> Path:
+    return Path(settings.DATA_DIR) / "inbox"
+
+
+def _package(sent: "UploadedFile[bytes]") -> uploads.Source:
+    name = uploads.safe_name(sent, (".deb",))
+    folder = uploads.upload_folder()
+    folder.mkdir(parents=True, mode=0o700)
+    with (folder / name).open("wb") as opened:
+        for chunk in sent.chunks():
+            opened.write(chunk)
+    return uploads.Source(folder / name, "dep5", folder)
+
+
+class ConflictFilterForm(forms.Form):
+    status = forms.ChoiceField(
+        label="Show", choices=[*ConflictStatus.choices, ("all", "All")], required=False
+    )
+    dataset = forms.ChoiceField(required=False)
+
+    def __init__(self, *args: object, datasets: Sequence[tuple[str, str]], **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        field = self.fields["dataset"]
+        if isinstance(field, forms.ChoiceField):
+            field.choices = [("", "every dataset"), *datasets]
+
+
+class CloseConflictForm(forms.Form):
+    status = forms.ChoiceField(
+        label="What is it?",
+        choices=[
+            (ConflictStatus.RESOLVED.value, "Resolved: the disagreement was real and is settled"),
+            (ConflictStatus.DISMISSED.value, "Dismissed: the two do not disagree"),
+        ],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose one."},
+    )
+    reason = ReasonField()
+
+
+class SearchForm(forms.Form):
+    q = forms.CharField(
+        label="Title, artist, ISRC, external id or sha256",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(attrs={"type": "search", "size": 36}),
+    )
+
+
+class GrantFilterForm(SearchForm):
+    q = forms.CharField(
+        label="Licensor or licensee",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(attrs={"type": "search"}),
+    )
+    state = forms.ChoiceField(
+        label="Show",
+        required=False,
+        choices=[
+            ("", "every grant"),
+            ("in_force", "in force"),
+            ("ending", "ends soon"),
+            ("revoked", "revoked"),
+        ],
+    )
+
+
+class RegisterGrantsForm(forms.Form):
+    file = forms.FileField(
+        label="File of deals", help_text="CSV in UTF-8, JSON, or JSON lines; one deal a row."
+    )
+    dry_run = forms.BooleanField(
+        label="Only show what would happen", required=False, help_text="Keeps nothing."
+    )
+
+
+class RevokeForm(forms.Form):
+    revoked_from = forms.DateField(
+        label="From",
+        required=False,
+        widget=_day_widget(),
+        help_text="The first day on which the grant no longer holds; empty means now.",
+    )
+    reason = ReasonField()
+
+    def instant(self) -> datetime:
+        return _first_moment(self.cleaned_data["revoked_from"], timezone.now())

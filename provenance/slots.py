@@ -1,0 +1,180 @@
+"""What provenance has to say on people's first page and on reviews; filled at start-up."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.urls import reverse
+from django.utils import timezone
+
+from governance import access as house
+from governance import slots
+from governance.models import Decision, LedgerEvent, Question, Review, Role, User
+from governance.queues import Line, queue
+from provenance import access, queries, services, tables
+from provenance.models import Dataset, DatasetKind, Grant, Recording
+
+SUBJECTS = {
+    "dataset": "provenance:dataset",
+    "dataset_version": "provenance:version",
+    "recording": "provenance:recording",
+    "grant": "provenance:grant",
+    "conflict": "provenance:conflict",
+}
+for kind, url_name in SUBJECTS.items():
+    slots.subject_page(kind, url_name)
+
+
+def decide_dataset(*, review: Review, by: User, conditions: Sequence[str] = (), **answer: Any) -> Review:
+    """Carry out the answer to a dataset's review: whoever registered any of it is refused."""
+    dataset = access.dataset_for_reading(by, review.subject_id)
+    return services.approve_dataset(dataset=dataset, by=by, accept=conditions, **answer)
+
+
+def conditions_of_review(review: Review) -> list[tuple[str, str]]:
+    dataset = Dataset.objects.filter(public_id=review.subject_id).select_related("organisation").first()
+    return tables.conditions_offered(dataset, at=timezone.now()) if dataset else []
+
+
+slots.decider(
+    Question.DATASET_APPROVAL,
+    decide_dataset,
+    (Decision.APPROVED, Decision.REJECTED),
+    conditions=conditions_of_review,
+)
+
+
+@slots.home_slot(Role.DATA_STEWARD, template="provenance/slots/steward.html", order=10)
+def steward_queue(user: User) -> Mapping[str, object]:
+    """Open conflicts, drafts that nobody approved, and what stops holding within 90 days."""
+    own = house.organisations_of(user)
+    today = timezone.now().date()
+    lines = [
+        *_conflicts(tables.open_conflicts(own)),
+        *_drafts(user),
+        *_ending(tables.ending_soon(own, today)),
+    ]
+    return queue("steward", "For you to settle", lines)
+
+
+def _conflicts(conflicts: Any) -> list[Line]:
+    found = conflicts.values("kind").annotate(n=Count("id")).order_by("-n")
+    n_open = sum(row["n"] for row in found)
+    if not n_open:
+        return []
+    kinds = ", ".join(f"{row['n']} {row['kind'].replace('_', ' ')}" for row in found)
+    what = "sources disagree" if n_open > 1 else "conflict is open"
+    why = f"{kinds}. Until you decide, the stricter side holds."
+    return [Line(n_open, f"{what}", reverse("provenance:conflict-list"), why)]
+
+
+def _drafts(user: User) -> list[Line]:
+    """Return a line for each dataset whose newest registering no approval covers, in one query."""
+    approved = (
+        Review.objects.filter(question=Question.DATASET_APPROVAL, subject_id=OuterRef("public_id"))
+        .exclude(decision=Decision.PENDING)
+        .order_by("-decided_at")
+    )
+    drafts: QuerySet[Any] = (
+        tables.with_counts(access.datasets_for_reading(user).filter(kind=DatasetKind.TRAINING))
+        .annotate(
+            decided_at=Subquery(approved.values("decided_at")[:1]),
+            decided=Subquery(approved.values("decision")[:1]),
+        )
+        .exclude(decided=Decision.APPROVED, decided_at__gte=F("changed_at"))
+        .order_by("changed_at")
+    )
+    return [
+        Line(
+            draft.n_recordings,
+            f"recordings of {draft.name} are not approved",
+            reverse("provenance:dataset", args=[draft.public_id]),
+            "It can be cleared, indexed and checked against, and not be frozen."
+            if draft.decided != Decision.REJECTED
+            else "A compliance officer rejected it.",
+            draft.changed_at,
+        )
+        for draft in drafts[:6]
+    ]
+
+
+def _ending(soon: Mapping[str, Any]) -> list[Line]:
+    lines = []
+    if n_grants := soon["grants"].count():
+        first = soon["grants"][0]
+        lines.append(
+            Line(
+                n_grants,
+                "grants end within 90 days" if n_grants > 1 else "grant ends within 90 days",
+                f"{reverse('provenance:grant-list')}?state=ending",
+                f"First {first.licensor}'s, on {first.valid_until:%-d %B %Y}.",
+            )
+        )
+    if n_statements := soon["statements"].count():
+        first = soon["statements"][0]
+        lines.append(
+            Line(
+                n_statements,
+                "licences end within 90 days" if n_statements > 1 else "licence ends within 90 days",
+                reverse("provenance:dataset", args=[first.entry.dataset.public_id]),
+                f"First {first.expression} of {first.entry.title or first.entry.external_id}, "
+                f"on {first.valid_until:%-d %B %Y}.",
+            )
+        )
+    return lines
+
+
+@slots.home_slot(Role.LABEL_AUDITOR, template="provenance/slots/catalogue.html", order=10)
+def where_our_recordings_are(user: User) -> Mapping[str, object]:
+    """For each catalogue (a protected collection) and each dataset: how many recordings, how many are ours."""
+    datasets = tables.with_counts(access.datasets_for_reading(user)).order_by("-kind", "name")
+    today = timezone.now().date()
+    grants = tables.grants_with_counts(access.grants_for_reading(user))
+    return {
+        "datasets": list(datasets[:12]),
+        "n_recordings": Recording.objects.filter(organisation__in=house.organisations_of(user)).count(),
+        "grants": [(grant, *tables.grant_state(grant, today)) for grant in grants[:6]],
+    }
+
+
+@slots.home_slot(Role.LABEL_AUDITOR, template="provenance/slots/changes.html", order=30)
+@slots.home_slot(Role.EXTERNAL_AUDITOR, template="provenance/slots/changes.html", order=30)
+def what_changed(user: User) -> Mapping[str, object]:
+    ours = [organisation.public_id for organisation in house.organisations_of(user)]
+    changes = LedgerEvent.objects.filter(
+        organisation_id__in=ours,
+        kind__in=[
+            "provenance.grant.registered",
+            "provenance.grant.revoked",
+            "provenance.dataset.rows_registered",
+            "provenance.dataset.frozen",
+            "governance.review.approved",
+            "governance.review.rejected",
+            "governance.review.suspended",
+        ],
+    ).order_by("-sequence")[:8]
+    return {"changes": _named(list(changes))}
+
+
+def _named(events: list[LedgerEvent]) -> list[tuple[LedgerEvent, str]]:
+    ids = {event.subject_id for event in events}
+    names: dict[Any, str] = dict(Dataset.objects.filter(public_id__in=ids).values_list("public_id", "name"))
+    grants = Grant.objects.filter(public_id__in=ids).select_related("licensor", "licensee")
+    names |= {grant.public_id: f"{grant.licensor} to {grant.licensee}" for grant in grants}
+    return [(event, names.get(event.subject_id, "")) for event in events]
+
+
+@slots.fill("review", template="provenance/slots/review.html", order=10)
+def dataset_under_review(user: User, review: Review) -> Mapping[str, object] | None:
+    """What the dataset asked about holds, and what it answers by the organisation's own reading."""
+    if review.question != Question.DATASET_APPROVAL:
+        return None
+    dataset = access.datasets_for_reading(user).filter(public_id=review.subject_id).first()
+    if dataset is None:
+        return None
+    counted = tables.with_counts(Dataset.objects.filter(pk=dataset.pk)).get()
+    return {
+        "dataset": counted,
+        "n_conflicts": queries.conflicts_touching(dataset).filter(status="open").count(),
+        "registrations": dataset.registrations.select_related("registered_by").order_by("-registered_at")[:5],
+    }

@@ -1,0 +1,175 @@
+"""Pages of grants and licences: who gave what to whom, and what the licences say."""
+
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from governance import access as house
+from governance import services as governance
+from governance import slots
+from governance.models import Organisation
+from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
+from provenance import access, services, tables, uploads
+from provenance.forms import GrantFilterForm, RegisterGrantsForm, RevokeForm
+from provenance.models import Grant, Recording
+from provenance.rights import terms
+from provenance.services.granting import GrantOutcome
+
+DEALS = (".csv", ".json", ".jsonl", ".ndjson")
+
+
+@page
+@require_GET
+def grant_list(request: PersonRequest) -> HttpResponse:
+    form = GrantFilterForm(request.GET)
+    today = timezone.now().date()
+    grants = tables.grants_with_counts(access.grants_for_reading(request.user))
+    if form.is_valid():
+        grants = _narrowed(grants, form.cleaned_data, today)
+    found = page_of(request, grants)
+    context = {
+        "form": form,
+        "page": found,
+        "grants": [(grant, *tables.grant_state(grant, today)) for grant in found],
+        "may_register": _may_register(request),
+    }
+    return show(request, "provenance/grant_list.html", context, partial="grants")
+
+
+def _narrowed(grants: QuerySet[Grant], asked: dict[str, Any], today: date) -> QuerySet[Grant]:
+    if asked["q"]:
+        named = Q(licensor__name__icontains=asked["q"]) | Q(licensee__name__icontains=asked["q"])
+        grants = grants.filter(named)
+    if asked["state"] == "revoked":
+        return grants.exclude(revoked_at=None)
+    not_over = Q(valid_until=None) | Q(valid_until__gt=today)
+    if asked["state"] == "in_force":
+        begun = Q(valid_from=None) | Q(valid_from__lte=today)
+        return grants.filter(not_over, begun, revoked_at=None)
+    if asked["state"] == "ending":
+        return grants.filter(not_over, valid_until__lte=today + tables.ENDS_SOON, revoked_at=None)
+    return grants
+
+
+def _may_register(request: PersonRequest) -> bool:
+    own = house.organisations_of(request.user)
+    return any(house.may(request.user, one, house.WRITES_DATASETS) for one in own)
+
+
+@page
+@require_GET
+def grant(request: PersonRequest, public_id: str) -> HttpResponse:
+    return _grant_page(request, access.grant_for_reading(request.user, public_id), RevokeForm())
+
+
+def _grant_page(request: PersonRequest, grant: Grant, form: RevokeForm) -> HttpResponse:
+    recordings = Recording.objects.filter(grant_links__grant=grant).order_by("title", "id")
+    state, words = tables.grant_state(grant, timezone.now().date())
+    may_revoke = house.may(request.user, grant.organisation, house.REVOKES_GRANTS)
+    context = {
+        "grant": grant,
+        "state": state,
+        "state_words": words,
+        "page": page_of(request, recordings),
+        "datasets": access.datasets_for_reading(request.user)
+        .filter(entries__recording__in=recordings)
+        .distinct(),
+        "form": form if may_revoke and grant.revoked_at is None else None,
+        "pieces": slots.shown("grant", request, grant),
+    }
+    return render(request, "provenance/grant.html", context, status=422 if form.errors else 200)
+
+
+@page
+@require_POST
+def revoke(request: PersonRequest, public_id: str) -> HttpResponse:
+    found = access.grant_for_reading(request.user, public_id)
+    house.require(request.user, found.organisation, house.REVOKES_GRANTS, "revoke a grant")
+    form = RevokeForm(request.POST)
+    if form.is_valid():
+        with refusals_in(form):
+            services.revoke_grant(
+                grant=found,
+                by=request.user,
+                reason=form.cleaned_data["reason"],
+                now=timezone.now(),
+                revoked_from=form.instant(),
+            )
+            say(
+                request,
+                "The grant is revoked. Nothing is cleared by it from then on; what was trained stays on record.",
+            )
+            return redirect("provenance:grant", public_id)
+    return _grant_page(request, found, form)
+
+
+@page
+@require_http_methods(["GET", "POST"])
+def register(request: PersonRequest) -> HttpResponse:
+    organisation = _organisation(request)
+    form = RegisterGrantsForm(request.POST or None, request.FILES or None)
+    outcomes: list[GrantOutcome] = []
+    if form.is_valid():
+        with refusals_in(form):
+            outcomes = _register(request, organisation, form.cleaned_data)
+    context = {
+        "form": form,
+        "outcomes": outcomes,
+        "was_dry_run": form.is_bound and form.cleaned_data.get("dry_run"),
+    }
+    return render(request, "provenance/grant_register.html", context, status=422 if form.errors else 200)
+
+
+def _organisation(request: PersonRequest) -> Organisation:
+    own = house.organisations_of(request.user)
+    stewards = [one for one in own if house.may(request.user, one, house.WRITES_DATASETS)]
+    organisation = next(iter([*stewards, *own]), None) or governance.home_organisation(request.user)
+    house.require(request.user, organisation, house.WRITES_DATASETS, "register a grant")
+    return organisation
+
+
+def _register(
+    request: PersonRequest, organisation: Organisation, asked: dict[str, Any]
+) -> list[GrantOutcome]:
+    sent = asked["file"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / uploads.safe_name(sent, DEALS)
+        path.write_bytes(sent.read())
+        return services.register_grants(
+            source=path,
+            by=request.user,
+            organisation=organisation,
+            now=timezone.now(),
+            dry_run=asked["dry_run"],
+        )
+
+
+@page
+@require_GET
+def licence_list(request: PersonRequest) -> HttpResponse:
+    licences = list(terms.catalogue().values())
+    context = {"licences": licences, "questions": terms.questions().values()}
+    return render(request, "provenance/licence_list.html", context)
+
+
+@page
+@require_GET
+def licence(request: PersonRequest, licence_id: str) -> HttpResponse:
+    found = terms.catalogue().get(licence_id)
+    if found is None:
+        raise Http404
+    questions = terms.questions()
+    context = {
+        "licence": found,
+        "terms": found.terms.items(),
+        "sentences": terms.conditions(),
+        "questions": [questions[question] for question in found.contested],
+    }
+    return render(request, "provenance/licence.html", context)
