@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from audit import queries
+from audit.campaigns.again import make_again
 from audit.errors import NothingToJudgeError
 from audit.metrics.intervals import more_than_control, wilson
 from audit.queries import Control
@@ -16,7 +17,7 @@ N_WORST = 12
 SETTINGS = {"method": METHOD, "method_version": METHOD_VERSION, "worst_shown": N_WORST}
 
 
-def measure(version: ModelVersion) -> dict[str, Any]:
+def measure(version: ModelVersion, *, made_again: int = 0) -> dict[str, Any]:
     """Count what the checks found; every figure names the rows that it was counted from.
 
     Raises
@@ -60,6 +61,7 @@ def measure(version: ModelVersion) -> dict[str, Any]:
         "worst": [_worst(match) for match in matches[:N_WORST]],
         "index": _index_figures(index),
         "policy": checks[-1].policy,
+        **({"made_again": make_again(version, n=made_again)} if made_again else {}),
     }
 
 

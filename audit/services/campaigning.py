@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit import access, queries
-from audit.campaigns import fairness, memorisation
+from audit.campaigns import fairness, membership, memorisation, quality, robustness
 from audit.errors import AuditError
 from audit.models import Campaign
 from generation.models import ModelVersion
@@ -20,9 +20,12 @@ from lib.canonical import canonical_sha256
 Measure = Callable[[ModelVersion], dict[str, Any]]
 
 
-def run_memorisation_campaign(*, version: ModelVersion, by: User, now: datetime) -> Campaign:
-    """Count what the stored checks of a model's outputs found. Generates and checks nothing itself."""
-    return run_campaign(kind=queries.MEMORISATION, version=version, by=by, now=now)
+def run_memorisation_campaign(
+    *, version: ModelVersion, by: User, now: datetime, made_again: int = 0
+) -> Campaign:
+    """Count what the stored checks of a model's outputs found; make ``made_again`` of them again to compare."""
+    options = {"made_again": made_again} if made_again else {}
+    return run_campaign(kind=queries.MEMORISATION, version=version, by=by, now=now, options=options)
 
 
 def run_campaign(
@@ -53,6 +56,9 @@ def run_campaign(
 MEASURES: dict[str, tuple[Callable[..., dict[str, Any]], Mapping[str, Any]]] = {
     queries.MEMORISATION: (memorisation.measure, memorisation.SETTINGS),
     "fairness": (fairness.measure, fairness.SETTINGS),
+    "quality": (quality.measure, quality.SETTINGS),
+    "robustness": (robustness.measure, robustness.SETTINGS),
+    "membership": (membership.measure, membership.SETTINGS),
 }
 
 

@@ -19,7 +19,7 @@ from generation.models import (
     TrainingRunState,
 )
 from governance import services as governance
-from governance.models import Organisation, Question, Role, User
+from governance.models import Decision, Organisation, Question, Role, User
 from lib.canonical import canonical_json
 from lib.merkle import leaf_hash, merkle_root
 from provenance.models import (
@@ -158,7 +158,7 @@ def a_version(
         now=NOW,
     )
     review = governance.decide_review(
-        review=review, decision="approved", reason="Read.", by=scene.officer, now=NOW, conditions=conditions
+        review=review, decision=Decision.APPROVED, reason="Read.", by=scene.officer, now=NOW, conditions=conditions
     )
     right = {
         "answer": answer,
