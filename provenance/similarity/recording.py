@@ -298,9 +298,9 @@ class _Judge:
         rival = self._best_rival(found)
         margin, contrast = min(chance, rival) - stretch.ber, chance - stretch.ber
         score = _score(found.column, stretch, margin, contrast, self._movement(found))
-        edge_s = thresholds.EDGE_S[found.column]
-        inset_s = edge_s if min(stretch.query_start, stretch.reference_start) > 0 else 0.0
-        outset_s = edge_s if self._ends_inside(found) else 0.0
+        over_start_s, over_end_s = thresholds.EDGE_S[found.column]
+        inset_s = over_start_s if min(stretch.query_start, stretch.reference_start) > 0 else 0.0
+        outset_s = over_end_s if self._ends_inside(found) else 0.0
         query_start_s = stretch.query_start * ITEM_S + inset_s
         length_s = max(ITEM_S, _seconds(stretch.n_items) - inset_s - outset_s)
         if self._query_seconds is not None:
