@@ -8,9 +8,11 @@ from django.utils import timezone
 from generation import queries, services
 from governance.jobs import JobStopped, Progress, job_kind
 from governance.models import Job
+from provenance.storage import local_file
 
 GENERATE = "generation.generate"
 TRAIN = "generation.train"
+CHECK = "generation.check"
 
 
 @job_kind(GENERATE, queue="gpu")
@@ -58,3 +60,18 @@ def train(job: Job, progress: Progress) -> Mapping[str, Any]:
         tell=lambda part, message: progress(int(1000 * part), 1000, message),
     )
     return {"model_version": str(version.public_id)}
+
+
+@job_kind(CHECK)
+def check(job: Job, progress: Progress) -> Mapping[str, Any]:
+    """Hold a file that somebody brought against what they chose; a second run is a second look."""
+    wanted = job.arguments
+    progress(0, 2, "opening the indexes")
+    targets = services.targets_for(wanted["against"], [job.organisation], by=job.asked_by, now=timezone.now())
+    progress(1, 2, "listening")
+    with local_file(wanted["stored"]) as path:
+        (answer,) = services.check_files([(wanted["file"], path)], targets=targets, kinds=("recording",))
+    made = services.record_check(
+        answer=answer, organisation=job.organisation, by=job.asked_by, now=timezone.now()
+    )
+    return {"check": str(made.public_id), "verdict": made.verdict}

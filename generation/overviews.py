@@ -1,0 +1,414 @@
+"""What pages show of models and outputs, found in a number of queries that does not grow with the rows."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet
+
+from generation.models import Check, Generation, Match, ModelVersion, TrainingRun, Verdict
+from generation.queries import Gate, VerdictCounts
+from governance.models import Decision, Organisation, Question, Review
+from provenance import queries as provenance
+from provenance.models import DatasetEntry, DatasetVersion, IndexBuild, Recording, VersionEntry
+from provenance.rights.clearance import clear
+from provenance.similarity import thresholds
+
+WORST_FIRST = (Verdict.BLOCKED, Verdict.UNVERIFIABLE, Verdict.REVIEW, Verdict.NO_MATCH)
+LOSSES = (
+    ("train_loss", "on the music it was trained on"),
+    ("held_out_loss", "on music held out from it"),
+    ("shuffled_baseline_loss", "baseline: the same network, music shuffled in time"),
+    ("unigram_baseline_loss", "baseline: every token by its frequency"),
+    ("noise_baseline_loss", "baseline: noise"),
+)
+
+
+@dataclass(frozen=True)
+class Control:
+    """The same check on models trained on other music: what is flagged there is chance."""
+
+    versions: tuple[ModelVersion, ...]
+    counts: VerdictCounts
+
+
+@dataclass(frozen=True)
+class Card:
+    """What one version's card says without opening it."""
+
+    version: ModelVersion
+    counts: VerdictCounts
+    gate: Gate
+    decided: Review | None
+
+    @property
+    def release(self) -> str:
+        return str(self.decided.decision) if self.decided else "undecided"
+
+
+@dataclass(frozen=True)
+class Loss:
+    label: str
+    value: float
+    part: float  # of the largest shown, for the bar
+    is_baseline: bool
+
+    @property
+    def percent(self) -> str:
+        return f"{100 * self.part:.1f}"
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """An output with what it is most like."""
+
+    generation: Generation
+    check: Check
+    match: Match | None
+    others: Sequence[Match] = field(default=())
+
+
+def cards(versions: Sequence[ModelVersion], *, at: datetime) -> list[Card]:
+    counts = verdict_counts_of(versions)
+    gates = gates_of(versions, at=at)
+    decided = decisions_of(versions)
+    return [
+        Card(version, counts[version.pk], gates[version.pk], decided.get(version.pk)) for version in versions
+    ]
+
+
+def decisions_of(versions: Sequence[ModelVersion]) -> dict[int, Review]:
+    """Return the last decision about each version that has one."""
+    by_public_id = {version.public_id: version.pk for version in versions}
+    found: dict[int, Review] = {}
+    rows = Review.objects.filter(question=Question.MODEL_RELEASE, subject_id__in=by_public_id)
+    for review in rows.exclude(decision=Decision.PENDING).select_related("decided_by").order_by("decided_at"):
+        found[by_public_id[review.subject_id]] = review
+    return found
+
+
+def verdict_counts_of(versions: Sequence[ModelVersion]) -> dict[int, VerdictCounts]:
+    """Count the newest verdict of each output, for several versions at once."""
+    newest = (
+        Check.objects.filter(generation__model_version__in=versions, control=False)
+        .values("generation")
+        .annotate(newest=Max("id"))
+        .values("newest")
+    )
+    rows = (
+        Check.objects.filter(id__in=newest)
+        .values("generation__model_version", "verdict")
+        .annotate(n=Count("id"))
+        .order_by()
+    )
+    counted: dict[int, dict[str, int]] = defaultdict(dict)
+    for row in rows:
+        counted[row["generation__model_version"]][row["verdict"]] = row["n"]
+    return {version.pk: VerdictCounts(counted.get(version.pk, {})) for version in versions}
+
+
+def verdict_pairs(counts: VerdictCounts) -> list[tuple[str, int]]:
+    return [(verdict.value, counts.counts.get(verdict, 0)) for verdict in WORST_FIRST]
+
+
+def gates_of(versions: Sequence[ModelVersion], *, at: datetime) -> dict[int, Gate]:
+    """Answer ``queries.gate_of`` for several versions at once: by the same clearance, on one reading of the rights."""
+    datasets = {v.dataset_version_id: v.dataset_version for v in versions if v.dataset_version is not None}
+    not_cleared = _not_cleared([dataset for dataset in datasets.values() if dataset is not None], at=at)
+    decided = decisions_of(versions)
+    gates = {}
+    for version in versions:
+        review = decided.get(version.pk)
+        reasons = []
+        if review is not None and review.decision in {Decision.REJECTED, Decision.SUSPENDED}:
+            reasons.append(f"the model is {review.get_decision_display().lower()}")
+        if version.dataset_version_id is None:
+            gates[version.pk] = Gate(tuple(reasons), needs_a_person=True)
+            continue
+        names = not_cleared[version.dataset_version_id]
+        if names:
+            shown = ", ".join(names[:3])
+            reasons.append(f"{len(names)} recordings that it was trained on are no longer cleared: {shown}")
+        gates[version.pk] = Gate(tuple(reasons), n_not_cleared=len(names))
+    return gates
+
+
+def _not_cleared(versions: Sequence[DatasetVersion], *, at: datetime) -> dict[int, list[str]]:
+    """Return the external ids in each frozen version that its own use is not cleared for at ``at``."""
+    inside = VersionEntry.objects.filter(
+        version__in=versions,
+        version__dataset=OuterRef("dataset"),
+        recording=OuterRef("recording"),
+    )
+    entries = DatasetEntry.objects.filter(Exists(inside)).select_related("recording", "dataset")
+    rights = {
+        (entry.dataset_id, entry.recording_id): (entry, held)
+        for entry, held in provenance.rights_of(entries.order_by("external_id", "id"))
+    }
+    members: dict[int, list[int]] = defaultdict(list)
+    for version_id, recording_id in VersionEntry.objects.filter(version__in=versions).values_list(
+        "version_id", "recording_id"
+    ):
+        members[version_id].append(recording_id)
+    owners = Organisation.objects.in_bulk({version.dataset.organisation_id for version in versions})
+    policies: dict[tuple[int, str], Any] = {}
+    found: dict[int, list[str]] = {}
+    for version in versions:
+        key = (version.dataset.organisation_id, version.policy_name)
+        if key not in policies:
+            policies[key] = provenance.policy_of(owners[key[0]], version.policy_name)
+        use = provenance.use_for(
+            purpose=version.purpose, commercial=version.commercial, territory=version.territory, at=at
+        )
+        accepted = frozenset(version.conditions_accepted)
+        found[version.pk] = sorted(
+            entry.external_id
+            for entry, held in (
+                rights[version.dataset_id, recording_id]
+                for recording_id in members[version.pk]
+                if (version.dataset_id, recording_id) in rights
+            )
+            if not clear(held, use, policies[key]).clears(accepted)
+        )
+    return found
+
+
+def control_of(version: ModelVersion) -> Control | None:
+    """Return how the same check judges models of this architecture that never heard this music; None if untried."""
+    if version.dataset_version is None:
+        return None
+    checks = Check.objects.filter(
+        control=True,
+        indexes__version=version.dataset_version,
+        generation__model_version__model__architecture=version.model.architecture,
+        generation__model_version__model__organisation=version.model.organisation,
+        generation__model_version__dataset_version__isnull=False,
+    ).exclude(generation__model_version=version)
+    shared = VersionEntry.objects.filter(
+        version=OuterRef("generation__model_version__dataset_version"),
+        recording__version_entries__version=version.dataset_version,
+    )
+    checks = checks.exclude(Exists(shared))
+    newest = checks.values("generation").annotate(newest=Max("id")).values("newest")
+    rows = (
+        Check.objects.filter(id__in=newest)
+        .values("generation__model_version", "verdict")
+        .annotate(n=Count("id"))
+        .order_by()
+    )
+    counts: dict[str, int] = defaultdict(int)
+    ids = set()
+    for row in rows:
+        ids.add(row["generation__model_version"])
+        counts[row["verdict"]] += row["n"]
+    if not ids:
+        return None
+    versions = ModelVersion.objects.filter(pk__in=ids).select_related("model", "dataset_version__dataset")
+    return Control(tuple(versions), VerdictCounts(dict(counts)))
+
+
+def losses_of(version: ModelVersion) -> list[Loss]:
+    known = [(name, label) for name, label in LOSSES if version.metrics.get(name) is not None]
+    largest = max((float(version.metrics[name]) for name, _ in known), default=0.0) or 1.0
+    return [
+        Loss(label, float(version.metrics[name]), float(version.metrics[name]) / largest, "baseline" in name)
+        for name, label in known
+    ]
+
+
+def beats_baselines(version: ModelVersion) -> bool | None:
+    """Tell whether held-out music is predicted better than every baseline; None where that was not measured."""
+    held_out = version.metrics.get("held_out_loss")
+    baselines = [
+        version.metrics[name]
+        for name, _ in LOSSES
+        if "baseline" in name and version.metrics.get(name) is not None
+    ]
+    return None if held_out is None or not baselines else held_out < min(baselines)
+
+
+def run_of(version: ModelVersion) -> TrainingRun | None:
+    return TrainingRun.objects.filter(model_version=version).select_related("started_by").first()
+
+
+def licences_of(version: DatasetVersion) -> list[tuple[str, str, int]]:
+    """Count a frozen version's recordings by the licence of the master and the answer it got when frozen."""
+    rows = (
+        VersionEntry.objects.filter(version=version)
+        .values("manifest__master__licence", "manifest__answer")
+        .annotate(n=Count("id"))
+        .order_by("-n", "manifest__master__licence")
+    )
+    return [
+        (
+            row["manifest__master__licence"] or "no licence stated",
+            row["manifest__answer"] or "unknown",
+            row["n"],
+        )
+        for row in rows
+    ]
+
+
+def index_of(version: ModelVersion) -> IndexBuild | None:
+    """Return the newest index of the music that a model was trained on."""
+    if version.dataset_version is None:
+        return None
+    return provenance.latest_index(version.dataset_version.dataset, version.dataset_version)
+
+
+def with_verdicts(generations: QuerySet[Generation]) -> QuerySet[Generation]:
+    """Fetch each output's checks with their best accepted matches, newest check first (``own_checks``)."""
+    matches = Match.objects.filter(accepted=True).select_related("recording").order_by("-score")
+    checks = (
+        Check.objects.filter(control=False)
+        .order_by("-id")
+        .prefetch_related(Prefetch("matches", queryset=matches, to_attr="accepted_matches"))
+    )
+    return generations.prefetch_related(Prefetch("checks", queryset=checks, to_attr="own_checks"))
+
+
+def newest_verdict(generations: QuerySet[Generation], verdict: str) -> QuerySet[Generation]:
+    """Keep the outputs whose newest check says ``verdict``."""
+    newest = (
+        Check.objects.filter(control=False, generation__in=generations.order_by().values("pk"))
+        .values("generation")
+        .annotate(newest=Max("id"))
+        .values("newest")
+    )
+    return generations.filter(
+        pk__in=Check.objects.filter(id__in=newest, verdict=verdict).values("generation")
+    )
+
+
+def flagged_of(generations: Iterable[Generation]) -> list[Flagged]:
+    """Pair each output with its newest check and best accepted match; ``generations`` come from ``with_verdicts``."""
+    found = []
+    for generation in generations:
+        checks: list[Check] = generation.own_checks  # type: ignore[attr-defined]
+        if not checks:
+            continue
+        matches: list[Match] = checks[0].accepted_matches  # type: ignore[attr-defined]
+        found.append(Flagged(generation, checks[0], matches[0] if matches else None, _others(matches)))
+    return found
+
+
+def _others(matches: Sequence[Match]) -> list[Match]:
+    return [match for match in matches[1:] if match.recording_id != matches[0].recording_id]
+
+
+def worst_matches(version: ModelVersion, *, at_most: int = 3) -> list[Match]:
+    """Return the highest-scoring accepted match of each recording, over the newest checks, worst first."""
+    newest = (
+        Check.objects.filter(generation__model_version=version, control=False)
+        .values("generation")
+        .annotate(newest=Max("id"))
+        .values("newest")
+    )
+    found: dict[int, Match] = {}
+    rows = Match.objects.filter(check_made__in=newest, accepted=True).select_related(
+        "recording", "check_made__generation__model_version__model"
+    )
+    for match in rows.order_by("-score", "id")[: 40 * at_most]:
+        found.setdefault(match.recording_id, match)
+    return list(found.values())[:at_most]
+
+
+def matches_of(recording: Recording) -> QuerySet[Match]:
+    """Return accepted matches of a recording, in outputs and in files that were checked, the closest first."""
+    return (
+        Match.objects.filter(recording=recording, accepted=True)
+        .select_related(
+            "check_made__generation__model_version__model__organisation", "check_made__organisation"
+        )
+        .order_by("-score", "-id")
+    )
+
+
+def best_a_check(matches: Iterable[Match]) -> list[Match]:
+    """Keep the first match of each check, in the order given."""
+    found: dict[int, Match] = {}
+    for match in matches:
+        found.setdefault(match.check_made_id, match)
+    return list(found.values())
+
+
+def trained_on(recording: Recording) -> QuerySet[ModelVersion]:
+    return (
+        ModelVersion.objects.filter(dataset_version__entries__recording=recording)
+        .select_related("model", "model__organisation", "dataset_version__dataset")
+        .order_by("model__name", "number")
+    )
+
+
+def undecided(versions: QuerySet[ModelVersion]) -> QuerySet[ModelVersion]:
+    """Keep the versions whose release is asked for, or that nobody has decided about."""
+    reviews = Review.objects.filter(question=Question.MODEL_RELEASE, subject_id=OuterRef("public_id"))
+    return versions.filter(Exists(reviews.filter(decision=Decision.PENDING)) | ~Exists(reviews))
+
+
+def state_counts(version: ModelVersion) -> dict[str, int]:
+    rows = version.generations.values("state").annotate(n=Count("id")).order_by()
+    return {row["state"]: row["n"] for row in rows}
+
+
+def open_review(question: Question, subject_id: Any) -> Review | None:
+    return (
+        Review.objects.filter(question=question, subject_id=subject_id, decision=Decision.PENDING)
+        .select_related("asked_by")
+        .first()
+    )
+
+
+def decisions_about(subject_id: Any) -> QuerySet[Review]:
+    return (
+        Review.objects.filter(subject_id=subject_id)
+        .filter(~Q(decision=Decision.PENDING))
+        .select_related("decided_by", "asked_by")
+        .order_by("-decided_at")
+    )
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A check with all that its page shows."""
+
+    check: Check
+    accepted: Sequence[Match]
+    nearest: Sequence[Match]  # every candidate, below the threshold too
+    indexes: Sequence[IndexBuild]
+    against: Sequence[str]
+
+    @property
+    def thresholds(self) -> tuple[float, float] | None:
+        """Scores from which a match is ``review`` and ``blocked``; None if they were other ones then."""
+        if self.check.policy.get("id") != thresholds.POLICY_ID:
+            return None
+        return thresholds.REVIEW_SCORE, thresholds.BLOCKED_SCORE
+
+    @property
+    def n_indexed(self) -> int:
+        return sum(build.n_recordings for build in self.indexes)
+
+    @property
+    def n_expected(self) -> int:
+        return sum(build.n_expected for build in self.indexes)
+
+
+def evidence_of(check: Check) -> Evidence:
+    matches = list(check.matches.select_related("recording").order_by("-accepted", "-score", "kind", "rank"))
+    return Evidence(
+        check=check,
+        accepted=best_a_recording([match for match in matches if match.accepted]),
+        nearest=matches,
+        indexes=list(check.indexes.select_related("dataset", "version")),
+        against=[str(dataset) for dataset in check.against.order_by("name")],
+    )
+
+
+def best_a_recording(matches: Iterable[Match]) -> list[Match]:
+    found: dict[int, Match] = {}
+    for match in matches:
+        found.setdefault(match.recording_id, match)
+    return list(found.values())

@@ -1,0 +1,68 @@
+"""How seconds, shares and measured figures are written on pages."""
+
+from django import template
+
+register = template.Library()
+MISSING = (None, "")  # what a template hands on where a value is null, or not there at all
+THIN = "\u202f"
+NOT_KNOWN = "not known"
+
+
+@register.filter
+def clock(seconds: float | None) -> str:
+    """A place in a recording: ``1:02.4``."""
+    if seconds in MISSING or seconds is None:
+        return NOT_KNOWN
+    tenths = round(float(seconds) * 10)
+    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """How long something lasts or took, in its two largest units."""
+    if seconds in MISSING or seconds is None:
+        return NOT_KNOWN
+    if seconds < 60:
+        return f"{seconds:.3g}{THIN}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}{THIN}min {rest}{THIN}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,}{THIN}h {minutes}{THIN}min"
+
+
+@register.filter
+def figure(value: float | None, digits: int = 3) -> str:
+    """A measured number to so many significant digits, or that it is not known."""
+    return NOT_KNOWN if value in MISSING else f"{float(value or 0):.{digits}g}"
+
+
+@register.filter
+def fixed(value: float | None, decimals: int = 2) -> str:
+    """A number with the same decimals as its neighbours in a column; a dash where there is none."""
+    return "–" if value in MISSING else f"{float(value or 0):.{decimals}f}"
+
+
+@register.filter
+def share(n: int, total: int) -> str:
+    """A part of a whole in per cent, with no more digits than the whole bears; a dash of nothing."""
+    if not total:
+        return "–"
+    return f"{100 * n / total:.{1 if total >= 200 else 0}f}{THIN}%"
+
+
+@register.filter
+def count(n: int | None) -> str:
+    return NOT_KNOWN if n in MISSING else f"{n:,}".replace(",", THIN)
+
+
+@register.filter
+def words(name: str) -> str:
+    """A stored name as words: ``not_assessed`` becomes ``not assessed``."""
+    return str(name).replace("_", " ")
+
+
+@register.filter
+def threshold(value: str) -> str:
+    """What a figure was held against; nothing where it was not measured."""
+    return "" if value == "–" else f"confirms from {value}"

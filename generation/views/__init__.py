@@ -1,0 +1,1 @@
+"""Pages of models, of what they make, and of checks."""

@@ -1,0 +1,116 @@
+"""Checking a file that somebody brings, and the check's own page."""
+
+import hashlib
+from pathlib import Path
+from uuid import UUID
+
+from django.core.files.storage import default_storage
+from django.http import HttpResponseBase
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from generation import access, jobs, overviews
+from generation.forms import CheckForm
+from generation.models import Check
+from generation.views.making import watch
+from generation.views.outputs import may_hear
+from governance import access as house
+from governance import services as governance
+from governance.errors import NotFoundError
+from governance.models import Job, Role, User
+from governance.pages import PersonRequest, page, page_of, refusals_in, show
+from provenance import media, storage
+from provenance.uploads import audio_file
+
+ROOM = "checked"
+WORKS = tuple(role for role in Role if role != Role.EXTERNAL_AUDITOR)
+
+
+@require_safe
+@page
+def check_list(request: PersonRequest) -> HttpResponseBase:
+    """Files that people brought; checks of outputs stand with the outputs."""
+    rows = Check.objects.filter(
+        organisation__in=house.organisations_of(request.user), generation=None
+    ).prefetch_related("against")
+    may_check = any(house.may(request.user, place, WORKS) for place in house.organisations_of(request.user))
+    context = {"page": page_of(request, rows), "may_check": may_check}
+    return show(request, "generation/checks.html", context, partial="rows")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def check_file(request: PersonRequest) -> HttpResponseBase:
+    form = CheckForm(request.POST or None, request.FILES or None, user=request.user)
+    if form.is_valid():
+        with refusals_in(form):
+            return watch(request, _queue_check(form, request.user))
+    context = {"form": form, "n_places": len(form.places)}
+    return show(request, "generation/check_file.html", context, status=422 if form.errors else 200)
+
+
+def _queue_check(form: CheckForm, by: User) -> Job:
+    organisation, names = form.chosen()
+    house.require(by, organisation, WORKS, "check a file")
+    sent = form.cleaned_data["file"]
+    with audio_file(sent) as path:
+        stored = storage.keep(path, sha256_of(path), room=ROOM)
+    return governance.queue_job(
+        kind=jobs.CHECK,
+        organisation=organisation,
+        asked_by=by,
+        now=timezone.now(),
+        subject_kind="file",
+        subject_name=path.name,
+        arguments={"file": path.name, "stored": stored, "against": names},
+    )
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+@require_safe
+@page
+def check(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
+    found = access.check_for_reading(request.user, public_id)
+    if found.generation is not None and not found.control:
+        return redirect("generation:output", found.generation.public_id)
+    generation = found.generation
+    context = {
+        "check": found,
+        "generation": generation,
+        "evidence": overviews.evidence_of(found),
+        "may_hear": may_hear(request.user, generation) if generation else bool(_stored(found)),
+    }
+    return show(request, "generation/check.html", context)
+
+
+def _stored(check: Check) -> str:
+    """Return where a file that was brought is kept: under the hash of its bytes; empty where it is not."""
+    name = storage.name_for(check.sha256, Path(check.file_name).suffix, room=ROOM) if check.sha256 else ""
+    return name if name and default_storage.exists(name) else ""
+
+
+@require_safe
+@page
+def check_audio(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
+    path = _heard(request, public_id)[0]
+    return media.ranged(request, path, content_type="audio/mpeg")
+
+
+@require_safe
+@page
+def check_peaks(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
+    path, found = _heard(request, public_id)
+    return media.peaks_response(path, key=found.sha256)
+
+
+def _heard(request: PersonRequest, public_id: UUID) -> tuple[Path, Check]:
+    found = access.check_for_reading(request.user, public_id)
+    stored = _stored(found)
+    if not stored:
+        raise NotFoundError("The file of this check is not kept here.")
+    return media.preview_of(stored, key=found.sha256), found

@@ -1,0 +1,167 @@
+"""What models made: lists of it, one output with its evidence, its sound, and the decision about it."""
+
+from pathlib import Path
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpResponseBase
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from generation import access, overviews, services
+from generation.forms import OUTPUT_DECISIONS, DecisionForm
+from generation.models import Check, Generation, GenerationState, ModelVersion, Verdict
+from generation.services.releasing import ask_generation_release
+from governance import access as house
+from governance import services as governance
+from governance.errors import ConflictError, NotAllowedError
+from governance.models import Decision, Question, Review, User
+from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
+from provenance import media, storage
+
+OUTPUTS_A_PAGE = 30
+
+
+@require_safe
+@page
+def output_list(request: PersonRequest, public_id: UUID | None = None) -> HttpResponseBase:
+    """Outputs of one version, or of every model that the person may see."""
+    version = access.model_version_for_reading(request.user, public_id) if public_id else None
+    rows = access.generations_for_reading(request.user)
+    if version is not None:
+        rows = rows.filter(model_version=version)
+    state, verdict = request.GET.get("state", ""), request.GET.get("verdict", "")
+    rows = narrowed(rows, state=state, verdict=verdict)
+    context = {
+        "version": version,
+        "page": page_of(request, overviews.with_verdicts(rows), size=OUTPUTS_A_PAGE),
+        "state": state,
+        "verdict": verdict,
+        "states": GenerationState.choices,
+        "verdicts": Verdict.choices,
+        "may_make": version is not None and may_make(request.user, version),
+    }
+    return show(request, "generation/outputs.html", context, partial="rows")
+
+
+def narrowed(rows: QuerySet[Generation], *, state: str, verdict: str) -> QuerySet[Generation]:
+    if state in GenerationState.values:
+        rows = rows.filter(state=state)
+    if verdict in Verdict.values:
+        rows = overviews.newest_verdict(rows, verdict)
+    return rows
+
+
+def may_make(user: User, version: ModelVersion) -> bool:
+    return house.may(user, version.model.organisation, house.MAKES_MODELS)
+
+
+@require_safe
+@page
+def output(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
+    found = access.generation_for_reading(request.user, public_id)
+    return show(
+        request, "generation/output.html", _page_of(request, found, DecisionForm(choices=OUTPUT_DECISIONS))
+    )
+
+
+def _page_of(request: PersonRequest, generation: Generation, form: DecisionForm) -> dict[str, object]:
+    check = newest_check(generation)
+    return {
+        "generation": generation,
+        "version": generation.model_version,
+        "evidence": overviews.evidence_of(check) if check else None,
+        "older_checks": generation.checks.filter(control=False).order_by("-id")[1:],
+        "control_checks": generation.checks.filter(control=True),
+        "open_review": overviews.open_review(Question.GENERATION_RELEASE, generation.public_id),
+        "decisions": overviews.decisions_about(generation.public_id),
+        "form": form,
+        "may_decide": house.may(request.user, generation.model_version.model.organisation, house.DECIDES),
+        "may_hear": may_hear(request.user, generation),
+    }
+
+
+def newest_check(generation: Generation) -> Check | None:
+    return generation.checks.filter(control=False).order_by("-id").first()
+
+
+def may_hear(user: User, generation: Generation) -> bool:
+    """Tell whether a person may hear an output: what was released, any member; what was not, those who review."""
+    if generation.state == GenerationState.RELEASED:
+        return True
+    return house.may(user, generation.model_version.model.organisation, house.SEES_OUTPUTS)
+
+
+@require_POST
+@page
+def decide_output(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
+    generation = access.generation_for_reading(request.user, public_id)
+    organisation = generation.model_version.model.organisation
+    house.require(request.user, organisation, house.DECIDES, "decide about an output")
+    form = DecisionForm(request.POST, choices=OUTPUT_DECISIONS)
+    if form.is_valid():
+        with refusals_in(form), transaction.atomic():
+            review = services.decide_generation(
+                review=output_review(generation, request.user),
+                decision=Decision(form.cleaned_data["decision"]),
+                reason=form.cleaned_data["reason"],
+                by=request.user,
+                now=timezone.now(),
+            )
+            say(
+                request, f"The output is {'released' if review.decision == Decision.APPROVED else 'refused'}."
+            )
+            return redirect("generation:output", generation.public_id)
+    return show(request, "generation/output.html", _page_of(request, generation, form), status=422)
+
+
+def output_review(generation: Generation, by: User) -> Review:
+    """Return the open question about an output, or put it anew, in the house's name; its maker can't answer it."""
+    found = overviews.open_review(Question.GENERATION_RELEASE, generation.public_id)
+    if found is not None:
+        return found
+    check = newest_check(generation)
+    if check is None:
+        raise ConflictError("This output was not checked yet: there is nothing to decide on.")
+    asker = by if by.pk == generation.made_by_id else governance.system_user()
+    return ask_generation_release(generation=generation, check=check, by=asker, now=timezone.now())
+
+
+@require_safe
+@page
+def output_audio(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
+    generation = hearable(request.user, public_id)
+    with storage.local_file(generation.audio) as path:
+        return media.ranged(request, path, content_type="audio/wav", etag=generation.sha256)
+
+
+@require_safe
+@page
+def output_peaks(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
+    generation = hearable(request.user, public_id)
+    with storage.local_file(generation.audio) as path:
+        return media.peaks_response(path, key=generation.sha256)
+
+
+@require_safe
+@page
+def output_file(request: PersonRequest, public_id: UUID, kind: str) -> HttpResponseBase:
+    """Hand out a released output as a file: its sound, or its notes where the model writes notes."""
+    generation = access.generation_for_reading(request.user, public_id)
+    if generation.state != GenerationState.RELEASED:
+        raise NotAllowedError("Only what was released can be taken away.")
+    name = generation.midi if kind == "mid" else generation.audio
+    with storage.local_file(name) as path:
+        response = media.ranged(request, path, etag=f"{generation.sha256}.{kind}")
+    stem = f"{generation.model_version.model.name}-{generation.seed}"
+    response["Content-Disposition"] = f'attachment; filename="{stem}{Path(name).suffix}"'
+    return response
+
+
+def hearable(user: User, public_id: UUID) -> Generation:
+    generation = access.generation_for_reading(user, public_id)
+    if not may_hear(user, generation):
+        raise NotAllowedError("This output is held: only those who review outputs can hear it.")
+    return generation
