@@ -56,7 +56,7 @@ def snapshot_of(assessment: Assessment, *, report_id: UUID, key_id: str, now: da
         "dataset": _dataset(version.dataset_version, recordings) if version.dataset_version else None,
         "outputs": outputs,
         "decisions": _decisions(version),
-        "assessment": _assessment(assessment),
+        "assessment": assessment_of(assessment),
         "limitations": limitations_of(version, outputs),
         "ledger": _ledger_head(now),
     }
@@ -365,7 +365,7 @@ def _decisions(version: ModelVersion) -> list[snapshot.Decision]:
     ]
 
 
-def _assessment(assessment: Assessment) -> snapshot.Assessment:
+def assessment_of(assessment: Assessment) -> snapshot.Assessment:
     answers = {answer.feature: _answer(answer) for answer in assessment.answers.all()}
     return snapshot.build_assessment(loader.load(assessment.framework), answers)
 

@@ -1,0 +1,317 @@
+"""Writing what is known of a dataset or a model in the formats that others read."""
+
+import json
+import mimetypes
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from audit import queries
+from audit.errors import AuditError
+from audit.exports.cyclonedx import cyclonedx
+from audit.exports.dataset_card import dataset_card
+from audit.exports.eu_summary import eu_summary
+from audit.exports.facts import ModelFacts, model_facts
+from audit.exports.model_card import model_card
+from audit.exports.musgo import musgo
+from audit.exports.prov import prov
+from audit.models import Assessment, FeatureAnswer
+from audit.services.snapshots import assessment_of
+from generation import queries as generation
+from generation.errors import UnknownModelError
+from generation.models import ModelVersion
+from governance.models import Organisation
+from provenance import queries as provenance
+from provenance.errors import UnknownDatasetError
+from provenance.exports.attribution import attribution_csv
+from provenance.exports.croissant import croissant
+from provenance.exports.odrl import CONTEXT, agreement
+from provenance.exports.register import ExportedDataset, ExportedRecording
+from provenance.exports.tdmrep import ReservedLocation, tdmrep
+from provenance.models import Dataset, DatasetEntry, DatasetKind, DatasetVersion, Grant, GrantRecording
+from provenance.rights.terms import conditions
+from provenance.rights.values import WORLD
+from provenance.rights.values import Grant as GrantValue
+
+FORMAT_RAIM = "liner-notes-raim/1"
+DatasetWriter = Callable[[Dataset, DatasetVersion | None], str]
+ModelWriter = Callable[[ModelFacts], str]
+
+
+def export(*, kind: str, subject: str, organisations: Sequence[Organisation], now: datetime) -> str:
+    """Return the text of one export.
+
+    Raises
+    ------
+    AuditError
+        If the kind is unknown, or is not for a subject of this sort; the message lists what is.
+    """
+    if kind in DATASET_KINDS:
+        dataset, version = _dataset_named(kind, subject, organisations)
+        return DATASET_KINDS[kind](dataset, version)
+    if kind in MODEL_KINDS:
+        return MODEL_KINDS[kind](model_facts(_model_named(kind, subject, organisations), at=now))
+    raise AuditError(f"There is no export {kind!r}: choose one of {', '.join(KINDS)}.")
+
+
+def _dataset_named(
+    kind: str, subject: str, organisations: Sequence[Organisation]
+) -> tuple[Dataset, DatasetVersion | None]:
+    try:
+        return provenance.dataset_named(subject, organisations)
+    except UnknownDatasetError as error:
+        if _exists(generation.model_version_named, subject, organisations):
+            raise AuditError(
+                f"{subject} is a model, and {kind} describes datasets. Exports of a model: {', '.join(MODEL_KINDS)}."
+            ) from error
+        raise
+
+
+def _model_named(kind: str, subject: str, organisations: Sequence[Organisation]) -> ModelVersion:
+    try:
+        return generation.model_version_named(subject, organisations)
+    except UnknownModelError as error:
+        if _exists(provenance.dataset_named, subject, organisations):
+            raise AuditError(
+                f"{subject} is a dataset, and {kind} describes models. Exports of a dataset: "
+                f"{', '.join(DATASET_KINDS)}."
+            ) from error
+        raise
+
+
+def _exists(
+    named: Callable[[str, Sequence[Organisation]], object],
+    subject: str,
+    organisations: Sequence[Organisation],
+) -> bool:
+    try:
+        named(subject, organisations)
+    except (UnknownDatasetError, UnknownModelError):
+        return False
+    return True
+
+
+# ── Datasets ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def exported(dataset: Dataset, version: DatasetVersion | None) -> ExportedDataset:
+    """Read a dataset, frozen or draft, as the values that exports are made of."""
+    entries = provenance.entries_of(dataset, version)
+    manifests = (
+        {leaf.recording_id: leaf.manifest for leaf in version.entries.all()} if version is not None else {}
+    )
+    rows = [
+        _exported_recording(entry, rights.statements, manifests.get(entry.recording_id, {}))
+        for entry, rights in provenance.rights_of(entries)
+    ]
+    return ExportedDataset(
+        name=dataset.name,
+        version=str(version.number) if version else "draft",
+        description=_description(dataset, version, len(rows)),
+        url=f"urn:uuid:{(version or dataset).public_id}",
+        creator=dataset.organisation.name,
+        published_on=(version.frozen_at if version else dataset.changed_at).date(),
+        recordings=tuple(rows),
+        merkle_root=version.merkle_root if version else "",
+        conditions=tuple(version.conditions_accepted) if version else (),
+    )
+
+
+def _description(dataset: Dataset, version: DatasetVersion | None, n_recordings: int) -> str:
+    if version is None:
+        kind = "protected collection" if dataset.kind == DatasetKind.PROTECTED else "draft"
+        return f"A {kind} of {n_recordings} recordings, registered with licences and evidence."
+    use = f"{version.purpose.replace('_', ' ')}{', commercial' if version.commercial else ''}"
+    return f"{n_recordings} recordings, frozen for {use} under the policy {version.policy_name}."
+
+
+def _exported_recording(
+    entry: DatasetEntry, statements: tuple[Any, ...], manifest: dict[str, Any]
+) -> ExportedRecording:
+    recording = entry.recording
+    path = entry.source_path or (entry.external_id if recording.audio else "")
+    master, composition = manifest.get("master") or {}, manifest.get("composition") or {}
+    return ExportedRecording(
+        id=f"urn:uuid:{recording.public_id}",
+        external_id=entry.external_id,
+        sha256=recording.sha256 or "",
+        path=path,
+        media_type=mimetypes.guess_type(path)[0] or "",
+        n_bytes=recording.size_bytes,
+        seconds=recording.seconds,
+        title=entry.title or recording.title,
+        artist=entry.artist or recording.artist,
+        isrc=recording.isrc,
+        source_url=entry.source_url,
+        statements=statements,
+        master_answer=master.get("answer", ""),
+        composition_answer=composition.get("answer", ""),
+        grant=master.get("grant") or composition.get("grant") or "",
+    )
+
+
+def _croissant(dataset: Dataset, version: DatasetVersion | None) -> str:
+    return _json(croissant(exported(dataset, version)))
+
+
+def _dataset_card(dataset: Dataset, version: DatasetVersion | None) -> str:
+    return dataset_card(exported(dataset, version))
+
+
+def _attribution(dataset: Dataset, version: DatasetVersion | None) -> str:
+    return attribution_csv(exported(dataset, version))
+
+
+def _odrl(dataset: Dataset, version: DatasetVersion | None) -> str:
+    """Every grant as an agreement, and of a frozen version what it was cleared for, licence by licence."""
+    graph = [*_agreements(dataset, version), *(_permissions(version) if version is not None else [])]
+    if not graph:
+        raise AuditError(
+            f"{dataset.name} is a draft without grants: name a frozen version, {dataset.name}@1, to export what its "
+            "licences permit."
+        )
+    return _json({"@context": CONTEXT, "@graph": graph})
+
+
+def _agreements(dataset: Dataset, version: DatasetVersion | None) -> list[dict[str, Any]]:
+    inside = provenance.recordings_in(dataset, version)
+    targets: dict[int, list[str]] = defaultdict(list)
+    for link in GrantRecording.objects.filter(recording__in=inside).select_related("recording"):
+        targets[link.grant_id].append(f"urn:uuid:{link.recording.public_id}")
+    grants = Grant.objects.filter(pk__in=targets).select_related("licensor", "licensee").order_by("pk")
+    return [
+        agreement(_grant_value(grant), sorted(targets[grant.pk]), grant.licensee.name) for grant in grants
+    ]
+
+
+def _grant_value(grant: Grant) -> GrantValue:
+    return GrantValue(
+        id=str(grant.public_id),
+        right=grant.right,  # type: ignore[arg-type]  # the database holds known rights only
+        licensor=grant.licensor.name,
+        purposes=frozenset(grant.purposes),
+        commercial=grant.commercial,
+        territory=tuple(grant.territory),
+        valid_from=grant.valid_from,
+        valid_until=grant.valid_until,
+        model_scope=frozenset(grant.model_scope),
+        conditions=tuple(grant.conditions),
+        revoked_at=grant.revoked_from,
+        document=grant.document,
+    )
+
+
+def _permissions(version: DatasetVersion) -> list[dict[str, Any]]:
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for leaf in version.entries.select_related("recording").order_by("position"):
+        rights = [leaf.manifest.get(right) or {} for right in ("master", "composition")]
+        duties = tuple(sorted({name for right in rights for name in right.get("conditions", [])}))
+        groups[queries.licence_of(leaf), duties].append(f"urn:uuid:{leaf.recording.public_id}")
+    return [
+        {
+            "@type": "Set",
+            "uid": f"urn:uuid:{version.public_id}#{position}",
+            "dct:description": f"Cleared under {licence}, policy {version.policy_name}",
+            "target": targets,
+            "permission": [
+                {
+                    "action": f"ln:{version.purpose}",
+                    "constraint": [
+                        {
+                            "leftOperand": "spatial",
+                            "operator": "eq",
+                            "rightOperand": version.territory or WORLD,
+                        }
+                    ],
+                    "duty": [
+                        {"action": f"ln:{name}", "dct:description": conditions().get(name, "")}
+                        for name in duties
+                    ],
+                }
+            ],
+        }
+        for position, ((licence, duties), targets) in enumerate(sorted(groups.items()))
+    ]
+
+
+def _tdmrep(dataset: Dataset, version: DatasetVersion | None) -> str:
+    """Reserve what a protected collection holds: the paths on record, or the whole site where none is."""
+    if dataset.kind != DatasetKind.PROTECTED:
+        raise AuditError(
+            f"{dataset.name} is no protected collection: tdmrep states what a rights holder reserves, and nothing of "
+            "it is reserved here."
+        )
+    urls = dataset.entries.exclude(source_url="").values_list("source_url", flat=True)
+    paths = sorted({urlsplit(url).path or "/" for url in urls}) or ["/"]
+    rules = tdmrep(ReservedLocation(path if path.startswith("/") else f"/{path}", True) for path in paths)
+    return _json(rules)
+
+
+# ── Models ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _cyclonedx(facts: ModelFacts) -> str:
+    return _json(cyclonedx(facts, software_version=str(settings.SPECTACULAR_SETTINGS["VERSION"])))
+
+
+def _eu_summary(facts: ModelFacts) -> str:
+    return _json(eu_summary(facts))
+
+
+def _prov(facts: ModelFacts) -> str:
+    return _json(prov(facts))
+
+
+def _musgo(facts: ModelFacts) -> str:
+    newest = queries.newest_assessment(facts.version, "musgo")
+    return musgo(facts, _answers_of(newest))
+
+
+def _raim_json(facts: ModelFacts) -> str:
+    if facts.assessment is None:
+        raise AuditError(
+            f"{facts.version} has not been assessed: run assess {facts.version} --framework raim."
+        )
+    return _json(
+        {
+            "format": FORMAT_RAIM,
+            "model": {
+                "id": str(facts.version.public_id),
+                "name": str(facts.version),
+                "weights_sha256": facts.version.weights_sha256,
+            },
+            "id": str(facts.assessment.public_id),
+            "assessed_at": facts.assessment.assessed_at.isoformat(),
+            "assessment": assessment_of(facts.assessment),
+        }
+    )
+
+
+def _answers_of(assessment: Assessment | None) -> dict[str, FeatureAnswer]:
+    return {answer.feature: answer for answer in assessment.answers.all()} if assessment else {}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+DATASET_KINDS: dict[str, DatasetWriter] = {
+    "croissant": _croissant,
+    "dataset-card": _dataset_card,
+    "odrl": _odrl,
+    "tdmrep": _tdmrep,
+    "attribution-csv": _attribution,
+}
+MODEL_KINDS: dict[str, ModelWriter] = {
+    "model-card": model_card,
+    "prov": _prov,
+    "cyclonedx": _cyclonedx,
+    "eu-summary": _eu_summary,
+    "musgo": _musgo,
+    "raim-json": _raim_json,
+}
+KINDS = (*DATASET_KINDS, *MODEL_KINDS)

@@ -1,0 +1,239 @@
+from datetime import timedelta
+
+import pytest
+
+from audit import evidence, services
+from audit.campaigns.fairness import corpus_shares
+from audit.frameworks import loader
+from audit.metrics.intervals import more_than_control, wilson
+from audit.models import Campaign
+from audit.queries import training_recordings
+from audit.reports.snapshot import Answer
+from generation.models import Generation, GenerationState, ModelVersion
+from provenance.models import IndexBuild, Recording
+from tests.audit import scene as scenes
+from tests.audit.scene import NOW, POLICY, Scene
+
+pytestmark = pytest.mark.django_db
+LATER = NOW + timedelta(days=1)
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return scenes.a_scene()
+
+
+@pytest.fixture
+def model(scene: Scene) -> ModelVersion:
+    return scenes.a_model(scene, scenes.a_version(scene, ["a", "b"]))
+
+
+def answers(version: ModelVersion, framework: str = "raim") -> dict[str, Answer]:
+    return evidence.collect(loader.load(framework), evidence.gather(version, at=LATER), {})
+
+
+def index_of(model: ModelVersion) -> IndexBuild:
+    assert model.dataset_version is not None
+    return scenes.an_index(model.dataset_version)
+
+
+def campaign(scene: Scene, model: ModelVersion) -> Campaign:
+    return services.run_memorisation_campaign(version=model, by=scene.engineer, now=LATER)
+
+
+class TestLeakage:
+    def leakage(self, scene: Scene, model: ModelVersion) -> Answer:
+        campaign(scene, model)
+        return answers(model)["2-01"]
+
+    def test_is_not_met_by_silence(self, model: ModelVersion) -> None:
+        assert answers(model)["2-01"].conformance == "not_met"
+
+    def test_is_partly_met_where_nothing_was_flagged_without_calibration(
+        self, scene: Scene, model: ModelVersion
+    ) -> None:
+        scenes.outputs(scene, model, index_of(model), no_match=4)
+        found = self.leakage(scene, model)
+        assert found.conformance == "partly"
+        assert "not calibrated" in found.reason
+
+    def test_is_not_met_where_copies_are_confirmed_though_held(
+        self, scene: Scene, model: ModelVersion
+    ) -> None:
+        scenes.outputs(scene, model, index_of(model), blocked=1, no_match=9)
+        found = self.leakage(scene, model)
+        assert found.conformance == "not_met"
+        assert "none of the flagged outputs was released" in found.reason
+
+    def test_is_not_met_where_a_flagged_output_left(self, scene: Scene, model: ModelVersion) -> None:
+        output = scenes.an_output(scene, model, state=GenerationState.RELEASED)
+        scenes.a_check(output, index_of(model), "review")
+        assert "were released" in self.leakage(scene, model).reason
+
+    def test_is_not_met_where_the_index_does_not_cover_all(self, scene: Scene, model: ModelVersion) -> None:
+        assert model.dataset_version is not None
+        index = scenes.an_index(model.dataset_version, n_recordings=1)
+        scenes.a_check(scenes.an_output(scene, model), index, "no_match", covers_all=False)
+        assert self.leakage(scene, model).conformance == "not_met"
+
+    def test_is_not_met_where_an_output_could_not_be_verified(
+        self, scene: Scene, model: ModelVersion
+    ) -> None:
+        scenes.outputs(scene, model, index_of(model), no_match=5, unverifiable=1)
+        assert self.leakage(scene, model).conformance == "not_met"
+
+    def test_is_met_only_by_a_calibrated_check_of_many_outputs_beside_a_control(
+        self, scene: Scene, model: ModelVersion
+    ) -> None:
+        index = index_of(model)
+        other = scenes.a_model(scene, scenes.a_version(scene, ["c"], dataset="hills"), name="hill")
+        calibrated = POLICY | {"calibrated": True}
+        for _ in range(100):
+            scenes.a_check(scenes.an_output(scene, model), index, policy=calibrated)
+        scenes.a_check(scenes.an_output(scene, other), index, control=True)
+        assert self.leakage(scene, model).conformance == "met"
+        scenes.a_check(scenes.an_output(scene, model), index)  # one without calibration
+        assert self.leakage(scene, model).conformance == "partly"
+
+
+class TestReuseOfMusic:
+    def test_is_met_by_clearance_without_conditions(self, model: ModelVersion) -> None:
+        assert answers(model)["3-05"].conformance == "met"
+
+    def test_is_partly_met_under_accepted_conditions(self, scene: Scene) -> None:
+        version = scenes.a_version(scene, ["x"], answer="constrained", conditions=("attribution",))
+        found = answers(scenes.a_model(scene, version, name="other"))["3-05"]
+        assert found.conformance == "partly"
+        assert found.evidence[-1]["value"] == "attribution"
+
+    def test_is_not_met_once_a_recording_is_no_longer_cleared(
+        self, model: ModelVersion, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from generation import queries
+
+        monkeypatch.setattr(queries, "no_longer_cleared", lambda version, at: [("a", "not_allowed")])
+        assert answers(model)["3-05"].conformance == "not_met"
+
+
+class TestMetadataIntegrity:
+    def test_is_met_by_named_makers_without_conflicts(self, model: ModelVersion) -> None:
+        assert answers(model)["3-02"].conformance == "met"
+
+    def test_lists_open_conflicts(self, scene: Scene, model: ModelVersion) -> None:
+        found = scenes.a_conflict(scene, Recording.objects.order_by("pk")[0])
+        answer = answers(model)["3-02"]
+        assert answer.conformance == "partly"
+        assert str(found.public_id) in {row["id"] for row in answer.evidence}
+
+
+class TestCorpusStatistics:
+    def test_gives_shares_by_seconds_with_the_unknown_beside(self, scene: Scene) -> None:
+        version = scenes.a_version(scene, ["a", "b", "c"], dataset="mixed")
+        first, second, _ = Recording.objects.filter(version_entries__version=version).order_by("pk")
+        Recording.objects.filter(pk=first.pk).update(seconds=180, genre="Fado", country="")
+        Recording.objects.filter(pk=second.pk).update(genre="", year=None)
+        shares = corpus_shares(training_recordings(version))
+        assert shares["genre"]["values"][0] == {"value": "fado", "seconds": 180.0, "share": 0.6}
+        assert shares["genre"]["unknown_share"] == 0.2
+        assert shares["origin"]["unknown_share"] == 0.6
+        assert shares["period"]["unknown_share"] == 0.2
+        found = answers(scenes.a_model(scene, version, name="mix"))["5-01"]
+        assert found.conformance == "partly"
+
+    def test_is_not_met_where_nothing_is_known(self, scene: Scene, model: ModelVersion) -> None:
+        Recording.objects.update(genre="", country="", year=None)
+        assert answers(model)["5-01"].conformance == "not_met"
+
+    def test_knows_nothing_of_no_seconds(self) -> None:
+        assert corpus_shares([])["genre"]["unknown_share"] == 1.0
+
+
+class TestPromptToGen:
+    def remade(self, scene: Scene, model: ModelVersion, same: int) -> Answer:
+        scenes.outputs(scene, model, index_of(model), no_match=2)
+        made = campaign(scene, model)
+        Campaign.objects.filter(pk=made.pk).update(
+            figures=made.figures | {"made_again": {"tried": 2, "same": same}}
+        )
+        return answers(model)["2-08"]
+
+    def test_is_partly_met_before_anyone_tried(self, scene: Scene, model: ModelVersion) -> None:
+        scenes.an_output(scene, model)
+        assert answers(model)["2-08"].conformance == "partly"
+
+    def test_is_met_where_the_same_bytes_came_out(self, scene: Scene, model: ModelVersion) -> None:
+        assert self.remade(scene, model, 2).conformance == "met"
+
+    def test_is_not_met_where_one_differed(self, scene: Scene, model: ModelVersion) -> None:
+        assert self.remade(scene, model, 1).conformance == "not_met"
+
+
+class TestIpValidation:
+    def test_is_not_met_where_an_unchecked_output_left(self, scene: Scene, model: ModelVersion) -> None:
+        scenes.an_output(scene, model, state=GenerationState.RELEASED)
+        found = answers(model)
+        assert found["6-05"].conformance == "not_met"
+        assert found["1-06"].conformance == "not_met"
+
+    def test_says_nothing_of_a_model_that_made_nothing(self, model: ModelVersion) -> None:
+        assert not Generation.objects.exists()
+        assert answers(model)["6-05"].conformance == "not_assessed"
+
+
+class TestResponsibleStatement:
+    def test_wants_a_persons_reason_for_every_gap(self, scene: Scene, model: ModelVersion) -> None:
+        assert answers(model)["7-03"].conformance == "not_met"
+        gaps = [
+            feature
+            for feature, answer in answers(model).items()
+            if answer.conformance in {"not_met", "partly"} and feature != "7-03"
+        ]
+        for feature in gaps:
+            services.attest(
+                version=model,
+                framework="raim",
+                feature=feature,
+                conformance="not_met",
+                reason="We know, and here is why.",
+                by=scene.engineer,
+                now=NOW,
+            )
+        made = services.assess(version=model, by=scene.officer, now=LATER)
+        assert made.answers.get(feature="7-03").conformance == "met"
+
+
+class TestNotAssessed:
+    def test_says_what_would_be_needed(self, model: ModelVersion) -> None:
+        found = answers(model)["2-05"]
+        assert found.conformance == "not_assessed"
+        assert "listening study" in found.reason
+
+    def test_says_what_the_rows_know_of_agreements(self, model: ModelVersion) -> None:
+        assert answers(model)["6-06"].reason.startswith("0 agreements with rights holders stand behind the 2")
+
+
+class TestWilson:
+    @pytest.mark.parametrize(
+        ("n_hits", "n_total", "low", "high"),
+        [(0, 20, 0.0, 0.1611), (10, 20, 0.2993, 0.7007), (20, 20, 0.8389, 1.0), (1, 10, 0.0179, 0.4042)],
+    )
+    def test_agrees_with_published_values(self, n_hits: int, n_total: int, low: float, high: float) -> None:
+        found = wilson(n_hits, n_total)
+        assert (found.low, found.high) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+
+    def test_knows_nothing_of_nothing(self) -> None:
+        found = wilson(0, 0)
+        assert (found.value, found.low, found.high) == (None, 0.0, 1.0)
+
+    @pytest.mark.parametrize(("n_hits", "n_total"), [(3, 2), (-1, 2)])
+    def test_refuses_what_is_no_share(self, n_hits: int, n_total: int) -> None:
+        with pytest.raises(ValueError, match="no share"):
+            wilson(n_hits, n_total)
+
+
+class TestMoreThanControl:
+    def test_agrees_with_fishers_tea_tasting(self) -> None:
+        assert more_than_control(3, 4, 1, 4) == pytest.approx(17 / 70)
+
+    def test_proves_nothing_without_a_control(self) -> None:
+        assert more_than_control(4, 4, 0, 0) == 1.0

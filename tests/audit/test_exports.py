@@ -1,0 +1,223 @@
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import yaml
+from django.core.management import CommandError, call_command
+
+from audit import services
+from audit.errors import AuditError
+from generation.models import ModelVersion
+from provenance.models import Dataset, DatasetKind
+from tests.audit import scene as scenes
+from tests.audit.scene import NOW, Scene
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return scenes.a_scene()
+
+
+@pytest.fixture
+def model(scene: Scene) -> ModelVersion:
+    """A model with a campaign, a model card's worth of outputs, and names that formats like to trip over."""
+    version = scenes.a_version(
+        scene, ["nočný let.ogg", "=cmd|calc.ogg"], answer="constrained", conditions=("attribution",)
+    )
+    model = scenes.a_model(scene, version)
+    scenes.outputs(scene, model, scenes.an_index(version), blocked=2, no_match=2)
+    services.run_memorisation_campaign(version=model, by=scene.engineer, now=NOW)
+    return model
+
+
+def exported(scene: Scene, kind: str, subject: str) -> str:
+    return services.export(kind=kind, subject=subject, organisations=[scene.organisation], now=NOW)
+
+
+class TestExport:
+    @pytest.mark.parametrize("kind", ["croissant", "dataset-card", "odrl", "attribution-csv"])
+    def test_writes_each_kind_of_a_dataset(self, scene: Scene, model: ModelVersion, kind: str) -> None:
+        assert "nočný let" in exported(scene, kind, "tides@1") or kind in {"dataset-card", "odrl"}
+
+    @pytest.mark.parametrize("kind", ["model-card", "prov", "cyclonedx", "eu-summary", "musgo"])
+    @pytest.mark.parametrize("known", [True, False])
+    def test_writes_each_kind_of_a_model_also_of_unknown_origin(
+        self, scene: Scene, model: ModelVersion, kind: str, known: bool
+    ) -> None:
+        if not known:
+            scenes.a_model(scene, None, name="foundling")
+        assert exported(scene, kind, "tide@1" if known else "foundling")
+
+    def test_refuses_a_model_where_a_dataset_belongs(self, scene: Scene, model: ModelVersion) -> None:
+        with pytest.raises(AuditError, match=r"tide is a model.*model-card"):
+            exported(scene, "croissant", "tide")
+
+    def test_refuses_a_dataset_where_a_model_belongs(self, scene: Scene, model: ModelVersion) -> None:
+        with pytest.raises(AuditError, match=r"tides is a dataset.*croissant"):
+            exported(scene, "model-card", "tides")
+
+    def test_lists_the_kinds_there_are(self, scene: Scene) -> None:
+        with pytest.raises(AuditError, match=r"croissant.*raim-json"):
+            exported(scene, "mp3", "tides")
+
+
+class TestCroissant:
+    def test_has_the_required_core(self, scene: Scene, model: ModelVersion) -> None:
+        said = json.loads(exported(scene, "croissant", "tides@1"))
+        required = {"@context", "@type", "conformsTo", "name", "description", "license", "url", "creator"}
+        assert required | {"datePublished", "distribution", "recordSet"} <= said.keys()
+        assert said["conformsTo"][0] == "http://mlcommons.org/croissant/1.1"
+        assert said["license"] == ["https://creativecommons.org/publicdomain/zero/1.0/legalcode"]
+        assert len(said["recordSet"][0]["data"]) == 2
+
+    def test_says_that_a_draft_is_one(self, scene: Scene, model: ModelVersion) -> None:
+        assert json.loads(exported(scene, "croissant", "tides"))["version"] == "draft"
+
+
+class TestAttributionCsv:
+    def test_gives_a_row_a_recording_that_no_spreadsheet_runs(
+        self, scene: Scene, model: ModelVersion
+    ) -> None:
+        rows = list(csv.DictReader(io.StringIO(exported(scene, "attribution-csv", "tides@1"))))
+        assert sorted(row["external_id"] for row in rows) == ["'=cmd|calc.ogg", "nočný let.ogg"]
+        assert {row["holders"] for row in rows} == {"Ana Lua"}
+        assert {row["answer_master"] for row in rows} == {"constrained"}
+
+
+class TestOdrl:
+    def test_permits_what_the_version_was_cleared_for_with_its_duties(
+        self, scene: Scene, model: ModelVersion
+    ) -> None:
+        graph = json.loads(exported(scene, "odrl", "tides@1"))["@graph"]
+        permission = graph[0]["permission"][0]
+        assert permission["action"] == "ln:ai_generative_training"
+        assert [duty["action"] for duty in permission["duty"]] == ["ln:attribution"]
+        assert len(graph[0]["target"]) == 2
+
+    def test_refuses_a_draft_that_nothing_was_granted_for(self, scene: Scene, model: ModelVersion) -> None:
+        with pytest.raises(AuditError, match="draft"):
+            exported(scene, "odrl", "tides")
+
+
+class TestTdmrep:
+    def test_reserves_what_a_protected_collection_holds(self, scene: Scene) -> None:
+        collection = scenes.a_dataset(scene, "catalogue")
+        Dataset.objects.filter(pk=collection.pk).update(kind=DatasetKind.PROTECTED)
+        scenes.a_recording(scene, collection, "secret")
+        collection.entries.update(source_url="https://label.example/music/secret.flac")
+        said = json.loads(exported(scene, "tdmrep", "catalogue"))
+        assert said == [{"location": "/music/secret.flac", "tdm-reservation": 1}]
+
+    def test_reserves_nothing_of_training_music(self, scene: Scene, model: ModelVersion) -> None:
+        with pytest.raises(AuditError, match="no protected collection"):
+            exported(scene, "tdmrep", "tides")
+
+
+class TestModelCard:
+    def test_answers_what_a_reader_asks_first(self, scene: Scene, model: ModelVersion) -> None:
+        card = exported(scene, "model-card", "tide")
+        front, body = card.split("---\n")[1], card.split("---\n")[2]
+        assert yaml.safe_load(front)["datasets"] == ["tides@1"]
+        assert "2 of 4 outputs were flagged" in body
+        assert "correlation confirmed 2" in body
+        assert "No model trained on other music was checked" in body
+        assert "**attribution**: Name the creators" in body
+        assert "| CC0-1.0 | 2 | 2.0 |" in body
+
+
+class TestCyclonedx:
+    def test_is_a_bill_of_materials_with_a_model_card(self, scene: Scene, model: ModelVersion) -> None:
+        bom = json.loads(exported(scene, "cyclonedx", "tide"))
+        assert (bom["bomFormat"], bom["specVersion"], bom["version"]) == ("CycloneDX", "1.6", 1)
+        component = bom["metadata"]["component"]
+        assert component["type"] == "machine-learning-model"
+        refs = {one["bom-ref"] for one in bom["components"]} | {component["bom-ref"]}
+        assert {one["ref"] for one in bom["dependencies"]} == refs
+        assert component["modelCard"]["modelParameters"]["datasets"][0]["ref"] in refs
+
+
+class TestProv:
+    def test_leads_from_recordings_to_outputs(self, scene: Scene, model: ModelVersion) -> None:
+        said = json.loads(exported(scene, "prov", "tide"))
+        named = said["entity"].keys() | said["activity"].keys() | said["agent"].keys()
+        for relation in ("used", "wasGeneratedBy", "wasDerivedFrom", "hadMember", "wasAttributedTo"):
+            for relating in said[relation].values():
+                assert set(relating.values()) <= named
+        assert len(said["hadMember"]) == 2
+        assert len(said["wasDerivedFrom"]) == 1 + 4
+
+
+class TestEuSummary:
+    def test_marks_what_only_the_provider_can_say(self, scene: Scene, model: ModelVersion) -> None:
+        said = json.loads(exported(scene, "eu-summary", "tide"))
+        assert said["1_general_information"]["1.3_training_data"]["audio"]["size"] == "less than 10 000 hours"
+        assert said["2_data_sources"]["2.3_crawled"].startswith("Not stated")
+        assert "Voluntary" in said["status"]
+
+
+class TestMusgo:
+    def test_calls_nothing_closed_that_nobody_looked_at(self, scene: Scene, model: ModelVersion) -> None:
+        said = yaml.safe_load(exported(scene, "musgo", "tide"))
+        assert len(said["categories"]) == 13
+        assert {one["class"] for one in said["categories"].values()} == {"not assessed"}
+
+    def test_follows_the_newest_assessment(self, scene: Scene, model: ModelVersion) -> None:
+        services.assess(version=model, framework="musgo", by=scene.officer, now=NOW)
+        said = yaml.safe_load(exported(scene, "musgo", "tide"))["categories"]
+        assert said["training_procedure"]["class"] == "open"
+        assert said["training_data"]["class"] == "partial"
+        assert said["model_weights"]["class"] == "closed"
+        assert said["source_code"]["class"] == "not assessed"
+
+
+class TestRaimJson:
+    def test_holds_all_45_features_with_their_evidence(self, scene: Scene, model: ModelVersion) -> None:
+        services.assess(version=model, by=scene.officer, now=NOW)
+        said = json.loads(exported(scene, "raim-json", "tide"))
+        assert len(said["assessment"]["features"]) == 45
+        assert said["assessment"]["coverage"]["n_features"] == 45
+
+    def test_needs_an_assessment(self, scene: Scene, model: ModelVersion) -> None:
+        with pytest.raises(AuditError, match="assess tide@1"):
+            exported(scene, "raim-json", "tide")
+
+
+class TestExportCommand:
+    def run(self, *arguments: str) -> dict[str, Any]:
+        out = io.StringIO()
+        call_command("export", *arguments, "--json", stdout=out)
+        said: dict[str, Any] = json.loads(out.getvalue())
+        return said
+
+    def test_writes_the_file_and_names_its_hash(self, model: ModelVersion, tmp_path: Path) -> None:
+        target = tmp_path / "card.md"
+        said = self.run("model-card", "tide", "--out", str(target))
+        assert said["bytes"] == target.stat().st_size
+        assert said["file"] == str(target)
+
+    def test_leaves_an_old_file_as_it_was_when_it_refuses(self, model: ModelVersion, tmp_path: Path) -> None:
+        target = tmp_path / "card.md"
+        target.write_text("old")
+        with pytest.raises(CommandError) as refused:
+            self.run("croissant", "tide", "--out", str(target))
+        assert refused.value.returncode == 2
+        assert target.read_text() == "old"
+
+    @pytest.mark.parametrize(("kind", "subject"), [("mp3", "tides"), ("croissant", f"none-{uuid4()}")])
+    def test_exits_2_for_what_there_is_not(
+        self, model: ModelVersion, tmp_path: Path, kind: str, subject: str
+    ) -> None:
+        with pytest.raises(CommandError) as refused:
+            self.run(kind, subject, "--out", str(tmp_path / "x"))
+        assert refused.value.returncode == 2
+        assert not (tmp_path / "x").exists()
+
+    def test_refuses_a_folder(self, model: ModelVersion, tmp_path: Path) -> None:
+        with pytest.raises(CommandError, match="folder"):
+            self.run("model-card", "tide", "--out", str(tmp_path))
