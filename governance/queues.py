@@ -12,7 +12,7 @@ from governance import access, ledger, slots
 from governance.models import Decision, Job, JobState, LedgerEvent, Question, Review, Role, User
 
 QUEUE = "governance/slots/queue.html"
-SHOWN = 4
+SHOWN = 3
 WAIT_FOR_YOU = {
     Question.DATASET_APPROVAL: ("dataset waits for your approval", "datasets wait for your approval"),
     Question.MODEL_RELEASE: ("model waits for your decision", "models wait for your decision"),
@@ -64,7 +64,7 @@ def _line(question: Question, reviews: list[Review]) -> Line:
         len(reviews),
         one if len(reviews) == 1 else many,
         url,
-        f"{', '.join(names[:SHOWN])}{more}.",
+        f"{'; '.join(names[:SHOWN])}{more}.",
         reviews[0].asked_at,
     )
 

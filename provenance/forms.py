@@ -128,6 +128,7 @@ class RegisterForm(forms.Form):
     file = forms.FileField(
         label="File",
         required=False,
+        error_messages={"required": "Choose a file: nothing was registered."},
         help_text="A CSV or XLSX table, a ZIP with a table or tagged audio in it, or a Debian package (.deb).",
     )
     path = forms.ChoiceField(
@@ -146,11 +147,12 @@ class RegisterForm(forms.Form):
             field.choices = [("", "nothing"), *((name, name) for name in names if not name.startswith("."))]
         else:
             del self.fields["path"]
+            self.fields["file"].required = True
 
     def clean(self) -> dict[str, Any]:
         asked = super().clean() or {}
         given = [name for name in ("file", "path") if asked.get(name)]
-        if not self.errors and len(given) != 1:
+        if "path" in self.fields and not self.errors and len(given) != 1:
             word = "one of them, not both" if given else "a file"
             raise forms.ValidationError(f"Nothing was registered: choose {word}.")
         return asked

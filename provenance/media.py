@@ -18,17 +18,14 @@ from provenance import audio, storage
 from provenance.errors import AudioMissingError
 from provenance.models import Recording
 
-PLAYABLE = {
-    "mp3": "audio/mpeg",
-    "vorbis": "audio/ogg",
-    "opus": "audio/ogg",
-    "flac": "audio/flac",
-    "pcm_s16le": "audio/wav",
-    "pcm_s24le": "audio/wav",
-    "pcm_u8": "audio/wav",
-    "pcm_f32le": "audio/wav",
-}
-CONTAINERS = {".mp3", ".ogg", ".oga", ".opus", ".flac", ".wav"}  # what browsers take those codecs in
+# What browsers play as it is, told by the first bytes: names and endings are whatever a source gave the file.
+PLAYABLE = (
+    (b"OggS", "audio/ogg"),
+    (b"fLaC", "audio/flac"),
+    (b"ID3", "audio/mpeg"),
+    (b"\xff\xfb", "audio/mpeg"),
+)
+PLAYABLE_CODECS = {"mp3", "vorbis", "opus", "flac", "pcm_s16le"}
 PREVIEW_SUFFIX = ".mp3"
 PREVIEW_S = 600.0  # a rendering is held in memory while it is encoded: 48 kHz stereo of ten minutes is 115 MB
 PEAKS_A_SECOND = 50
@@ -59,11 +56,17 @@ def recording_peaks(recording: Recording) -> HttpResponse:
 def _playable(recording: Recording) -> tuple[Path, str]:
     if not recording.audio or recording.sha256 is None:
         raise AudioMissingError("There is no audio of this recording here.")
-    plays = recording.codec in PLAYABLE and Path(recording.audio).suffix.lower() in CONTAINERS
-    if plays and _has_paths():
+    if recording.codec in PLAYABLE_CODECS and _has_paths():
         with storage.local_file(recording.audio) as path:
-            return path, PLAYABLE[recording.codec]
+            if content_type := _plays_as(path):
+                return path, content_type
     return preview_of(recording.audio, key=recording.sha256), "audio/mpeg"
+
+
+def _plays_as(path: Path) -> str:
+    with path.open("rb") as opened:
+        start = opened.read(4)
+    return next((kind for magic, kind in PLAYABLE if start.startswith(magic)), "")
 
 
 def _has_paths() -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 from django.utils import timezone
 
@@ -11,6 +11,7 @@ from governance import access as house
 from governance import slots
 from governance.models import Decision, LedgerEvent, Question, Review, Role, User
 from governance.queues import Line, queue
+from governance.templatetags.sleeve import conflict_name
 from provenance import access, queries, services, tables
 from provenance.models import Dataset, DatasetKind, Grant, Recording
 
@@ -62,10 +63,10 @@ def _conflicts(conflicts: Any) -> list[Line]:
     n_open = sum(row["n"] for row in found)
     if not n_open:
         return []
-    kinds = ", ".join(f"{row['n']} {row['kind'].replace('_', ' ')}" for row in found)
-    what = "sources disagree" if n_open > 1 else "conflict is open"
+    kinds = "; ".join(f"{conflict_name(row['kind'])} ({row['n']})" for row in found)
+    what = "conflicts are open" if n_open > 1 else "conflict is open"
     why = f"{kinds}. Until you decide, the stricter side holds."
-    return [Line(n_open, f"{what}", reverse("provenance:conflict-list"), why)]
+    return [Line(n_open, what, reverse("provenance:conflict-list"), why)]
 
 
 def _drafts(user: User) -> list[Line]:
@@ -81,7 +82,7 @@ def _drafts(user: User) -> list[Line]:
             decided_at=Subquery(approved.values("decided_at")[:1]),
             decided=Subquery(approved.values("decision")[:1]),
         )
-        .exclude(decided=Decision.APPROVED, decided_at__gte=F("changed_at"))
+        .filter(Q(decided=None) | ~Q(decided=Decision.APPROVED) | Q(decided_at__lt=F("changed_at")))
         .order_by("changed_at")
     )
     return [
@@ -135,6 +136,14 @@ def where_our_recordings_are(user: User) -> Mapping[str, object]:
         "n_recordings": Recording.objects.filter(organisation__in=house.organisations_of(user)).count(),
         "grants": [(grant, *tables.grant_state(grant, today)) for grant in grants[:6]],
     }
+
+
+@slots.home_slot(Role.DATA_STEWARD, template="provenance/slots/datasets.html", order=50)
+@slots.home_slot(Role.ML_ENGINEER, template="provenance/slots/datasets.html", order=50)
+def datasets_lately(user: User) -> Mapping[str, object]:
+    """The datasets that changed last, and whether there is a version to train on."""
+    datasets = tables.with_counts(access.datasets_for_reading(user)).order_by("-changed_at")
+    return {"datasets": list(datasets[:6])}
 
 
 @slots.home_slot(Role.LABEL_AUDITOR, template="provenance/slots/changes.html", order=30)

@@ -191,7 +191,7 @@ def _said(sources: list[SourceStatements], right: Right) -> list[Step]:
                 steps[statement.expression, source.source] = Step(
                     statement.valid_from,
                     statement.expression or "No licence stated",
-                    f"says the {source.source.lower()}" + (f", of {holders}" if holders else ""),
+                    f"according to the {source.source.lower()}" + (f"; holder {holders}" if holders else ""),
                     _period(statement.valid_from, statement.valid_until),
                 )
     return list(steps.values())

@@ -39,6 +39,21 @@ def words(name: str) -> str:
     return spaced.replace("nongenerative", "non-generative")
 
 
+CONFLICTS = {
+    "tag_against_package": "The tag and the package disagree",
+    "sources_disagree": "Two sources disagree",
+    "same_sound_two_licences": "One sound, two licences",
+    "same_isrc": "One ISRC, two recordings",
+    "same_title_and_artist": "One title and artist, two recordings",
+    "one_holder_string_for_many": "Many holders, and none named as maker",
+}
+
+
+@register.filter
+def conflict_name(kind: str) -> str:
+    return CONFLICTS.get(kind, first_upper(words(kind)))
+
+
 @register.filter
 def first_upper(text: str) -> str:
     return text[:1].upper() + text[1:]
