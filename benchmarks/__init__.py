@@ -1,0 +1,1 @@
+"""Speed and size, as ratios beside a baseline. Nothing here is a test: tests are never timed."""

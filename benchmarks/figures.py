@@ -1,0 +1,59 @@
+"""One figure, and the processes that figures are taken from."""
+
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Figure:
+    """``baseline`` says what stands beside it and ``ratio`` is the figure over that; both may be missing."""
+
+    name: str
+    value: float
+    unit: str
+    baseline: str = "-"
+    ratio: float | None = None
+
+    def line(self) -> str:
+        ratio = f"{self.ratio:.2f}" if self.ratio is not None else "-"
+        return f"{self.name} {self.value:.3f} {self.unit} {self.baseline} {ratio}"
+
+
+@dataclass(frozen=True)
+class Ran:
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+
+
+def run_command(*arguments: str, data_dir: Path, environment: Mapping[str, str] | None = None) -> Ran:
+    """Run one of the product's commands as a process of its own.
+
+    Raises
+    ------
+    RuntimeError
+        If it ends with 2 or 3; an answer of no is an answer.
+    """
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    child = subprocess.Popen(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "DATA_DIR": str(data_dir), **(environment or {})},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    _, said = child.communicate()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if child.returncode not in {0, 1}:
+        raise RuntimeError(f"{' '.join(arguments[:2])}: {said.decode(errors='replace').strip()[-300:]}")
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Ran(time.perf_counter() - began, cpu, after.ru_maxrss / 1024)
