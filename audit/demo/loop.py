@@ -45,7 +45,15 @@ class Cleared:
 
     policy: str
     summary: queries.ClearanceSummary
-    reasons: dict[str, dict[str, int]] = field(default_factory=dict)  # answer -> reason -> recordings
+    reasons: dict[str, dict[str, int]] = field(default_factory=dict)  # answer -> licence -> recordings
+
+    def as_json(self) -> dict[str, Any]:
+        """Return how many are cleared once the conditions of this reading are accepted, and those conditions."""
+        counts = self.summary.counts
+        return {
+            "cleared": counts["allowed"] + counts["constrained"],
+            "conditions": sorted(self.summary.conditions),
+        }
 
 
 @dataclass(frozen=True)
@@ -128,14 +136,13 @@ def approve(dataset: Dataset, people: People, policy: str) -> list[str]:
     standing = queries.approval_of(dataset)
     if standing is not None:
         return list(standing.conditions)
-    accept = [] if chosen == "strict" else ["all"]
     reason = (
-        "Demo: licences read file by file; only what the strict reading clears may be used."
+        "Demo: licences read file by file; only what the strict reading leaves may be used; we give notice and credit."
         if chosen == "strict"
         else "Demo: licences read file by file; we accept the conditions of copyleft and share-alike and will meet them."
     )
     review = services.approve_dataset(
-        dataset=dataset, by=people.officer, reason=reason, accept=accept, now=timezone.now()
+        dataset=dataset, by=people.officer, reason=reason, accept=["all"], now=timezone.now()
     )
     return list(review.conditions)
 

@@ -43,19 +43,31 @@ def _because(reading: Cleared) -> str:
 
 
 def conflicts(console: Console, found: Sequence[Conflict]) -> None:
+    """Show every contradiction, and how many recordings have nobody in particular for an author."""
     if not found:
         console.print("No sources disagree about a recording.")
         return
+    unclear = [conflict for conflict in found if conflict.kind == "one_holder_string_for_many"]
+    contradictions = [conflict for conflict in found if conflict.kind != "one_holder_string_for_many"]
     table = Table(
-        title=f"{len(found)} findings: sources that disagree. The stricter holds until a person decides."
+        title=f"{len(found)} findings. Where sources disagree, the stricter holds until a person decides."
     )
     table.add_column("Kind")
     table.add_column("Finding", overflow="fold")
-    for conflict in found[:12]:
-        table.add_row(escape(conflict.kind), escape(conflict.summary))
-    if len(found) > 12:
-        table.add_row("…", f"and {len(found) - 12} more (on the dataset's page)")
+    for conflict in contradictions[:20]:
+        table.add_row(_words(conflict.kind), escape(conflict.summary))
+    if len(contradictions) > 20:
+        table.add_row("…", f"and {len(contradictions) - 20} more (on the dataset's page)")
+    if unclear:
+        table.add_row(
+            _words(unclear[0].kind),
+            f"{len(unclear)} recordings, {escape(unclear[0].summary)} and others alike",
+        )
     console.print(table)
+
+
+def _words(kind: str) -> str:
+    return kind.replace("_", " ")
 
 
 def versions(

@@ -73,18 +73,24 @@ def register(
         If the source as a whole can't be read: then nothing is registered.
     """
     access.require(by, organisation, access.WRITES_DATASETS, "register a dataset")
-    with open_intake(source, format=format, root=root) as intake, transaction_for(dry_run):
+    with (
+        open_intake(source, format=format, root=root, only=(only,) if only else ()) as intake,
+        transaction_for(dry_run),
+    ):
         dataset = _dataset(name, kind, by=by, organisation=organisation, now=now)
         registration = _registration(intake, dataset, source, by, now)
         records = (record for record in intake.records() if not only or fnmatch(record.external_id, only))
         counts, fresh = _register(records, intake.n_rows, registration, by, now, dry_run, tell, progress)
-        _close(registration, intake, counts)
         n_conflicts = 0
         if not dry_run:
-            n_conflicts = find_conflicts(dataset=dataset, by=by, now=now, fresh=fresh)
+            cut_short = _cut_short(dataset, registration)
+            n_conflicts = find_conflicts(dataset=dataset, by=by, now=now, fresh=None if cut_short else fresh)
             dataset.refresh_from_db()
-            if counts["registered"] and kind == DatasetKind.TRAINING:
+            if (fresh or cut_short) and kind == DatasetKind.TRAINING:
                 ask_for_approval(dataset=dataset, by=by, now=now)
+            for other in cut_short:
+                _close_cut_short(other)
+        _close(registration, intake, counts)
         return Registered(
             dataset,
             counts["registered"],
@@ -126,7 +132,7 @@ def _register(
                 registration.rejections.append(
                     {"row": outcome.row, "external_id": outcome.external_id, "reasons": list(outcome.reasons)}
                 )
-            if outcome.status == "registered" and outcome.recording is not None and not dry_run:
+            if outcome.changed and outcome.recording is not None and not dry_run:
                 fresh.append(outcome.recording.pk)
             if tell is not None:
                 tell(outcome)
@@ -175,6 +181,18 @@ def _chunks(
             chunk = []
     if chunk:
         yield pipeline.store_chunk(chunk, registration=registration, by=by, now=now, dry_run=dry_run)
+
+
+def _cut_short(dataset: Dataset, registration: Registration) -> list[Registration]:
+    """Return the runs into ``dataset`` that never came to their end: what they added was not searched yet."""
+    unclosed = dataset.registrations.filter(n_registered=0, n_duplicate=0, n_rejected=0, warnings=[])
+    return list(unclosed.exclude(pk=registration.pk))
+
+
+def _close_cut_short(registration: Registration) -> None:
+    registration.n_registered = registration.entries.count()
+    registration.warnings = ["cut short; a later run went on from there"]
+    registration.save(update_fields=["n_registered", "warnings"])
 
 
 def _close(registration: Registration, intake: Intake, counts: dict[str, int]) -> None:

@@ -32,6 +32,8 @@ class Command(ContractCommand):
 
     def perform(self, **options: Any) -> int:
         self.console = Console(stderr=True, highlight=False)
+        if not self.console.is_terminal:
+            self.console.width = 120
         started = time.monotonic()
         try:
             summary, problems = self.run(options["music"], options["policy"])
@@ -88,16 +90,12 @@ class Command(ContractCommand):
         if not refused:
             problems.append("a report with one byte changed was accepted")
         by_policy = {reading.policy: reading for reading in readings}
-        accepted = by_policy["default"]
         summary = {
             "recordings": n_recordings,
             "conflicts": len(conflicts),
             "policies": {
-                "strict": {"cleared": by_policy["strict"].summary.counts["allowed"]},
-                "accepted": {
-                    "cleared": accepted.summary.counts["allowed"] + accepted.summary.counts["constrained"],
-                    "conditions": sorted(accepted.summary.conditions),
-                },
+                "strict": by_policy["strict"].as_json(),
+                "accepted": by_policy["default"].as_json(),
             },
             "trained_under": policy,
             "models": [show.model_json(one) for one in judged],
