@@ -190,6 +190,7 @@ REST_FRAMEWORK = {
         "rest_framework.throttling.ScopedRateThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {"anon": "60/min", "user": "600/min", "login": "10/min", "check": "60/min"},
+    "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
     "EXCEPTION_HANDLER": "config.exceptions.api_exception_handler",
 }
 REST_KNOX = {"TOKEN_TTL": None, "AUTO_REFRESH": False}
@@ -199,6 +200,14 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "OAS_VERSION": "3.1.0",
+    "ENUM_NAME_OVERRIDES": {
+        "DatasetKindEnum": "provenance.models.DatasetKind",
+        "RecordingKindEnum": "provenance.models.RecordingKind",
+        "JobStateEnum": "governance.models.JobState",
+        "GenerationStateEnum": "generation.models.GenerationState",
+        "TrainingRunStateEnum": "generation.models.TrainingRunState",
+        "PurposeEnum": "provenance.rights.values.PURPOSES",
+    },
 }
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 

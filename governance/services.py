@@ -281,8 +281,10 @@ def finish_job(
     )
 
 
-def stop_job(*, job: Job, now: datetime) -> None:
+def stop_job(*, job: Job, by: User, now: datetime) -> None:
     """Ask a job to stop: a queued one is over at once, a running one at its next step."""
+    if by.pk != job.asked_by_id:
+        access.require(by, job.organisation, access.STOPS_JOBS, "stop somebody else's job")
     if Job.objects.filter(pk=job.pk, state=JobState.QUEUED).update(
         state=JobState.CANCELLED, finished_at=now, message="Stopped before it began."
     ):

@@ -157,7 +157,7 @@ def job_stop(request: PersonRequest, public_id: str) -> HttpResponse:
     found = access.job_for_reading(request.user, public_id)
     if not may_stop(request.user, found):
         raise PermissionDenied("Whoever asked for a job, or a compliance officer, may stop it.")
-    services.stop_job(job=found, now=timezone.now())
+    services.stop_job(job=found, by=request.user, now=timezone.now())
     say(request, "The job stops at its next step; what it has kept so far stays.")
     return redirect("governance:job", public_id)
 

@@ -8,6 +8,7 @@ from generation import queries
 from generation.errors import GenerationError
 from generation.models import Check, Generation, GenerationState, ModelVersion, Verdict
 from generation.queries import Impact
+from governance import access
 from governance import services as governance
 from governance.errors import ConflictError
 from governance.models import Decision, Question, Review, User
@@ -29,6 +30,7 @@ def ask_generation_release(*, generation: Generation, check: Check, by: User, no
 
 
 def ask_model_release(*, version: ModelVersion, by: User, now: datetime) -> Review:
+    access.require(by, version.model.organisation, (*access.MAKES_MODELS, *access.DECIDES), "ask for a release")
     return governance.ask_review(
         question=Question.MODEL_RELEASE,
         subject_kind="model_version",

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from numpy.typing import NDArray
 
-from governance import ledger
+from governance import access, ledger
 from governance.models import User
 from lib.files import DiskFullError
 from provenance import queries
@@ -69,6 +69,7 @@ def index_dataset(
     StorageFullError
         If the disk is full: the old index is untouched.
     """
+    access.require(by, dataset.organisation, access.CHECKS, "build an index")
     n_expected = queries.recordings_in(dataset, version).distinct().count()
     if n_expected == 0:
         raise EmptyDatasetError(f"{version or dataset} holds no recording: register some first.")
