@@ -18,9 +18,7 @@ def dataset_card(dataset: ExportedDataset) -> str:
     seconds = sum(one.seconds or 0.0 for one in dataset.recordings)
     n_recordings = len(dataset.recordings)
     parts = [
-        "---",
-        yaml.safe_dump(_metadata(dataset, stated), sort_keys=False, allow_unicode=True).strip(),
-        "---",
+        f"---\n{yaml.safe_dump(_metadata(dataset, stated), sort_keys=False, allow_unicode=True)}---",
         f"# {dataset.name} {dataset.version}",
         dataset.description,
         "## Composition",

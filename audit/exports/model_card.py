@@ -13,9 +13,7 @@ def model_card(facts: ModelFacts) -> str:
     """Write what the model is, what it was trained on, whether it copies, and how one knows."""
     version = facts.version
     parts = [
-        "---",
-        yaml.safe_dump(_metadata(facts), sort_keys=False, allow_unicode=True).strip(),
-        "---",
+        f"---\n{yaml.safe_dump(_metadata(facts), sort_keys=False, allow_unicode=True)}---",
         f"# {version}",
         version.model.summary or "No summary was given.",
         "## What it is",
