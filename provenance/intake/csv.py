@@ -45,7 +45,7 @@ COLUMNS: Final = (
     ),
     *("source_url", "fingerprint"),
 )
-"""The columns known here; others are kept and reported. ``fingerprint`` names a file of raw Chromaprint items."""
+"""The columns known here; others are kept and reported. ``fingerprint`` names a file that `fingerprint_audio` wrote."""
 IDENTIFYING: Final = ("path", "external_id", "isrc")
 MAX_FIELD_CHARS: Final = 1_000_000
 MAX_XLSX_BYTES: Final = 512 << 20
