@@ -7,16 +7,17 @@ import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from pathlib import Path
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from governance import ledger
 from governance.models import User
 from lib.canonical import canonical_json
 from lib.merkle import merkle_root
+from lib.words import keepable
 from provenance import audio, storage
 from provenance.intake.record import IntakeRecord
 from provenance.models import (
@@ -38,6 +39,8 @@ from provenance.similarity import chromaprint
 ROWS_A_CHUNK = 500
 SURVEYED_A_CHUNK = 8  # decoding is dear: what was surveyed is kept soon
 N_DECODERS = 2  # each is a child process beside this one
+STORE_ATTEMPTS = 3
+MAX_NAME_CHARS = 1000
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class RowOutcome:
     recording: Recording | None = None
     reasons: tuple[str, ...] = ()
     absent: bool = False
+    changed: bool = False  # something new is known: the recording itself, or a statement about it
 
 
 @dataclass
@@ -69,6 +73,7 @@ class _Plan:
     entry: DatasetEntry | None = None
     new_recording: bool = False
     new_entry: bool = False
+    new_statements: bool = False
     reasons: list[str] = field(default_factory=list)
 
 
@@ -104,6 +109,13 @@ def _is_known(record: IntakeRecord, dataset: Dataset) -> str:
 
 
 def _survey(record: IntakeRecord, known_sha256: str) -> Surveyed:
+    if not record.problems and (problem := _unkeepable(record)):
+        return Surveyed(record, problem=problem)
+    if not record.problems and record.fingerprint is not None:
+        try:
+            chromaprint.unpack(record.fingerprint)
+        except chromaprint.FingerprintError as error:
+            return Surveyed(record, problem=f"{error.reason} (fingerprint_audio writes such files)")
     if record.problems or record.audio is None:
         return Surveyed(record)
     if known_sha256:
@@ -119,23 +131,67 @@ def _survey(record: IntakeRecord, known_sha256: str) -> Surveyed:
     return Surveyed(record, sha256=survey.file_sha256, survey=survey)
 
 
+def _unkeepable(record: IntakeRecord) -> str:
+    """Say what of a row the database can't hold: then the row is rejected, and not its whole chunk."""
+    if len(record.external_id) > MAX_NAME_CHARS:
+        return f"external_id has {len(record.external_id)} characters: {MAX_NAME_CHARS} are kept at most"
+    for name, words in _words_of(record):
+        if "\0" in words:
+            return f"{name} holds a NUL character: save the source again without it"
+        try:
+            words.encode()
+        except UnicodeEncodeError:
+            return f"{name} is not UTF-8: rename the file or save the source again as UTF-8"
+    return ""
+
+
+def _words_of(record: IntakeRecord) -> Iterator[tuple[str, str]]:
+    for entry in fields(record):
+        value = getattr(record, entry.name)
+        if isinstance(value, str):
+            yield entry.name, value
+    for composer in record.composers:
+        yield "composers", composer
+    for column, cell in record.unknown.items():
+        yield column, column + cell
+    for statement in record.statements:
+        said = (
+            statement.expression,
+            statement.raw,
+            statement.evidence,
+            statement.quote,
+            statement.licence_url,
+        )
+        yield "licence", "".join((*said, *statement.holders))
+
+
 def store_chunk(
     chunk: Sequence[Surveyed], *, registration: Registration, by: User, now: datetime, dry_run: bool = False
 ) -> list[RowOutcome]:
     """Register rows whole or not at all: recordings, entries, statements, fingerprints, and the ledger's line."""
     good = [surveyed for surveyed in chunk if not surveyed.record.problems and not surveyed.problem]
-    with transaction.atomic():
-        plans = _plan(good, registration=registration, now=now)
-        if not dry_run:
-            for plan in plans.values():
-                _keep_audio(plan)
-            _save(
-                [plan for plan in plans.values() if plan.entry is not None],
-                registration=registration,
-                by=by,
-                now=now,
-            )
+    for attempt in range(1, STORE_ATTEMPTS + 1):
+        try:
+            plans = _store(good, registration=registration, by=by, now=now, dry_run=dry_run)
+        except IntegrityError:  # another run registered the same meanwhile: now it is known
+            if attempt == STORE_ATTEMPTS:
+                raise
+        else:
+            break
     return [_outcome(surveyed, plans) for surveyed in chunk]
+
+
+@transaction.atomic
+def _store(
+    good: Sequence[Surveyed], *, registration: Registration, by: User, now: datetime, dry_run: bool
+) -> dict[int, _Plan]:
+    plans = _plan(good, registration=registration, now=now)
+    if not dry_run:
+        for plan in plans.values():
+            _keep_audio(plan)
+        kept = [plan for plan in plans.values() if plan.entry is not None]
+        _save(kept, registration=registration, by=by, now=now)
+    return plans
 
 
 def _plan(good: Sequence[Surveyed], *, registration: Registration, now: datetime) -> dict[int, _Plan]:
@@ -178,6 +234,11 @@ def _plan_row(
             )
         else:
             plan.reasons.append("registered before")
+        if sha256 and not named.recording.sha256:
+            plan.entry = None
+            plan.reasons = [
+                f"{record.external_id} is registered without audio: give the file an external_id of its own"
+            ]
         return plan
     if sha256 and sha256 in by_hash:
         twin = by_hash[sha256]
@@ -248,11 +309,13 @@ def _outcome(surveyed: Surveyed, plans: dict[int, _Plan]) -> RowOutcome:
     if plan is not None and plan.entry is None:
         problems += plan.reasons
     if problems or plan is None:
-        return RowOutcome(record.row, record.external_id, "rejected", None, tuple(problems))
+        reasons = tuple(keepable(problem) for problem in problems)
+        return RowOutcome(record.row, keepable(record.external_id), "rejected", None, reasons)
     status = "registered" if plan.new_entry else "duplicate"
     reasons = (*plan.reasons, *record.notes)
     absent = plan.recording.kind == RecordingKind.ABSENT
-    return RowOutcome(record.row, record.external_id, status, plan.recording, reasons, absent)
+    changed = plan.new_entry or plan.new_statements
+    return RowOutcome(record.row, record.external_id, status, plan.recording, reasons, absent, changed)
 
 
 def _keep_audio(plan: _Plan) -> None:
@@ -271,7 +334,7 @@ def _save(plans: list[_Plan], *, registration: Registration, by: User, now: date
     DatasetEntry.objects.bulk_create([plan.entry for plan in fresh if plan.entry])
     statements = _save_statements(plans)
     _save_claims([plan for plan in plans if plan.new_entry], dataset)
-    _save_fingerprints([plan for plan in plans if plan.new_recording], now)
+    _save_fingerprints(plans, now)
     if not fresh and not statements:
         return
     Dataset.objects.filter(pk=dataset.pk).update(changed_at=now)
@@ -365,6 +428,7 @@ def _save_statements(plans: list[_Plan]) -> int:
                 continue
             known.add(key)
             fresh.append(_new_statement(plan.entry, statement))
+            plan.new_statements = True
             if not plan.new_entry:
                 plan.reasons.append(
                     f"a further licence statement was added: {statement.expression or 'none stated'}"

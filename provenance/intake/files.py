@@ -16,4 +16,4 @@ def sha256_of(path: Path) -> str:
 def sha256_of_tree(root: Path, paths: Iterable[Path]) -> str:
     """Return the lower-case hex SHA-256 of a list of files: of ``hash two spaces relative path newline``, sorted."""
     lines = sorted(f"{sha256_of(path)}  {path.relative_to(root).as_posix()}\n" for path in paths)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()

@@ -78,9 +78,14 @@ def _said(known: Known) -> set[tuple[str, str, str]]:
 
 def _one_source_twice(known: Known) -> Iterator[Finding]:
     """Yield where one source says two things of one recording: the same file listed under two licences."""
+    told: set[tuple[str, frozenset[str]]] = set()  # two licences for both rights are one finding
     for place, one in enumerate(known.statements):
         for other in known.statements[place + 1 :]:
-            if one.source == other.source and one.right == other.right and one.expression != other.expression:
+            pair = (one.source, frozenset((one.expression, other.expression)))
+            if one.source != other.source or one.right != other.right or pair in told:
+                continue
+            if one.expression != other.expression:
+                told.add(pair)
                 yield from contradictions.between(Known(known.id, (one,)), Known(known.id, (other,)))
 
 

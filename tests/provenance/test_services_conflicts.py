@@ -1,0 +1,158 @@
+"""Conflicts: found among what is new, kept once, and closed by a person."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from governance import services as governance
+from governance.errors import ConflictError, NotAllowedError
+from governance.models import Review
+from provenance import queries, services
+from provenance.errors import ProvenanceError
+from provenance.models import Conflict, ConflictStatus, Recording
+from tests.catalogues import a_catalogue, answers, approve, register, row, sound, table
+from tests.people import People, found_people
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def people() -> People:
+    return found_people()
+
+
+class TestFindConflicts:
+    def test_finds_none_where_all_agrees(self, people: People, tmp_path: Path) -> None:
+        assert register("folk", a_catalogue(tmp_path, 3), people.steward, people.house).n_conflicts == 0
+
+    def test_finds_one_file_under_two_licences_in_one_table(self, people: People, tmp_path: Path) -> None:
+        sound(tmp_path / "a.wav", 1)
+        shutil.copy(tmp_path / "a.wav", tmp_path / "b.wav")
+        source = table(tmp_path / "rows.csv", [row("a.wav"), row("b.wav", "CC-BY-NC-4.0")])
+
+        done = register("folk", source, people.steward, people.house)
+
+        assert (done.n_registered, done.n_duplicate, done.n_conflicts) == (1, 1, 1)
+        assert Recording.objects.count() == 1
+        assert answers(done.dataset) == {"a.wav": "not_allowed"}  # the stricter side holds
+
+    def test_finds_one_file_under_two_licences_in_two_runs(self, people: People, tmp_path: Path) -> None:
+        source = a_catalogue(tmp_path, 1)
+        first = register("folk", source, people.steward, people.house)
+        approve(first.dataset, people.officer)
+        later = table(tmp_path / "later.csv", [row("0.wav", "CC-BY-NC-4.0")])
+
+        again = register("folk", later, people.steward, people.house)
+
+        assert (again.n_duplicate, again.n_conflicts) == (1, 1)
+        assert answers(again.dataset) == {"0.wav": "not_allowed"}
+        assert queries.approval_of(again.dataset) is None
+        assert Review.objects.filter(decision="pending").exists()  # somebody is asked again
+
+    def test_finds_one_file_under_two_licences_in_two_datasets(self, people: People, tmp_path: Path) -> None:
+        register("folk", a_catalogue(tmp_path, 1), people.steward, people.house)
+        other = table(tmp_path / "other.csv", [row("0.wav", "CC-BY-NC-4.0")])
+
+        assert register("jazz", other, people.steward, people.house).n_conflicts == 1
+
+    def test_finds_the_same_samples_in_another_encoding(self, people: People, tmp_path: Path) -> None:
+        sound(tmp_path / "a.wav", 1)
+        subprocess.run(
+            ["ffmpeg", "-loglevel", "error", "-i", tmp_path / "a.wav", tmp_path / "a.flac"], check=True
+        )
+        source = table(tmp_path / "rows.csv", [row("a.wav"), row("a.flac", "CC-BY-NC-4.0")])
+
+        done = register("folk", source, people.steward, people.house)
+
+        assert (done.n_registered, done.n_conflicts) == (2, 1)
+        assert len(set(Recording.objects.values_list("samples_sha256", flat=True))) == 1
+        assert Conflict.objects.get().kind == "same_sound_two_licences"
+        assert "allowed" not in answers(done.dataset).values()
+
+    def test_hears_the_same_music_after_lossy_encoding(self, people: People, tmp_path: Path) -> None:
+        sound(tmp_path / "a.wav", 1, 20.0)
+        subprocess.run(
+            ["ffmpeg", "-loglevel", "error", "-i", tmp_path / "a.wav", "-b:a", "64k", tmp_path / "a.mp3"],
+            check=True,
+        )
+        sound(tmp_path / "c.wav", 2, 20.0)
+        rows = [row("a.wav"), row("a.mp3", "CC-BY-NC-4.0"), row("c.wav", "CC-BY-NC-4.0")]
+
+        done = register("folk", table(tmp_path / "rows.csv", rows), people.steward, people.house)
+
+        conflict = Conflict.objects.get()
+        sides = {conflict.recording_a.title, conflict.recording_b.title}
+        assert (done.n_conflicts, sides) == (1, {"Tune a.wav", "Tune a.mp3"})
+
+    def test_keeps_a_finding_once(self, people: People, tmp_path: Path) -> None:
+        sound(tmp_path / "a.wav", 1)
+        shutil.copy(tmp_path / "a.wav", tmp_path / "b.wav")
+        source = table(tmp_path / "rows.csv", [row("a.wav"), row("b.wav", "CC-BY-NC-4.0")])
+        dataset = register("folk", source, people.steward, people.house).dataset
+
+        n_open = services.find_conflicts(dataset=dataset, by=people.steward, now=timezone.now())
+
+        assert (n_open, Conflict.objects.count()) == (1, 1)
+
+
+class TestCloseConflict:
+    @pytest.fixture
+    def conflict(self, people: People, tmp_path: Path) -> Conflict:
+        register("folk", a_catalogue(tmp_path, 1), people.steward, people.house)
+        later = table(tmp_path / "later.csv", [row("0.wav", "CC-BY-NC-4.0")])
+        register("folk", later, people.steward, people.house)
+        return Conflict.objects.get()
+
+    def test_is_recorded_with_its_reason(self, people: People, conflict: Conflict) -> None:
+        closed = services.close_conflict(
+            conflict=conflict,
+            status=ConflictStatus.RESOLVED,
+            reason="The author wrote to us.",
+            by=people.steward,
+            now=timezone.now(),
+        )
+
+        assert (closed.status, closed.resolved_by) == ("resolved", people.steward)
+        with pytest.raises(ConflictError, match="closed this conflict already"):
+            services.close_conflict(
+                conflict=conflict,
+                status=ConflictStatus.DISMISSED,
+                reason="No.",
+                by=people.officer,
+                now=timezone.now(),
+            )
+
+    def test_stays_closed_when_the_source_is_registered_again(
+        self, people: People, conflict: Conflict, tmp_path: Path
+    ) -> None:
+        services.close_conflict(
+            conflict=conflict,
+            status=ConflictStatus.DISMISSED,
+            reason="Seen.",
+            by=people.steward,
+            now=timezone.now(),
+        )
+        again = register("folk", tmp_path / "later.csv", people.steward, people.house)
+
+        assert (again.n_conflicts, Conflict.objects.count()) == (0, 1)
+
+    def test_is_for_a_person_with_a_reason(self, people: People, conflict: Conflict) -> None:
+        for by, reason, error in (
+            (governance.system_user(), "Because.", ProvenanceError),
+            (people.steward, "  ", ProvenanceError),
+            (people.engineer, "Because.", NotAllowedError),
+            (people.stranger, "Because.", NotAllowedError),
+        ):
+            with pytest.raises(error):
+                services.close_conflict(
+                    conflict=conflict,
+                    status=ConflictStatus.RESOLVED,
+                    reason=reason,
+                    by=by,
+                    now=timezone.now(),
+                )

@@ -1,0 +1,275 @@
+"""Registering, beside another run, again, and after a run that was cut short."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.db import IntegrityError
+
+from governance import ledger
+from governance.errors import ConflictError, NotAllowedError
+from governance.models import LedgerEvent, Question, Review
+from provenance import pipeline
+from provenance.intake.errors import IntakeError
+from provenance.models import (
+    Conflict,
+    Dataset,
+    DatasetEntry,
+    DatasetKind,
+    Fingerprint,
+    LicenceStatement,
+    Recording,
+    Registration,
+)
+from provenance.services import registering
+from tests.catalogues import a_catalogue, answers, register, row, sound, table
+from tests.people import People, found_people
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def people() -> People:
+    return found_people()
+
+
+def counts() -> dict[str, int]:
+    models: tuple[Any, ...] = (Recording, DatasetEntry, LicenceStatement, Fingerprint, Conflict, LedgerEvent)
+    return {model.__name__: model.objects.count() for model in models}
+
+
+class TestRegister:
+    def test_keeps_sound_rights_and_fingerprint_of_each_row(self, people: People, tmp_path: Path) -> None:
+        done = register("folk", a_catalogue(tmp_path), people.steward, people.house)
+
+        assert (done.n_registered, done.n_duplicate, done.n_rejected) == (2, 0, 0)
+        for recording in Recording.objects.all():
+            assert recording.sha256 == pipeline.file_sha256(tmp_path / f"{recording.title[5:]}")
+            assert recording.fingerprints.get().n_items > 0
+            assert recording.seconds == pytest.approx(10.0, abs=0.01)
+        assert set(answers(done.dataset).values()) == {"allowed"}
+        assert ledger.verify().ok
+
+    def test_asks_for_approval_of_what_is_new(self, people: People, tmp_path: Path) -> None:
+        done = register("folk", a_catalogue(tmp_path), people.steward, people.house)
+
+        review = Review.objects.get(question=Question.DATASET_APPROVAL, subject_id=done.dataset.public_id)
+        assert (review.asked_by, review.decision) == (people.steward, "pending")
+
+    def test_changes_nothing_the_second_time(self, people: People, tmp_path: Path) -> None:
+        source = a_catalogue(tmp_path)
+        first = register("folk", source, people.steward, people.house)
+        before, changed_at = counts(), first.dataset.changed_at
+
+        again = register("folk", source, people.steward, people.house)
+
+        assert (again.n_registered, again.n_duplicate, again.n_rejected) == (0, 2, 0)
+        assert counts() == before
+        assert again.dataset.changed_at == changed_at
+        assert Review.objects.count() == 1
+
+    def test_keeps_nothing_of_a_dry_run(self, people: People, tmp_path: Path) -> None:
+        before = counts()
+
+        done = register("folk", a_catalogue(tmp_path), people.steward, people.house, dry_run=True)
+
+        assert done.n_registered == 2
+        assert counts() == before
+        assert not Dataset.objects.exists()
+        assert not Registration.objects.exists()
+
+    def test_registers_the_good_rows_beside_a_bad_one(self, people: People, tmp_path: Path) -> None:
+        sound(tmp_path / "good.wav", 1)
+        (tmp_path / "bad.wav").write_bytes(b"no audio at all, whatever its name says" * 50)
+        source = table(tmp_path / "rows.csv", [row("bad.wav"), row("good.wav"), row("gone.wav")])
+        told: list[pipeline.RowOutcome] = []
+
+        done = register("folk", source, people.steward, people.house, tell=told.append)
+
+        assert [outcome.status for outcome in told] == ["rejected", "registered", "rejected"]
+        assert all(len(outcome.reasons) == 1 for outcome in told if outcome.status == "rejected")
+        assert list(DatasetEntry.objects.values_list("external_id", flat=True)) == ["good.wav"]
+        registration = done.dataset.registrations.get()
+        assert [kept["external_id"] for kept in registration.rejections] == ["bad.wav", "gone.wav"]
+
+    def test_registers_nothing_of_a_source_that_turns_bad_in_its_last_line(
+        self, people: People, tmp_path: Path
+    ) -> None:
+        rows = "".join(f"id-{place},Tune {place}\n" for place in range(2000))
+        (tmp_path / "rows.csv").write_bytes(f"external_id,title\n{rows}".encode() + b"caf\xe9,Caf\xe9\n")
+
+        with pytest.raises(IntakeError, match=r"line 2002: not UTF-8"):
+            register("folk", tmp_path / "rows.csv", people.steward, people.house)
+
+        assert not Dataset.objects.exists()
+
+    def test_is_for_stewards_of_the_house(self, people: People, tmp_path: Path) -> None:
+        source = a_catalogue(tmp_path, n=1)
+
+        for person in (people.engineer, people.auditor, people.stranger):
+            with pytest.raises(NotAllowedError):
+                register("folk", source, person, people.house)
+        assert not Dataset.objects.exists()
+
+    def test_does_not_mix_a_dataset_with_a_collection(self, people: People, tmp_path: Path) -> None:
+        source = a_catalogue(tmp_path, n=1)
+        register("folk", source, people.steward, people.house, kind=DatasetKind.PROTECTED)
+
+        with pytest.raises(ConflictError, match="protected collection"):
+            register("folk", source, people.steward, people.house)
+
+    def test_asks_nobody_to_approve_a_collection(self, people: People, tmp_path: Path) -> None:
+        register(
+            "label", a_catalogue(tmp_path, n=1), people.steward, people.house, kind=DatasetKind.PROTECTED
+        )
+
+        assert not Review.objects.exists()
+
+    def test_refuses_other_audio_under_a_name_that_is_taken(self, people: People, tmp_path: Path) -> None:
+        source = a_catalogue(tmp_path, n=1)
+        register("folk", source, people.steward, people.house)
+        sound(tmp_path / "0.wav", 9)
+
+        again = register("folk", source, people.steward, people.house)
+
+        assert (again.n_rejected, Recording.objects.count()) == (1, 1)
+
+    def test_refuses_audio_under_a_name_that_is_known_by_metadata(
+        self, people: People, tmp_path: Path
+    ) -> None:
+        register(
+            "folk",
+            table(tmp_path / "names.csv", [{"external_id": "0.wav", "title": "Tune"}]),
+            people.steward,
+            people.house,
+        )
+        told: list[pipeline.RowOutcome] = []
+
+        again = register("folk", a_catalogue(tmp_path, n=1), people.steward, people.house, tell=told.append)
+
+        assert again.n_rejected == 1
+        assert "registered without audio" in told[0].reasons[0]
+        assert Recording.objects.get().audio == ""
+
+    def test_knows_a_recording_of_another_dataset_by_its_bytes(self, people: People, tmp_path: Path) -> None:
+        source = a_catalogue(tmp_path, n=1)
+        register("folk", source, people.steward, people.house)
+
+        with mock.patch("provenance.audio.survey", side_effect=AssertionError("decoded twice")):
+            again = register("more-folk", source, people.steward, people.house)
+
+        assert (again.n_registered, Recording.objects.count()) == (1, 1)
+
+    def test_gives_known_recordings_the_fingerprint_of_a_new_method(
+        self, people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        source = a_catalogue(tmp_path, n=1)
+        register("folk", source, people.steward, people.house)
+        monkeypatch.setattr("provenance.similarity.chromaprint.METHOD_VERSION", "2")
+
+        register("folk", source, people.steward, people.house)
+
+        versions = set(Fingerprint.objects.values_list("method_version", flat=True))
+        assert versions == {"1", "2"}
+
+
+class TestACutRun:
+    def cut(self, people: People, source: Path, *, after: int) -> None:
+        """Let a run die after ``after`` chunks, as a killed process does: nothing is tidied up."""
+        store = pipeline.store_chunk
+        calls = []
+
+        def dying(*args: Any, **options: Any) -> list[pipeline.RowOutcome]:
+            if len(calls) == after:
+                raise SystemError("killed")
+            calls.append(1)
+            return store(*args, **options)
+
+        with (
+            mock.patch.object(pipeline, "store_chunk", dying),
+            mock.patch.object(pipeline, "SURVEYED_A_CHUNK", 1),
+            pytest.raises(SystemError),
+        ):
+            register("folk", source, people.steward, people.house)
+
+    def test_is_gone_on_with_and_nothing_is_there_twice(self, people: People, tmp_path: Path) -> None:
+        source = a_catalogue(tmp_path, n=3)
+        self.cut(people, source, after=2)
+        assert DatasetEntry.objects.count() == 2
+
+        again = register("folk", source, people.steward, people.house)
+
+        assert (again.n_registered, again.n_duplicate) == (1, 2)
+        assert [Recording.objects.count(), Fingerprint.objects.count()] == [3, 3]
+        assert ledger.verify().ok
+
+    def test_has_its_conflicts_found_by_the_next_run(self, people: People, tmp_path: Path) -> None:
+        sound(tmp_path / "0.wav", 0)
+        sound(tmp_path / "1.wav", 0)
+        (tmp_path / "1.wav").write_bytes((tmp_path / "1.wav").read_bytes() + b"LIST\x04\0\0\0INFO")
+        sound(tmp_path / "2.wav", 2)
+        source = table(tmp_path / "rows.csv", [row("0.wav"), row("1.wav", "CC-BY-NC-4.0"), row("2.wav")])
+        self.cut(people, source, after=2)
+
+        again = register("folk", source, people.steward, people.house)
+
+        assert again.n_conflicts == 1
+
+    def test_is_put_up_for_approval_by_the_next_run(self, people: People, tmp_path: Path) -> None:
+        source = a_catalogue(tmp_path, n=1)
+        with (
+            mock.patch.object(registering, "find_conflicts", side_effect=SystemError("killed")),
+            pytest.raises(SystemError),
+        ):
+            register("folk", source, people.steward, people.house)
+
+        again = register("folk", source, people.steward, people.house)
+
+        assert (again.n_registered, again.n_duplicate) == (0, 1)
+        assert Review.objects.get().subject_id == again.dataset.public_id
+
+    def test_is_searched_once_and_its_books_are_closed(self, people: People, tmp_path: Path) -> None:
+        source = a_catalogue(tmp_path, n=2)
+        self.cut(people, source, after=1)
+        register("folk", source, people.steward, people.house)
+
+        assert list(Registration.objects.order_by("id").values_list("n_registered", flat=True)) == [1, 1]
+        with mock.patch.object(registering, "find_conflicts", return_value=0) as search:
+            register("folk", source, people.steward, people.house)
+        assert search.call_args.kwargs["fresh"] == []
+
+
+class TestStoreChunk:
+    def test_finds_what_another_run_registered_in_the_same_moment(
+        self, people: People, tmp_path: Path
+    ) -> None:
+        source = a_catalogue(tmp_path, n=1)
+        register("others", source, people.steward, people.house)
+        plan_row = pipeline._plan_row
+        rows = []
+
+        def too_early(surveyed: pipeline.Surveyed, registration: Registration, now: Any, *known: Any) -> Any:
+            rows.append(surveyed)
+            return plan_row(surveyed, registration, now, *(({}, {}, {}) if len(rows) == 1 else known))
+
+        with (
+            mock.patch.object(pipeline, "_is_known", return_value=""),
+            mock.patch.object(pipeline, "_plan_row", too_early),
+        ):
+            done = register("folk", source, people.steward, people.house)
+
+        assert (len(rows), done.n_registered) == (2, 1)
+        assert Recording.objects.count() == 1
+        assert DatasetEntry.objects.count() == 2
+
+    def test_gives_up_when_it_is_no_passing_thing(self, people: People, tmp_path: Path) -> None:
+        with (
+            mock.patch.object(pipeline, "_save", side_effect=IntegrityError) as save,
+            pytest.raises(IntegrityError),
+        ):
+            register("folk", a_catalogue(tmp_path, n=1), people.steward, people.house)
+        assert save.call_count == pipeline.STORE_ATTEMPTS
+        assert not Recording.objects.exists()
