@@ -1,0 +1,113 @@
+"""The demo's own decisions; the loop itself is run by `make demo`."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audit.demo import music
+from audit.demo.loop import Judged, problems_with
+from audit.demo.plan import MODELS, N_OUTPUTS, Planned, halves
+from governance.errors import PartMissingError
+
+
+def recordings(n: int, kind: str = "audio") -> list[tuple[str, str]]:
+    return [(f"{kind}-{number}", kind) for number in range(n)]
+
+
+class TestHalves:
+    def test_share_nothing_and_lose_nothing(self) -> None:
+        training, control = halves(recordings(78) + recordings(31, "symbolic"))
+
+        assert not set(training) & set(control)
+        assert len(training) + len(control) == 109
+
+    def test_split_each_kind_by_itself(self) -> None:
+        training, control = halves(recordings(30) + recordings(30, "symbolic"))
+
+        for kind in ("audio", "symbolic"):
+            assert len([name for name in control if name.startswith(kind)]) == 10
+            assert len([name for name in training if name.startswith(kind)]) == 20
+
+    def test_keep_a_recording_where_it_is_when_others_come(self) -> None:
+        few, _ = halves(recordings(30))
+        many, _ = halves(recordings(30) + recordings(9, "tracker"))
+
+        assert [name for name in many if name.startswith("audio")] == few
+
+    def test_leave_the_control_half_empty_when_there_is_little(self) -> None:
+        training, control = halves(recordings(5))
+
+        assert len(training) == 5
+        assert control == []
+
+
+class TestSources:
+    def test_refuse_a_folder_without_a_table_and_say_what_to_write(self, tmp_path: Path) -> None:
+        with pytest.raises(music.MusicError, match="columns path, title, artist, licence"):
+            music.sources(str(tmp_path), tmp_path)
+
+    def test_refuse_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
+        with pytest.raises(music.MusicError, match="is no folder"):
+            music.sources(str(tmp_path / "gone"), tmp_path)
+
+    def test_take_every_table_of_a_folder(self, tmp_path: Path) -> None:
+        for name in ("b.csv", "a.csv", "notes.txt"):
+            (tmp_path / name).write_text("path\n")
+
+        found = music.sources(str(tmp_path), tmp_path)
+
+        assert [(source.name, source.format) for source in found] == [("a.csv", "csv"), ("b.csv", "csv")]
+
+    def test_say_what_to_do_where_apt_is_absent(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PATH", str(tmp_path))
+
+        with pytest.raises(PartMissingError, match="make demo MUSIC=DIR"):
+            music.sources("", tmp_path)
+
+    def test_fetch_nothing_that_is_there(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", str(tmp_path))  # no apt-get: fetching would fail
+        for package in music.PACKAGES:
+            (tmp_path / f"{package}_1_all.deb").touch()
+
+        assert [source.name for source in music.sources("", tmp_path)] == sorted(music.PACKAGES)
+
+
+def judged(kind: str, *, blocked: int, confirmed: int, figures: dict[str, Any] | None = None) -> Judged:
+    counts = {"blocked": blocked, "review": 0, "no_match": N_OUTPUTS - blocked, "unverifiable": 0}
+    version: Any = None
+    return Judged(
+        Planned("model", "symbolic", kind, "training", ""), version, counts, confirmed, None, figures or {}
+    )
+
+
+class TestProblemsWith:
+    def test_accept_copies_that_the_samples_confirm(self) -> None:
+        assert problems_with([judged("overfitted", blocked=12, confirmed=10)]) == []
+
+    def test_name_an_overfitted_model_whose_copies_are_not_confirmed(self) -> None:
+        (problem,) = problems_with([judged("overfitted", blocked=20, confirmed=9)])
+
+        assert "only 9 of 20" in problem
+
+    def test_name_a_decent_model_that_learned_nothing(self) -> None:
+        figures = {"held_out_loss": 2.0, "noise_baseline_loss": 5.0, "shuffled_baseline_loss": 1.9}
+
+        (problem,) = problems_with([judged("decent", blocked=0, confirmed=0, figures=figures)])
+
+        assert "does not beat its baselines" in problem
+
+    def test_accept_a_decent_model_that_beats_every_baseline(self) -> None:
+        figures = {"held_out_loss": 1.8, "noise_baseline_loss": 5.0, "shuffled_baseline_loss": 1.9}
+
+        assert problems_with([judged("decent", blocked=0, confirmed=0, figures=figures)]) == []
+
+
+class TestModels:
+    def test_come_from_two_families_each_decent_overfitted_and_control(self) -> None:
+        kinds = {(planned.architecture, planned.kind) for planned in MODELS}
+
+        assert len({architecture for architecture, _ in kinds}) == 2
+        assert len(kinds) == 6
