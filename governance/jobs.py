@@ -6,6 +6,7 @@ conditional update, shows a sign of life every few seconds, and goes back to the
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 HEARTBEAT_S = 5.0
 SILENT_S = 30.0  # six missed heartbeats: the worker is dead
 MAX_ATTEMPTS = 4
+SWEEP_S = 10.0
+WAKE_AGAIN_S = 600.0  # a job that waits this long in a queue that answers has lost its message
 
 Progress = Callable[[int, int, str], None]
 Work = Callable[[Job, Progress], Mapping[str, Any]]
@@ -69,10 +72,14 @@ def _send(public_id: str, queue: str) -> None:
 
 
 def worker_answers(queue: str, *, timeout_s: float = 1.5) -> bool:
-    """Tell whether a worker that takes jobs of this queue is up."""
+    """Tell whether a worker that takes jobs of this queue is up; where no broker answers, none is."""
     from celery import current_app
+    from kombu.exceptions import OperationalError as BrokerDown
 
-    queues = current_app.control.inspect(timeout=timeout_s).active_queues() or {}
+    try:
+        queues = current_app.control.inspect(timeout=timeout_s).active_queues() or {}
+    except BrokerDown:
+        return False
     return any(entry["name"] == queue for entries in queues.values() for entry in entries)
 
 
@@ -85,6 +92,14 @@ def perform(public_id: str) -> None:
     """Claim one job and do it; a job that is taken, finished or stopped is left alone."""
     job = services.claim_job(public_id=public_id, now=timezone.now())
     if job is None:
+        return
+    if job.n_attempts > MAX_ATTEMPTS:  # its workers died of it, one after the other
+        services.finish_job(
+            job=job,
+            state=JobState.FAILED,
+            now=timezone.now(),
+            message=f"Given up: {MAX_ATTEMPTS} workers died or gave up in the middle of it.",
+        )
         return
     try:
         with _alive(job):
@@ -147,11 +162,32 @@ def _alive(job: Job) -> Any:
         thread.join(timeout=HEARTBEAT_S)
 
 
-def sweep() -> int:
-    """Put back the jobs whose worker died and wake a worker for every waiting job; return how many were woken."""
-    services.requeue_orphans(now=timezone.now(), silent_for_s=SILENT_S)
-    waiting = list(Job.objects.filter(state=JobState.QUEUED).order_by("asked_at")[:100])
-    for job in waiting:
-        if job.kind in KINDS:
+class Sweeper:
+    """Finds jobs that nobody works on: their worker died, their message was lost, or they are to be tried again."""
+
+    def __init__(self) -> None:
+        self._woken: dict[tuple[str, int], float] = {}  # (job, attempt) -> when a worker was told of it
+
+    def sweep(self) -> int:
+        """Put back the jobs whose worker died, wake a worker for what waits, and return for how many."""
+        services.requeue_orphans(now=timezone.now(), silent_for_s=SILENT_S)
+        waiting = Job.objects.filter(state=JobState.QUEUED, kind__in=KINDS).order_by("asked_at")[:100]
+        told = [job for job in waiting if self._is_due(job)]
+        for job in told:
             _send(str(job.public_id), KINDS[job.kind].queue)
-    return len(waiting)
+            self._woken[str(job.public_id), job.n_attempts] = time.monotonic()
+        return len(told)
+
+    def _is_due(self, job: Job) -> bool:
+        told_at = self._woken.get((str(job.public_id), job.n_attempts))
+        return told_at is None or time.monotonic() - told_at > WAKE_AGAIN_S
+
+    def run(self, over: threading.Event) -> None:
+        """Sweep until ``over`` is set; a database or broker that is down is asked again at the next sweep."""
+        while not over.wait(SWEEP_S):
+            try:
+                self.sweep()
+            except (OperationalError, InterfaceError, PartMissingError) as error:
+                logger.warning("Could not look for waiting jobs: %s", error)
+            finally:
+                connection.close()

@@ -180,7 +180,7 @@ class TestACutRun:
     def cut(self, people: People, source: Path, *, after: int) -> None:
         """Let a run die after ``after`` chunks, as a killed process does: nothing is tidied up."""
         store = pipeline.store_chunk
-        calls = []
+        calls: list[int] = []
 
         def dying(*args: Any, **options: Any) -> list[pipeline.RowOutcome]:
             if len(calls) == after:
