@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from governance import access as house
 from governance import services as governance
 from governance import slots
+from governance.errors import ConflictError
 from governance.models import Organisation
 from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
 from provenance import access, services, tables, uploads
@@ -92,6 +93,8 @@ def _grant_page(request: PersonRequest, grant: Grant, form: RevokeForm) -> HttpR
 def revoke(request: PersonRequest, public_id: str) -> HttpResponse:
     found = access.grant_for_reading(request.user, public_id)
     house.require(request.user, found.organisation, house.REVOKES_GRANTS, "revoke a grant")
+    if found.revoked_at is not None:
+        raise ConflictError("This grant is revoked already.")
     form = RevokeForm(request.POST)
     if form.is_valid():
         with refusals_in(form):
