@@ -74,7 +74,7 @@ class TestAuditModel:
         code, lines = run("audit_model", "tide", "--campaign", "memorisation")
         assert code == 0
         assert lines[0]["figures"]["flagged"]["hits"] == 3
-        assert lines[0]["figures"]["made_again"] == {"tried": 1, "same": 1, "generations": []}
+        assert lines[0]["figures"]["made_again"] == {"tried": 2, "same": 2, "generations": []}
         assert lines[0]["settings"]["method_version"] == "1"
 
     def test_makes_the_outputs_that_are_missing(

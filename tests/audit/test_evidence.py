@@ -1,16 +1,23 @@
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from audit import evidence, services
+from audit.campaigns.alterations import ALTERATIONS, alter
 from audit.campaigns.fairness import corpus_shares
 from audit.frameworks import loader
 from audit.metrics.intervals import more_than_control, wilson
+from audit.metrics.sound import FLOOR_DB, describe
 from audit.models import Campaign
 from audit.queries import training_recordings
 from audit.reports.snapshot import Answer
 from generation.models import Generation, GenerationState, ModelVersion
+from provenance import audio
 from provenance.models import IndexBuild, Recording
+from tests import signals
 from tests.audit import scene as scenes
 from tests.audit.scene import NOW, POLICY, Scene
 
@@ -149,11 +156,11 @@ class TestCorpusStatistics:
 
 
 class TestPromptToGen:
-    def remade(self, scene: Scene, model: ModelVersion, same: int) -> Answer:
+    def remade(self, scene: Scene, model: ModelVersion, same: int, *, tried: int = 2) -> Answer:
         scenes.outputs(scene, model, index_of(model), no_match=2)
         made = campaign(scene, model)
         Campaign.objects.filter(pk=made.pk).update(
-            figures=made.figures | {"made_again": {"tried": 2, "same": same}}
+            figures=made.figures | {"made_again": {"tried": tried, "same": same}}
         )
         return answers(model)["2-08"]
 
@@ -163,6 +170,9 @@ class TestPromptToGen:
 
     def test_is_met_where_the_same_bytes_came_out(self, scene: Scene, model: ModelVersion) -> None:
         assert self.remade(scene, model, 2).conformance == "met"
+
+    def test_is_not_met_by_one_output_alone(self, scene: Scene, model: ModelVersion) -> None:
+        assert self.remade(scene, model, 1, tried=1).conformance == "partly"
 
     def test_is_not_met_where_one_differed(self, scene: Scene, model: ModelVersion) -> None:
         assert self.remade(scene, model, 1).conformance == "not_met"
@@ -229,6 +239,41 @@ class TestWilson:
     def test_refuses_what_is_no_share(self, n_hits: int, n_total: int) -> None:
         with pytest.raises(ValueError, match="no share"):
             wilson(n_hits, n_total)
+
+
+class TestDescribe:
+    def test_measures_a_tone(self) -> None:
+        found = describe(signals.tone(1.0, frequency_hz=1000.0, level=0.5, rate_hz=22050), 22050)
+        assert found.loudness_db == pytest.approx(-9.03, abs=0.05)
+        assert found.brightness_hz == pytest.approx(1000.0, rel=0.02)
+        assert found.silent_share == 0.0
+
+    def test_calls_silence_silent(self) -> None:
+        found = describe(signals.silence(1.0), signals.RATE_HZ)
+        assert (found.loudness_db, found.silent_share, found.brightness_hz) == (FLOOR_DB, 1.0, None)
+
+    def test_finds_the_silent_half(self) -> None:
+        half = np.concatenate([signals.tone(1.0), signals.silence(1.0)])
+        assert describe(half, signals.RATE_HZ).silent_share == pytest.approx(0.5, abs=0.03)
+
+    @pytest.mark.parametrize("samples", [np.zeros((4, 2)), np.array([0.0, np.nan])])
+    def test_refuses_what_is_no_sound(self, samples: np.ndarray[Any, Any]) -> None:
+        with pytest.raises(ValueError, match=r"channel|finite"):
+            describe(samples, 22050)
+
+
+class TestAlter:
+    @pytest.mark.parametrize("name", sorted(ALTERATIONS))
+    def test_makes_a_file_that_can_be_heard(self, name: str, tmp_path: Path) -> None:
+        source = signals.write(
+            tmp_path / "excerpt.wav", signals.music(4.0, seed=3, rate_hz=22050), rate_hz=22050
+        )
+        altered = audio.read_samples(alter(source, name), sample_rate_hz=22050)
+        expected = 4.0 / 1.05 if name.startswith("tempo") else 4.0
+        assert len(altered) / 22050 == pytest.approx(expected, abs=0.15)
+        whole = audio.read_samples(source, sample_rate_hz=22050)
+        same = len(altered) == len(whole) and np.allclose(altered, whole, atol=1e-3)
+        assert same == (name == "unchanged")
 
 
 class TestMoreThanControl:

@@ -8,6 +8,7 @@ from audit import queries, services
 from audit.commands import AuditCommand
 from audit.errors import AuditError, UnmeasurableError
 from audit.models import Campaign
+from audit.reports.wording import figure as _figure
 from generation import services as generation
 from generation.models import ModelVersion
 from governance.commands import DONE, PART_MISSING
@@ -16,6 +17,7 @@ from governance.errors import LinerNotesError
 KINDS = (queries.MEMORISATION, "fairness", "quality", "robustness", "membership")
 N_OUTPUTS = 20
 SECONDS = 12.0
+N_REMADE = 2
 
 
 class Command(AuditCommand):
@@ -52,7 +54,7 @@ class Command(AuditCommand):
         chosen: dict[str, Any] = {}
         if kind == queries.MEMORISATION:
             self.make_enough(version, options["n"] or N_OUTPUTS, options["seed"])
-            chosen["made_again"] = 1
+            chosen["made_again"] = N_REMADE
         elif kind == "robustness" and options["n"]:
             chosen["n"] = options["n"]
         return services.run_campaign(
@@ -103,13 +105,14 @@ def words_for(campaign: Campaign) -> str:
     if campaign.kind == "quality":
         sound, losses = figures["sound"], figures["losses"]
         return (
-            f"quality: held-out loss {losses['held_out_loss']}, beats its baselines: {losses['beats_baselines']}; "
+            f"quality: held-out loss {_figure(losses['held_out_loss'])}, beats its baselines: "
+            f"{losses['beats_baselines']}; "
             f"loudness {sound['outputs']['loudness_db']['median']} dB of {sound['outputs']['n']} outputs, "
             f"{sound['training']['loudness_db']['median']} dB of {sound['training']['n']} training recordings."
         )
     return (
-        f"membership: loss {figures['train_loss']} on training, {figures['held_out_loss']} on held-out music, "
-        f"gap {figures['gap']}."
+        f"membership: loss {_figure(figures['train_loss'])} on training, {_figure(figures['held_out_loss'])} on "
+        f"held-out music, gap {_figure(figures['gap'])}."
     )
 
 
