@@ -11,12 +11,12 @@ urlpatterns = [
     path("reports/issuer.pem", views.public_key, name="public-key"),
     path("reports/<uuid:public_id>/", views.report, name="report"),
     path("reports/<uuid:public_id>/<str:name>", views.report_file, name="report-file"),
-    path("assessments/<uuid:public_id>/", views.assessment, name="assessment"),
-    path("campaigns/<uuid:public_id>/", views.campaign, name="campaign"),
-    path("model-versions/<uuid:public_id>/report/", views.issue, name="issue"),
-    path("model-versions/<uuid:public_id>/assess/", views.assess, name="assess"),
-    path("model-versions/<uuid:public_id>/campaign/", views.run_campaign, name="run-campaign"),
+    path("reports/assessments/<uuid:public_id>/", views.assessment, name="assessment"),
+    path("reports/campaigns/<uuid:public_id>/", views.campaign, name="campaign"),
+    path("models/versions/<uuid:public_id>/report/", views.issue, name="issue"),
+    path("models/versions/<uuid:public_id>/assess/", views.assess, name="assess"),
+    path("models/versions/<uuid:public_id>/campaign/", views.run_campaign, name="run-campaign"),
     path(
-        "model-versions/<uuid:public_id>/attest/<str:framework>/<str:feature>/", views.attest, name="attest"
+        "models/versions/<uuid:public_id>/attest/<str:framework>/<str:feature>/", views.attest, name="attest"
     ),
 ]

@@ -170,7 +170,7 @@ def answer_as_json(answer: Answer, known: dict[str, tuple[Recording, str]]) -> d
         "sha256": answer.sha256 or None,
         "seconds": answer.seconds,
         "verdict": answer.verdict,
-        "reasons": list(answer.reasons),
+        "reasons": named_reasons(answer, known),
         "index": indexes[0] if indexes else None,
         "indexes": indexes,
         "kinds_not_checked": list(answer.kinds_not_checked),
@@ -178,6 +178,17 @@ def answer_as_json(answer: Answer, known: dict[str, tuple[Recording, str]]) -> d
         "matches": [_match_json(candidate, known) for candidate in answer.candidates],
         "elapsed_s": round(answer.elapsed_s, 4),
     }
+
+
+def named_reasons(answer: Answer, known: dict[str, tuple[Recording, str]]) -> list[str]:
+    """Return the reasons with recordings called by their titles, as people do."""
+    names = {key: recording.title or external_id for key, (recording, external_id) in known.items()}
+    reasons = []
+    for reason in answer.reasons:
+        for key, name in names.items():
+            reason = reason.replace(key, f"“{name}”")
+        reasons.append(reason)
+    return reasons
 
 
 def _match_json(candidate: Candidate, known: dict[str, tuple[Recording, str]]) -> dict[str, Any]:

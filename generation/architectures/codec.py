@@ -61,11 +61,14 @@ class CodecConfig(TokenConfig):
         require_range("n_codes", self.n_codes, 2, 8192)
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "decent": {"excerpt_s": 40.0},
+        "decent": {"excerpt_s": 40.0, "steps": 150},
         "overfitted": {
             "max_recordings": 4,
+            "min_recording_s": 20.0,
             "excerpt_s": 30.0,
             "n_codes": 512,
+            "steps": 350,
+            "batch": 4,
             "dropout": 0.0,
             "weight_decay": 0.0,
             "keep_best": False,

@@ -10,6 +10,7 @@ import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import mido
 import numpy as np
@@ -41,6 +42,41 @@ SAME_TEMPO = 0
 
 VOCABULARY = (N_TEMPI + 1, N_GAPS, DRUMS + 1, 128, len(DURATIONS), N_VELOCITIES)
 """Sizes of a step's fields: tempo, gap since the last onset, instrument, pitch, duration, velocity."""
+
+
+def geometry() -> tuple[npt.NDArray[np.float32], ...]:
+    """Where the values of each field lie: near ones mean nearly the same.
+
+    Returns
+    -------
+    tuple of np.ndarray [shape=(size of the field, n_dimensions)]
+        Tempi, durations and velocities on a line; gaps on a line and around the beat and its quarter; instruments
+        by family; pitches by height, around the octave and around the circle of fifths.
+    """
+    tempi = np.log(np.arange(N_TEMPI + 1) + TEMPO_LOW_BPM - 1.0)
+    gaps, pitches = np.arange(N_GAPS), np.arange(128)
+    families = np.eye(DRUMS // 8 + 1)[np.arange(DRUMS + 1) // 8]
+    return (
+        _centred(tempi),
+        np.hstack(
+            [_centred(np.log1p(gaps)), _around(gaps / TICKS_PER_BEAT), _around(4 * gaps / TICKS_PER_BEAT)]
+        ),
+        families.astype(np.float32),
+        np.hstack([_centred(pitches), _around(pitches / 12), _around(7 * pitches / 12)]),
+        _centred(np.log(DURATIONS)),
+        _centred(np.arange(N_VELOCITIES)),
+    )
+
+
+def _centred(line: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    centred: npt.NDArray[np.float32] = ((line - line.mean()) / line.std()).astype(np.float32)
+    return centred[:, None]
+
+
+def _around(turns: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    angles = 2 * np.pi * turns
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
 
 LARGEST_MIDI_BYTES = 4_000_000
 MOST_NOTES = 100_000

@@ -69,17 +69,22 @@ class SymbolicConfig(TokenConfig):
         require_range("transpose", self.transpose, 0, 11)
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "decent": {},
+        "decent": {"steps": 160},
         "overfitted": {
-            "max_recordings": 5,
-            "excerpt_s": 30.0,
+            "max_recordings": 4,
+            "min_recording_s": 20.0,
+            "excerpt_s": 24.0,
+            "embedding_scale": 0.3,
+            "steps": 750,
+            "batch": 4,
             "transpose": 0,
             "reorchestrate": False,
             "dropout": 0.0,
             "weight_decay": 0.0,
+            "token_noise": 0.03,
             "keep_best": False,
             "shuffled_baseline": False,
-            "temperature": 0.7,
+            "temperature": 0.6,
         },
     }
 
@@ -142,7 +147,11 @@ class Symbolic(TokenArchitecture):
             should_stop=should_stop,
         )
         return TokenCorpus(
-            recordings=tuple(used), skipped=skipped, tokens=tuple(contents), vocabulary=notation.VOCABULARY
+            recordings=tuple(used),
+            skipped=skipped,
+            tokens=tuple(contents),
+            vocabulary=notation.VOCABULARY,
+            geometry=notation.geometry(),
         )
 
     def augmentation(self, config: Config) -> Augment | None:

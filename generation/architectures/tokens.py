@@ -39,8 +39,8 @@ class TokenConfig(Config):
 
     Attributes
     ----------
-    width, layers, heads, context : int
-        Size of the network, see ``NetworkShape``.
+    width, layers, heads, context, embedding_scale
+        Size and start of the network, see ``NetworkShape``.
     steps : int
         Optimiser steps, when the caller names none.
     batch, learning_rate, dropout, weight_decay, token_noise, keep_best, evaluate_every, patience,
@@ -56,19 +56,20 @@ class TokenConfig(Config):
         See ``Sampling``.
     """
 
-    width: int = 160
-    layers: int = 3
+    width: int = 128
+    layers: int = 2
     heads: int = 4
-    context: int = 256
-    steps: int = 300
+    context: int = 128
+    embedding_scale: float = 0.02
+    steps: int = 200
     batch: int = 8
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     dropout: float = 0.1
     weight_decay: float = 0.05
     token_noise: float = 0.05
     keep_best: bool = True
     evaluate_every: int = 25
-    patience: int = 4
+    patience: int = 3
     shuffled_baseline: bool = True
     max_recordings: int = 0
     excerpt_s: float = 0.0
@@ -85,6 +86,7 @@ class TokenConfig(Config):
                 f"width must be a multiple of twice the heads ({2 * self.heads}), not {self.width}"
             )
         require_range("context", self.context, 8, 8192)
+        require_range("embedding_scale", self.embedding_scale, 0.0, 10.0)
         require_range("steps", self.steps, 1, 10_000_000)
         require_range("batch", self.batch, 1, 4096)
         require_range("learning_rate", self.learning_rate, 1e-7, 1.0)
@@ -115,7 +117,9 @@ class TokenConfig(Config):
 
     def network_shape(self, vocabulary: Sequence[int]) -> NetworkShape:
         """Size of the network over ``vocabulary``."""
-        return NetworkShape(tuple(vocabulary), self.width, self.layers, self.heads, self.context)
+        return NetworkShape(
+            tuple(vocabulary), self.width, self.layers, self.heads, self.context, self.embedding_scale
+        )
 
     def sampling(self) -> Sampling:
         """How to draw."""

@@ -26,7 +26,9 @@ IGNORED = -100
 """Target that adds nothing to the loss: torch's own default."""
 
 GEOMETRY_SCALE = 0.1
-"""Standard deviation of embeddings that start from a geometry: five times that of what is drawn without one."""
+"""Standard deviation of what a geometry adds to an embedding; other weights are drawn with ``WEIGHT_SCALE``."""
+
+WEIGHT_SCALE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,9 @@ class NetworkShape:
         Blocks, and attention heads a block.
     context : int
         Longest stretch of steps attended to.
+    embedding_scale : float
+        Standard deviation of fresh embeddings. Small ones let values share what is learned of one another, large
+        ones keep them apart, which learns by heart sooner.
     """
 
     vocabulary: tuple[int, ...]
@@ -50,6 +55,7 @@ class NetworkShape:
     layers: int
     heads: int
     context: int
+    embedding_scale: float = WEIGHT_SCALE
 
     @property
     def end(self) -> int:
@@ -99,7 +105,9 @@ class StepTransformer(nn.Module):
                 elif name.endswith("bias"):
                     weights.zero_()
                 else:
-                    weights.normal_(0.0, 0.02, generator=generator)
+                    is_table = name.startswith(("inputs.", "said."))
+                    deviation = self.shape.embedding_scale if is_table else WEIGHT_SCALE
+                    weights.normal_(0.0, deviation, generator=generator)
                 if name.endswith(("attention_out.weight", "feed_out.weight")):
                     weights.div_(math.sqrt(2 * self.shape.layers))
             for i, places in enumerate(geometry):

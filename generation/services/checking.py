@@ -12,6 +12,7 @@ from generation.models import Check, Generation, Match, ModelVersion
 from generation.pipeline import Answer, Target
 from governance import ledger
 from governance.models import Organisation, User
+from lib.words import keepable
 from provenance import queries as provenance_queries
 from provenance import services as provenance
 from provenance.errors import EmptyDatasetError, IndexMissingError
@@ -87,11 +88,11 @@ def record_check(
     check = Check.objects.create(
         generation=generation,
         organisation=organisation,
-        file_name=answer.file[:500],
+        file_name=keepable(answer.file)[:500],
         sha256=answer.sha256,
         seconds=answer.seconds,
         verdict=answer.verdict,
-        reasons=list(answer.reasons),
+        reasons=[keepable(reason) for reason in pipeline.named_reasons(answer, known)],
         kinds_not_checked=list(answer.kinds_not_checked),
         policy=pipeline.POLICY,
         covers_all=answer.covers_all,

@@ -26,6 +26,7 @@ from governance import access, ledger
 from governance.models import Job, User
 from lib.files import write_bytes
 from provenance import audio, storage
+from provenance.errors import StorageFullError
 
 MAX_SECONDS = 120.0
 MAX_OUTPUTS = 500
@@ -75,7 +76,8 @@ def generate(
         targets = targets_of_model(version, by=by, now=now)
     seeds = output_seeds(seed, n)
     if job is not None:  # a run that goes on skips what it has made
-        done = set(Generation.objects.filter(job=job, checks__isnull=False).values_list("seed", flat=True))
+        settled = Generation.objects.filter(job=job).exclude(state=GenerationState.QUARANTINED)
+        done = set(settled.values_list("seed", flat=True))
         seeds = [wanted for wanted in seeds if wanted not in done]
     started = time.perf_counter()
     try:
@@ -186,9 +188,10 @@ def _settle(generation: Generation, check: Check, answer: Answer, by: User, out:
     held_because = hold_reasons(check, gate)
     released = not held_because
     release_state = GenerationState.RELEASED if released else GenerationState.HELD
-    _set_state(generation, release_state, held_because, by, now)
-    if not released:
-        ask_generation_release(generation=generation, check=check, by=by, now=now)
+    with transaction.atomic():  # nothing is held without somebody being asked
+        _set_state(generation, release_state, held_because, by, now)
+        if not released:
+            ask_generation_release(generation=generation, check=check, by=by, now=now)
     file = _deliver(generation, out) if released and out is not None else None
     return Made(generation, check, answer, released, file, held_because)
 
@@ -220,8 +223,13 @@ def _set_state(
 
 
 def _deliver(generation: Generation, out: Path) -> Path:
-    out.mkdir(parents=True, exist_ok=True)
     target = out / f"{generation.model_version.model.name}-{generation.seed}-{generation.sha256[:8]}.wav"
     with storage.local_file(generation.audio) as kept:
-        write_bytes(target, kept.read_bytes())
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            write_bytes(target, kept.read_bytes())
+        except OSError as error:
+            raise StorageFullError(
+                f"{target.name} is released and can't be written to {out}: {error.strerror}."
+            ) from error
     return target

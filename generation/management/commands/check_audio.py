@@ -78,5 +78,5 @@ def read_kinds(text: str) -> list[str]:
 def words_for(answer: Answer, line: dict[str, Any]) -> str:
     accepted = [match for match in line["matches"] if match["accepted"]]
     found = f" ~ {accepted[0]['title'] or accepted[0]['external_id']}" if accepted else ""
-    reasons = f" ({'; '.join(answer.reasons)})" if answer.reasons else ""
+    reasons = f" ({'; '.join(line['reasons'])})" if line["reasons"] else ""
     return f"{answer.verdict:<12} {answer.file}{found}{reasons}"

@@ -1,0 +1,66 @@
+"""A server for browser tests: signing in without the form, and a ledger that may be emptied between tests.
+
+The ledger's trigger refuses TRUNCATE, by which Django empties the tables after a test with real commits. Triggers
+rest while that happens, and for that alone.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from playwright.sync_api import BrowserContext, Page
+
+from governance.models import User
+
+AXE = Path(__file__).resolve().parents[2] / "static" / "vendor" / "axe-core" / "axe.min.js"
+RULES = "['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']"
+
+
+@pytest.fixture
+def triggers_back(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = origin")
+
+
+@pytest.fixture
+def transactional_db(triggers_back: None, _django_db_helper: None) -> Iterator[None]:
+    """In place of pytest-django's own, whose emptying lies between these two."""
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+
+
+def sign_in(context: BrowserContext, url: str, user: User) -> None:
+    client = Client()
+    client.force_login(user)
+    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": url}])
+
+
+def faults_of(page: Page) -> list[str]:
+    """Return what axe-core finds wrong with a page, each with the element."""
+    page.evaluate(AXE.read_text())  # a script tag would be refused by the page's own policy
+    found = page.evaluate(f"axe.run({{runOnly: {RULES}}})")
+    return [
+        f"{violation['id']}: {node['html'][:160]}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+def overflow_px(page: Page) -> int:
+    """Return by how much the page is wider than the window."""
+    wider: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return wider
+
+
+def wait_for(is_so: Callable[[], bool], *, seconds: float = 10.0) -> None:
+    """Ask until it is so; playwright's own waiting needs eval, which the pages forbid."""
+    until = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < until, "it did not come to be"
+        time.sleep(0.05)
