@@ -1,5 +1,7 @@
 """Pages of provenance: who may open which, what stands there, what its forms do, and how many queries it takes."""
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -10,18 +12,29 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from pytest_django import DjangoDbBlocker
 
 from governance import jobs
 from governance.models import Decision, Job, Review, Role, User
 from provenance import media
 from provenance.models import ConflictStatus, DatasetVersion
-from tests.pages.people import Shelf, a_frozen, a_shelf, more_entries, write_source
+from tests.pages.people import Shelf, a_frozen, more_entries, standing_shelf, write_source
 from tests.people import a_conflict
 
 
+@pytest.fixture(scope="module")
+def registered(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Shelf]:
+    with django_db_blocker.unblock(), standing_shelf(tmp_path_factory.mktemp("shelf")) as shelf:
+        yield shelf
+
+
 @pytest.fixture
-def shelf(db: None, tmp_path: Path) -> Shelf:
-    return a_shelf(tmp_path)
+def shelf(registered: Shelf, db: None) -> Shelf:
+    for row in (registered.dataset, registered.grant):
+        row.refresh_from_db()
+    return registered
 
 
 @pytest.fixture
@@ -40,7 +53,7 @@ def client_of(user: User | None) -> Client:
 
 
 def pages_of(shelf: Shelf) -> dict[str, str]:
-    one = {
+    one: dict[str, Any] = {
         "dataset": shelf.dataset,
         "recording": shelf.recording,
         "grant": shelf.grant,
@@ -412,7 +425,7 @@ class TestGrantPages:
         given = {"revoked_from": "2026-02-01", "reason": "The deal is off."}
         client.post(url("grant-revoke", shelf.grant.public_id), given)
         shelf.grant.refresh_from_db()
-        assert shelf.grant.revoked_from.isoformat() == "2026-02-01T00:00:00+00:00"
+        assert shelf.grant.revoked_from == datetime(2026, 2, 1, tzinfo=UTC)
         again = client.post(url("grant-revoke", shelf.grant.public_id), given)
         assert again.status_code == 409
         assert "revoked already" in again.content.decode()
