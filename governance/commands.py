@@ -65,7 +65,9 @@ class ContractCommand(BaseCommand):
 
     def emit(self, line: dict[str, Any]) -> None:
         """Print one JSON object, at once."""
-        self.stdout.write(json.dumps(line, ensure_ascii=False, allow_nan=False))
+        written = json.dumps(line, ensure_ascii=False, allow_nan=False)
+        # A file name that is no UTF-8 holds lone surrogates; written as \udcXX they are JSON like any other.
+        self.stdout.write(written.encode(errors="backslashreplace").decode())
         self.stdout.flush()
 
     def tell(self, message: str) -> None:

@@ -26,6 +26,7 @@ from provenance.models import (
 from provenance.rights import values
 from provenance.rights.clearance import clear
 from provenance.rights.policy import SHIPPED, ClearancePolicy, policy_from_json
+from provenance.rights.territory import UnknownTerritory, normalise
 
 T = TypeVar("T")
 CHUNK = 2000
@@ -76,14 +77,19 @@ class ClearanceSummary:
     counts: dict[str, int]
     seconds: dict[str, float]
     conditions: dict[str, int]
+    accepted: frozenset[str] = frozenset()
+    n_clear: int = 0
 
     @classmethod
-    def empty(cls) -> "ClearanceSummary":
-        return cls(dict.fromkeys(values.ANSWERS, 0), dict.fromkeys(values.ANSWERS, 0.0), {})
+    def empty(cls, accepted: Iterable[str] = ()) -> "ClearanceSummary":
+        """Start to count; ``accepted`` are the conditions that somebody took on."""
+        nothing: dict[str, int] = dict.fromkeys(values.ANSWERS, 0)
+        return cls(nothing, dict.fromkeys(values.ANSWERS, 0.0), {}, frozenset(accepted))
 
     def add(self, cleared: Cleared) -> None:
         answer = cleared.clearance.answer
         self.counts[answer] += 1
+        self.n_clear += cleared.clearance.clears(self.accepted)
         self.seconds[answer] += cleared.entry.recording.seconds or 0.0
         for condition in cleared.clearance.conditions:
             self.conditions[condition] = self.conditions.get(condition, 0) + 1
@@ -93,8 +99,9 @@ class ClearanceSummary:
         return sum(self.counts.values())
 
     @property
-    def all_allowed(self) -> bool:
-        return self.n_recordings > 0 and self.counts["allowed"] == self.n_recordings
+    def all_clear(self) -> bool:
+        """Whether there is something, and all of it is allowed, or constrained with every condition accepted."""
+        return self.n_clear == self.n_recordings > 0
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -104,6 +111,8 @@ class ClearanceSummary:
             "unknown": self.counts["unknown"],
             **{f"seconds_{answer}": round(self.seconds[answer], 3) for answer in values.ANSWERS},
             "conditions": dict(sorted(self.conditions.items())),
+            "conditions_accepted": sorted(self.accepted),
+            "clear": self.n_clear,
         }
 
 
@@ -305,6 +314,14 @@ def approval_of(dataset: Dataset) -> Review | None:
     return last if last.decided_at >= dataset.changed_at else None
 
 
+def conditions_accepted(dataset: Dataset, version: DatasetVersion | None) -> list[str]:
+    """Return the conditions that were accepted: in freezing, or by the approval of a draft that stands."""
+    if version is not None:
+        return list(version.conditions_accepted)
+    approval = approval_of(dataset)
+    return list(approval.conditions) if approval else []
+
+
 def latest_index(
     dataset: Dataset, version: DatasetVersion | None, kind: str = "recording"
 ) -> IndexBuild | None:
@@ -327,14 +344,18 @@ def use_for(*, purpose: str, commercial: bool, territory: str, at: datetime, mod
     Raises
     ------
     ProvenanceError
-        If the purpose is none of the contract's; the message lists them.
+        If the purpose is none of the contract's (the message lists them), or nobody knows the territory.
     """
     if purpose not in values.PURPOSES:
         raise ProvenanceError(f"There is no purpose {purpose!r}: choose one of {', '.join(values.PURPOSES)}.")
+    try:
+        where = normalise(territory) if territory else values.WORLD
+    except UnknownTerritory as error:
+        raise ProvenanceError(f"{error}.") from error
     return values.Use(
         purpose=purpose,
         commercial=commercial,
-        territory=territory or values.WORLD,
+        territory=where,
         at=at,
         model=model,
     )

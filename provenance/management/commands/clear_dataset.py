@@ -25,7 +25,7 @@ class Command(DatasetCommand):
             territory=options["territory"],
             at=instant(options["at"]),
         )
-        summary = queries.ClearanceSummary.empty()
+        summary = queries.ClearanceSummary.empty(queries.conditions_accepted(dataset, version))
         for cleared in queries.clear_entries(queries.entries_of(dataset, version), use=use, policy=policy):
             summary.add(cleared)
             line = cleared.as_json()
@@ -38,4 +38,4 @@ class Command(DatasetCommand):
         }
         words = ", ".join(f"{count} {answer}" for answer, count in summary.counts.items())
         self.show({"summary": closing}, words=f"{words} (policy {policy.name})")
-        return DONE if summary.all_allowed else ANSWER_IS_NO
+        return DONE if summary.all_clear else ANSWER_IS_NO
