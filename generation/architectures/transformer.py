@@ -63,6 +63,20 @@ class NetworkShape:
         return self.vocabulary[0]
 
 
+class _Linear(nn.Linear):
+    """A linear layer that draws nothing when it is made: ``initialise`` or ``load`` fills it."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
+class _Table(nn.Embedding):
+    """A table of embeddings that draws nothing when it is made."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
 class StepTransformer(nn.Module):
     """The network. Weights are drawn by ``initialise``, not by the constructor.
 
@@ -78,12 +92,12 @@ class StepTransformer(nn.Module):
         sizes = [shape.vocabulary[0] + 1, *shape.vocabulary[1:]]
         inner = min(128, shape.width)
         self.start = nn.Parameter(torch.empty(shape.width))
-        self.inputs = nn.ModuleList(nn.Embedding(size, shape.width) for size in sizes)
+        self.inputs = nn.ModuleList(_Table(size, shape.width) for size in sizes)
         self.blocks = nn.ModuleList(_Block(shape.width, shape.heads) for _ in range(shape.layers))
-        self.said = nn.ModuleList(nn.Embedding(size, shape.width) for size in sizes[:-1])
+        self.said = nn.ModuleList(_Table(size, shape.width) for size in sizes[:-1])
         self.norms = nn.ModuleList(nn.LayerNorm(shape.width) for _ in sizes)
-        self.bottlenecks = nn.ModuleList(nn.Linear(shape.width, inner) for _ in sizes)
-        self.heads = nn.ModuleList(nn.Linear(inner, size) for size in sizes)
+        self.bottlenecks = nn.ModuleList(_Linear(shape.width, inner) for _ in sizes)
+        self.heads = nn.ModuleList(_Linear(inner, size) for size in sizes)
 
     def initialise(
         self, generator: torch.Generator, geometry: Sequence[npt.NDArray[np.float32]] = ()
@@ -205,11 +219,11 @@ class _Block(nn.Module):
         super().__init__()
         self.n_heads = heads
         self.attention_norm = nn.LayerNorm(width)
-        self.attention_in = nn.Linear(width, 3 * width)
-        self.attention_out = nn.Linear(width, width)
+        self.attention_in = _Linear(width, 3 * width)
+        self.attention_out = _Linear(width, width)
         self.feed_norm = nn.LayerNorm(width)
-        self.feed_in = nn.Linear(width, 4 * width)
-        self.feed_out = nn.Linear(4 * width, width)
+        self.feed_in = _Linear(width, 4 * width)
+        self.feed_out = _Linear(4 * width, width)
 
     def forward(self, stream: Tensor, cosine: Tensor, sine: Tensor, dropout: Dropout | None) -> Tensor:
         query, key, value = self.project(stream, cosine, sine)
@@ -290,9 +304,7 @@ def build(
     geometry: Sequence[npt.NDArray[np.float32]] = (),
 ) -> StepTransformer:
     """Make a network whose weights depend on ``seed`` and ``geometry`` alone (see ``initialise``)."""
-    with torch.device("meta"):
-        network = StepTransformer(shape)
-    network.to_empty(device="cpu")
+    network = StepTransformer(shape)
     network.initialise(torch.Generator().manual_seed(seed), geometry)
     return network.to(device)
 
@@ -326,8 +338,7 @@ def load(
     ValueError
         If a tensor is missing, left over, or of another shape than ``shape`` asks for.
     """
-    with torch.device("meta"):
-        network = StepTransformer(shape)
+    network = StepTransformer(shape)
     wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     if wanted != found:
@@ -335,7 +346,6 @@ def load(
         raise ValueError(
             f"weights do not fit the config: {odd[0]} is {found.get(odd[0])}, not {wanted.get(odd[0])}"
         )
-    network.to_empty(device="cpu")
     network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in tensors.items()})
     return network.to(device)
 

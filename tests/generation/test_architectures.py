@@ -255,7 +255,7 @@ class TestEveryArchitecture:
             architecture.require_usable(Weights(wider, trained.tensors, trained.state))
 
     def test_leaves_out_what_it_cant_read_and_says_why(self, made: Any, tmp_path: Path) -> None:
-        architecture, config, _corpus, _ = made
+        architecture, config, *_ = made
         broken = tmp_path / "broken"
         broken.write_bytes(b"nothing")
         with pytest.raises(CorpusError, match="none of the 1 recordings can be trained on"):

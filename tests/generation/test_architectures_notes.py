@@ -171,7 +171,8 @@ class TestHearNotes:
     def tone(self, pitch: int, seconds: float) -> np.ndarray:
         at = np.arange(int(self.rate * seconds)) / self.rate
         hz = 440 * 2 ** ((pitch - 69) / 12)
-        return sum(0.3 / k * np.sin(2 * np.pi * k * hz * at) for k in range(1, 5)).astype(np.float32)
+        overtones = [0.3 / k * np.sin(2 * np.pi * k * hz * at) for k in range(1, 5)]
+        return np.asarray(np.sum(overtones, axis=0), dtype=np.float32)
 
     def test_hears_the_pitches_of_a_melody_in_order(self) -> None:
         melody = [60, 64, 67, 72]
