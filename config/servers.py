@@ -3,7 +3,7 @@
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import django
@@ -15,13 +15,10 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db.migrations.executor import MigrationExecutor
 
 from config import embedded
+from config.command_lines import needed_by as needed_by
 
 BAD_SETTINGS, SERVER_DOWN, INTERRUPTED = 2, 3, 130
 MIGRATED = "migrated"
-NEED_NO_SERVER = {
-    "check", "collectstatic", "compilemessages", "diffsettings", "findstatic", "help", "makemessages",
-    "makemigrations", "spectacular", "startapp", "startproject", "verify_report", "version",
-}  # fmt: skip
 MIGRATE_THEMSELVES = {"dbshell", "flush", "migrate", "showmigrations", "sqlmigrate", "squashmigrations"}
 NEED_BROKER = {"demo", "runserver", "serve_models"}
 LEAVE_NOTHING_RUNNING = {"demo"}
@@ -29,13 +26,6 @@ LEAVE_NOTHING_RUNNING = {"demo"}
 
 class MissingServerError(Exception):
     """A real server that the settings name does not answer, or its database is not ready for this version."""
-
-
-def needed_by(argv: Sequence[str]) -> bool:
-    """Whether the command line ``argv`` (with the program's name) works with servers at all."""
-    if len(argv) < 2 or argv[1] in NEED_NO_SERVER:
-        return False
-    return not {"-h", "--help", "--version"} & set(argv[1:])
 
 
 def start_for_command(command: str) -> embedded.Use | None:

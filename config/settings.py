@@ -1,5 +1,7 @@
 """Settings: one file, read from the environment; a wrong value stops the start with a sentence."""
 
+import secrets
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
 from config import embedded
+from config.command_lines import makes_no_installation
 from lib.secrets import load_or_create_secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -28,7 +31,12 @@ def _folder(name: str, default: Path) -> Path:
 
 DATA_DIR = _folder("DATA_DIR", BASE_DIR / "var")
 DEBUG = _flag("DEBUG", False)
-SECRET_KEY = env.str("SECRET_KEY", default="") or load_or_create_secret(DATA_DIR / "secret_key")
+# A command that needs no installation, as verify_report on somebody else's machine, makes none.
+SECRET_KEY = env.str("SECRET_KEY", default="") or (
+    secrets.token_urlsafe(48)
+    if makes_no_installation(sys.argv)
+    else load_or_create_secret(DATA_DIR / "secret_key")
+)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", "testserver"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -227,6 +235,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {name: {"level": "ERROR"} for name in ("weasyprint", "fontTools")},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
 }
 

@@ -77,15 +77,16 @@ def clear_right(
     """Answer whether one right of a recording may be used.
 
     The use's territory is split into parts that nothing known tells apart; each part is answered on its
-    own and the
-    strictest holds, so that grants for two countries together answer for both.
+    own and the strictest holds, so that grants for two countries together answer for both.
 
     Parameters
     ----------
-    recording, use, policy
+    recording : RecordingRights
         As for `clear`.
     right : Right
         ``master`` or ``composition``.
+    use, policy
+        As for `clear`.
 
     Returns
     -------

@@ -71,7 +71,7 @@ class FingerprintFormatError(FingerprintError):
 
 
 class FingerprintLibraryMissingError(FingerprintError):
-    """libchromaprint is not installed."""
+    """The library libchromaprint is not installed."""
 
 
 class ItemStream:

@@ -1,4 +1,4 @@
-"""Composition likeness in first form: is this tune in there, in whatever key, tempo or instrument?
+"""Composition likeness in first form: whether this tune is in there, in whatever key, tempo or instrument.
 
 Notes are parted into voices (one a channel, its highest note at each onset). A voice is read as n-grams of
 ``GRAM_NOTES`` notes: the steps between their pitches, and the ratios of the times between them, so that
@@ -126,7 +126,7 @@ def grams_of(voice: Sequence[Note]) -> list[Gram]:
 
 
 class NoteIndex:
-    """n-grams of the reference works, held in memory.
+    """The n-grams of the reference works, held in memory.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Recording likeness: is this very sound in the index, where, and how sure?
+"""Recording likeness: whether this very sound is in the index, where, and how surely.
 
 Candidates come from the nearest windows of the index. Each is aligned item by item on the stored
 fingerprints, on both columns. That few bits differ does not yet accuse: drones, loops and silence agree with
