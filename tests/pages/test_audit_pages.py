@@ -132,7 +132,7 @@ class TestReportFiles:
     def test_are_those_that_were_signed(self, house: House, report: Report) -> None:
         url = reverse("audit:report-file", args=[report.public_id, "report.json"])
         response = client_of(house.scene.auditor).get(url)
-        assert hashlib.sha256(b"".join(response.streaming_content)).hexdigest() == report.snapshot_sha256
+        assert hashlib.sha256(b"".join(response)).hexdigest() == report.snapshot_sha256
 
     @pytest.mark.parametrize("name", ["report.txt", "..", "issuer.pem"])
     def test_are_four_and_no_others(self, house: House, report: Report, name: str) -> None:
