@@ -1,0 +1,272 @@
+"""The model commands as other programs see them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from generation.models import Check, GenerativeModel, ModelVersion, TrainingRun
+from governance.models import LedgerEvent
+from provenance.models import Dataset
+from tests import signals
+from tests.catalogues import TRAINING, Ran, a_catalogue, register, row, run, sound, table
+from tests.generation.models_on_disk import TINY, a_model, freeze, weights
+from tests.people import People, found_people
+from tests.provenance.test_commands import one_sentence
+
+pytestmark = pytest.mark.django_db
+AS_ENGINEER = ("--as", "ml_engineer")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def people(tmp_path: Path, settings: Any) -> People:
+    settings.INDEX_DIR = tmp_path / "indexes"
+    settings.CHECKPOINT_DIR = tmp_path / "checkpoints"
+    return found_people()
+
+
+@pytest.fixture
+def folk(people: People, tmp_path: Path) -> Dataset:
+    return register("folk", a_catalogue(tmp_path / "music", 3), people.steward, people.house).dataset
+
+
+def train(*arguments: str) -> Ran:
+    return run("train_model", "tide", *arguments, *AS_ENGINEER)
+
+
+class TestTrainModel:
+    @pytest.fixture
+    def notes(self, people: People, tmp_path: Path) -> Dataset:
+        names = [f"{place}.mid" for place in range(4)]
+        for place, name in enumerate(names):
+            signals.write_midi(tmp_path / "notes" / name, signals.melody(seed=place))
+        source = table(tmp_path / "notes" / "rows.csv", [row(name) for name in names])
+        return register("notes", source, people.steward, people.house).dataset
+
+    def test_prints_what_came_of_it(self, people: People, notes: Dataset, tmp_path: Path) -> None:
+        freeze(notes, people.officer, people.steward)
+        (tmp_path / "tiny.json").write_text(json.dumps({**TINY, "batch": 2}))
+        arguments = ("--dataset", "notes@1", "--architecture", "symbolic", "--steps", "2", "--seed", "3")
+
+        ran = train(*arguments, "--config", str(tmp_path / "tiny.json"))
+
+        assert ran.code == 0, ran.err
+        assert (ran.last["model"], ran.last["version"], ran.last["dataset"]) == ("tide", 1, "notes@1")
+        assert len(ran.last["weights_sha256"]) == 64
+        training_run = TrainingRun.objects.get()
+        assert (training_run.state, training_run.seed) == ("done", 3)
+        hashes = set(notes.entries.values_list("recording__sha256", flat=True))
+        assert set(training_run.trained_on) | set(training_run.held_out) == hashes
+        assert LedgerEvent.objects.filter(kind="generation.model.trained").count() == 1
+
+    def test_refuses_with_1_a_version_frozen_for_another_use(self, people: People, notes: Dataset) -> None:
+        freeze(notes, people.officer, people.steward, purpose="data_mining")
+        ran = train("--dataset", "notes@1", "--architecture", "symbolic", "--steps", "1")
+
+        assert ran.code == 1
+        assert "was frozen for data_mining" in one_sentence(ran)
+        assert not TrainingRun.objects.exists()
+        assert not GenerativeModel.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (("--dataset", "notes"), "notes is a draft"),
+            (("--dataset", "nothing@1"), "There is no dataset 'nothing'"),
+            (("--dataset", "notes@1", "--config", "/nowhere.json"), "can't be read"),
+        ],
+    )
+    def test_says_with_2_what_is_wrong(
+        self, people: People, notes: Dataset, arguments: tuple[str, ...], words: str
+    ) -> None:
+        freeze(notes, people.officer, people.steward)
+        ran = train(*arguments, "--architecture", "symbolic")
+        assert ran.code == 2
+        assert words in one_sentence(ran)
+
+    def test_says_with_2_which_architectures_there_are(self, people: People, notes: Dataset) -> None:
+        freeze(notes, people.officer, people.steward)
+        ran = train("--dataset", "notes@1", "--architecture", "theremin")
+        assert ran.code == 2
+        assert "symbolic" in one_sentence(ran)
+
+
+class TestRegisterModel:
+    def test_prints_the_version(self, people: People, folk: Dataset, tmp_path: Path) -> None:
+        freeze(folk, people.officer, people.steward)
+        given = ("--weights", str(weights(tmp_path / "w")), "--architecture", "symbolic")
+        ran = run("register_model", "tide", *given, "--dataset", "folk@1", *AS_ENGINEER)
+
+        assert (ran.code, ran.last["version"], ran.last["dataset"]) == (0, 1, "folk@1")
+        assert ran.last["weights_sha256"] == ModelVersion.objects.get().weights_sha256
+
+    @pytest.mark.parametrize("damage", ["gone", "text", "cut"])
+    def test_says_with_2_that_weights_are_none(self, people: People, tmp_path: Path, damage: str) -> None:
+        folder = weights(tmp_path / "w")
+        (tensors,) = folder.glob("*.safetensors")
+        if damage == "gone":
+            folder = tmp_path / "nowhere"
+        elif damage == "text":
+            tensors.write_text("no tensors")
+        else:
+            tensors.write_bytes(tensors.read_bytes()[:-20])
+        given = ("--weights", str(folder), "--architecture", "symbolic", "--dataset-unknown")
+        ran = run("register_model", "tide", *given, *AS_ENGINEER)
+
+        assert ran.code == 2
+        assert "can't be registered" in one_sentence(ran)
+        assert not GenerativeModel.objects.exists()
+
+
+class TestGenerate:
+    def test_writes_null_and_leaves_with_1_for_what_is_held(
+        self, people: People, folk: Dataset, tmp_path: Path
+    ) -> None:
+        a_model(tmp_path, None, people.engineer, people.house)
+        given = ("--seconds", "4", "--n", "2", "--seed", "9", "--out", str(tmp_path / "out"))
+        ran = run("generate", "tide", *given, *AS_ENGINEER)
+
+        assert (ran.code, len(ran.lines)) == (1, 2)
+        for line in ran.lines:
+            assert {
+                "generation",
+                "file",
+                "sha256",
+                "model",
+                "seed",
+                "prompt",
+                "seconds",
+                "check",
+                "released",
+            } <= set(line)
+            assert (line["file"], line["released"], line["model"]) == (None, False, "tide@1")
+            assert line["check"]["verdict"] in {"no_match", "review", "blocked", "unverifiable"}
+        assert not list(tmp_path.glob("out/**/*"))
+        assert Check.objects.count() == 2
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (("storm",), "There is no model 'storm'"),
+            (("tide@4",), "tide has no version '4'"),
+            (("tide", "--n", "0"), "--n is 0"),
+            (("tide", "--prompt-audio", "/nowhere.wav"), "there is no file /nowhere.wav"),
+        ],
+    )
+    def test_says_with_2_what_is_wrong(
+        self, people: People, tmp_path: Path, arguments: tuple[str, ...], words: str
+    ) -> None:
+        a_model(tmp_path, None, people.engineer, people.house)
+        ran = run("generate", *arguments, "--out", str(tmp_path / "out"), *AS_ENGINEER)
+        assert ran.code == 2
+        assert words in one_sentence(ran)
+
+
+class TestCheckAudio:
+    def test_prints_a_line_a_file_in_the_order_given(self, folk: Dataset, tmp_path: Path) -> None:
+        copy = sound(tmp_path / "copy.wav", 1)
+        other = sound(tmp_path / "other.wav", 77)
+        (tmp_path / "bad.wav").write_text("no audio")
+        names = [str(copy), str(tmp_path / "bad.wav"), str(other)]
+
+        ran = run("check_audio", *names, "--against", "folk")
+
+        assert ran.code == 1
+        assert [line["file"] for line in ran.lines] == names
+        first, bad, last = ran.lines
+        assert first["verdict"] == "blocked"
+        assert {
+            "sha256",
+            "seconds",
+            "reasons",
+            "index",
+            "kinds_not_checked",
+            "policy",
+            "matches",
+            "elapsed_s",
+        } <= set(first)
+        best = first["matches"][0]
+        assert (best["external_id"], best["p_value"], best["kind"]) == ("1.wav", None, "recording")
+        assert best["reference_end_s"] > best["reference_start_s"]
+        scores = [match["score"] for match in first["matches"]]
+        assert scores == sorted(scores, reverse=True)
+        assert (first["index"]["dataset"], first["index"]["covers_all"]) == ("folk", True)
+        assert (bad["verdict"], bad["sha256"]) == ("unverifiable", None)
+        assert "bad.wav" in bad["reasons"][0]
+        assert last["verdict"] == "no_match"
+        assert Check.objects.count() == 3
+
+    def test_leaves_with_0_when_nothing_matches(self, folk: Dataset, tmp_path: Path) -> None:
+        (tmp_path / "list").write_text(f"{sound(tmp_path / 'other.wav', 77)}\n")
+        ran = run("check_audio", "--files-from", tmp_path / "list", "--against", "folk")
+        assert (ran.code, ran.lines[0]["verdict"]) == (0, "no_match")
+
+    def test_can_not_say_no_match_where_something_is_not_covered(
+        self, people: People, folk: Dataset, tmp_path: Path
+    ) -> None:
+        source = table(tmp_path / "paper.csv", [{"external_id": "on-paper", "title": "P"}])
+        register("folk", source, people.steward, people.house)
+        ran = run("check_audio", sound(tmp_path / "other.wav", 77), "--against", "folk")
+
+        assert (ran.code, ran.lines[0]["verdict"]) == (1, "unverifiable")
+        assert ran.lines[0]["index"]["covers_all"] is False
+
+    def test_takes_names_that_are_no_utf_8(self, folk: Dataset, tmp_path: Path) -> None:
+        path = sound(tmp_path / "x.wav", 77).rename(tmp_path / "caf\udce9.wav")
+        ran = run("check_audio", path, "--against", "folk")
+        assert (ran.code, ran.lines[0]["file"]) == (0, str(path))
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (("--against", "folk"), "No file is named"),
+            (("a.wav",), "Say what to check against"),
+            (("a.wav", "--against", "jazz"), "There is no dataset 'jazz'"),
+            (("a.wav", "--against", "folk", "--kinds", "mood"), "There is no kind mood"),
+            (("--files-from", "/nowhere", "--against", "folk"), "/nowhere can't be read"),
+        ],
+    )
+    def test_says_with_2_what_is_wrong(self, folk: Dataset, arguments: tuple[str, ...], words: str) -> None:
+        ran = run("check_audio", *arguments)
+        assert ran.code == 2
+        assert words in one_sentence(ran)
+
+
+class TestRevokeGrant:
+    def test_names_the_models_that_it_reaches(self, people: People, tmp_path: Path) -> None:
+        source = a_catalogue(tmp_path / "music", 1, licence="LicenseRef-closed")
+        dataset = register("folk", source, people.steward, people.house).dataset
+        deal = {"licensor": "L", "licensee": "H", "right": "both", "purposes": TRAINING, "dataset": "folk"}
+        granted = run("register_grants", table(tmp_path / "deals.csv", [deal]), "--as", "data_steward")
+        version = freeze(dataset, people.officer, people.steward)
+        a_model(tmp_path, version, people.engineer, people.house)
+
+        grant = granted.lines[0]["grants"][1]
+        ran = run("revoke_grant", grant, "--as", "label_auditor", "--reason", "Unpaid.")
+
+        assert ran.code == 0
+        assert {key: ran.last[key] for key in ("grant", "recordings", "datasets", "models", "outputs")} == {
+            "grant": grant,
+            "recordings": 1,
+            "datasets": ["folk"],
+            "models": ["tide@1"],
+            "outputs": 0,
+        }
+        refused = run(
+            "train_model", "wave", "--dataset", "folk@1", "--architecture", "symbolic", *AS_ENGINEER
+        )
+        assert refused.code == 1
+        assert "no longer cleared for training" in one_sentence(refused)
