@@ -416,9 +416,10 @@ def derived_seed(*parts: str | int) -> int:
 def hold_out(
     sources: Sequence[TrainingSource], *, part: float, seed: int, at_least: int = 1
 ) -> list[TrainingSource]:
-    """Give whole recordings to the held-out split, the rest to training.
+    """Give whole recordings to the held-out split, the rest to training, kind by kind.
 
-    Which ones does not depend on the order of the sources.
+    Which ones does not depend on the order of the sources. Each kind gives its part, so that an architecture that
+    uses one kind only still finds some of it held out.
 
     Parameters
     ----------
@@ -429,16 +430,18 @@ def hold_out(
     seed : int
         Chooses them.
     at_least : int
-        Hold out this many at least, as long as two thirds are left for training.
+        Hold out this many of each kind at least, as long as two thirds of it are left for training.
 
     Returns
     -------
     list of TrainingSource
         In the order given.
     """
-    n_held_out = min(max(at_least, round(part * len(sources))), len(sources) // 3)
-    by_key = sorted(source.key for source in sources)
-    held_out = set(random.Random(seed).sample(by_key, n_held_out))
+    held_out: set[str] = set()
+    for kind in sorted({source.kind for source in sources}):
+        keys = sorted(source.key for source in sources if source.kind == kind)
+        n_held_out = min(max(at_least, round(part * len(keys))), len(keys) // 3)
+        held_out.update(random.Random(derived_seed(kind, seed)).sample(keys, n_held_out))
     return [
         dataclasses.replace(source, split="held_out" if source.key in held_out else "train")
         for source in sources

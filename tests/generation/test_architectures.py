@@ -521,6 +521,11 @@ class TestSplitting:
         held_out = [one.key for one in hold_out(self.sources, part=0.2, seed=1) if one.split == "held_out"]
         assert len(held_out) == 4
 
+    def test_holds_out_some_of_each_kind(self) -> None:
+        midi = [TrainingSource(f"m{i}", Path("x"), "symbolic") for i in range(5)]
+        held_out = [one for one in hold_out(self.sources + midi, part=0.1, seed=1) if one.split == "held_out"]
+        assert sorted(one.kind for one in held_out) == ["audio", "audio", "symbolic"]
+
     def test_does_not_depend_on_the_order(self) -> None:
         forwards = {one.key: one.split for one in hold_out(self.sources, part=0.2, seed=1)}
         backwards = {one.key: one.split for one in hold_out(self.sources[::-1], part=0.2, seed=1)}
