@@ -64,7 +64,7 @@ export class Voice extends EventTarget {
     this.now = node("b", {}, "0:00.0");
     this.total = node("span", {}, "");
     this.wave = node("div", { class: "wave", role: "slider", tabindex: "0", "aria-label": `Position in ${this.label}` });
-    this.wave.setAttribute("aria-valuemin", "0");
+    for (const name of ["aria-valuemin", "aria-valuenow"]) this.wave.setAttribute(name, "0"); // also before the peaks are here
     this.marks = [];
     if (this.hasStretch()) {
       this.mark(this.start_s, this.end_s, "stretch");
