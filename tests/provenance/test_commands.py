@@ -107,6 +107,8 @@ class TestRegisterDataset:
         assert not LedgerEvent.objects.exists()
 
     def test_says_with_3_that_no_worker_is_there(self, tmp_path: Path) -> None:
+        import config.celery  # noqa: F401  (as manage.py does: else the broker asked is none of ours)
+
         ran = run("register_dataset", "folk", "--from", a_catalogue(tmp_path), *AS_STEWARD)
 
         assert ran.code == 3
