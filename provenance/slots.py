@@ -13,7 +13,7 @@ from governance.models import Decision, LedgerEvent, Question, Review, Role, Use
 from governance.queues import Line, queue
 from governance.templatetags.sleeve import conflict_name
 from provenance import access, queries, services, tables
-from provenance.models import Dataset, DatasetKind, Grant, Recording
+from provenance.models import Dataset, DatasetKind, DatasetVersion, Grant, Recording
 
 SUBJECTS = {
     "dataset": "provenance:dataset",
@@ -21,6 +21,15 @@ SUBJECTS = {
     "recording": "provenance:recording",
     "grant": "provenance:grant",
     "conflict": "provenance:conflict",
+}
+CHANGES = {
+    "provenance.grant.registered": "Grant registered",
+    "provenance.grant.revoked": "Grant revoked",
+    "provenance.dataset.rows_registered": "Recordings registered",
+    "provenance.dataset.frozen": "Version frozen",
+    "governance.review.approved": "Approved",
+    "governance.review.rejected": "Rejected",
+    "governance.review.suspended": "Suspended",
 }
 for kind, url_name in SUBJECTS.items():
     slots.subject_page(kind, url_name)
@@ -152,25 +161,20 @@ def what_changed(user: User) -> Mapping[str, object]:
     ours = [organisation.public_id for organisation in house.organisations_of(user)]
     changes = LedgerEvent.objects.filter(
         organisation_id__in=ours,
-        kind__in=[
-            "provenance.grant.registered",
-            "provenance.grant.revoked",
-            "provenance.dataset.rows_registered",
-            "provenance.dataset.frozen",
-            "governance.review.approved",
-            "governance.review.rejected",
-            "governance.review.suspended",
-        ],
+        kind__in=CHANGES,
     ).order_by("-sequence")[:8]
     return {"changes": _named(list(changes))}
 
 
-def _named(events: list[LedgerEvent]) -> list[tuple[LedgerEvent, str]]:
+def _named(events: list[LedgerEvent]) -> list[tuple[LedgerEvent, str, str]]:
+    """Return each with what happened in words, and the name of what it happened to."""
     ids = {event.subject_id for event in events}
     names: dict[Any, str] = dict(Dataset.objects.filter(public_id__in=ids).values_list("public_id", "name"))
+    versions = DatasetVersion.objects.filter(public_id__in=ids).select_related("dataset")
+    names |= {version.public_id: str(version) for version in versions}
     grants = Grant.objects.filter(public_id__in=ids).select_related("licensor", "licensee")
     names |= {grant.public_id: f"{grant.licensor} to {grant.licensee}" for grant in grants}
-    return [(event, names.get(event.subject_id, "")) for event in events]
+    return [(event, CHANGES[event.kind], names.get(event.subject_id, "")) for event in events]
 
 
 @slots.fill("review", template="provenance/slots/review.html", order=10)
