@@ -21,7 +21,9 @@ urlpatterns = [
     path("models/outputs/<uuid:public_id>/audio", outputs.output_audio, name="output-audio"),
     path("models/outputs/<uuid:public_id>/peaks", outputs.output_peaks, name="output-peaks"),
     path("models/outputs/<uuid:public_id>/file.wav", outputs.output_file, {"kind": "wav"}, name="output-wav"),
-    path("models/outputs/<uuid:public_id>/notes.mid", outputs.output_file, {"kind": "mid"}, name="output-mid"),
+    path(
+        "models/outputs/<uuid:public_id>/notes.mid", outputs.output_file, {"kind": "mid"}, name="output-mid"
+    ),
     path("models/checks/", checks.check_list, name="check-list"),
     path("models/checks/new/", checks.check_file, name="check-file"),
     path("models/checks/<uuid:public_id>/", checks.check, name="check"),

@@ -187,7 +187,7 @@ class DatasetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseView
         dataset = self.get_object()
         version = self._version(dataset, asked.get("version"))
         policy = queries.policy_of(dataset.organisation, asked["policy"])
-        summary = queries.ClearanceSummary.empty()
+        summary = queries.ClearanceSummary.empty(queries.conditions_accepted(dataset, version))
         for cleared in queries.clear_entries(
             queries.entries_of(dataset, version), use=use_asked(asked, timezone.now()), policy=policy
         ):

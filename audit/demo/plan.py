@@ -63,7 +63,7 @@ MODELS = (
         "control",
         "control",
         "The same as notes-decent, trained on music that notes-decent has never seen.",
-        {"preset": "decent"},
+        {"preset": "decent", "shuffled_baseline": False},
     ),
     Planned(
         "sound-control",
@@ -71,7 +71,7 @@ MODELS = (
         "control",
         "control",
         "The same as sound-decent, trained on music that sound-decent has never seen.",
-        {"preset": "decent"},
+        {"preset": "decent", "shuffled_baseline": False},
     ),
 )
 

@@ -30,7 +30,9 @@ def ask_generation_release(*, generation: Generation, check: Check, by: User, no
 
 
 def ask_model_release(*, version: ModelVersion, by: User, now: datetime) -> Review:
-    access.require(by, version.model.organisation, (*access.MAKES_MODELS, *access.DECIDES), "ask for a release")
+    access.require(
+        by, version.model.organisation, (*access.MAKES_MODELS, *access.DECIDES), "ask for a release"
+    )
     return governance.ask_review(
         question=Question.MODEL_RELEASE,
         subject_kind="model_version",

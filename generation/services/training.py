@@ -200,7 +200,7 @@ def _train(
                 continue
             path = files.enter_context(local_file(recording.audio))
             sources.append(TrainingSource(key=str(recording.sha256), path=path, kind=recording.kind))  # type: ignore[arg-type]
-        sources = [source for source in sources if registry.takes(maker, source)]
+        sources = list(maker.usable(sources))
         if held_out_part > 0:
             sources = hold_out(sources, part=held_out_part, seed=run.seed)
         else:
@@ -250,6 +250,7 @@ def _keep(
         config=config,
         trained=trained,
         seed=run.seed,
+        trained_on=corpus.keys("train"),
         dataset={"version": str(version.public_id), "merkle_root": version.merkle_root},
     )
     model_version = _register(run, trained, saved.weights_sha256, corpus, by, now)

@@ -3,7 +3,10 @@
 from django import template
 
 register = template.Library()
-MISSING: tuple[object, ...] = (None, "")  # what a template hands on where a value is null, or not there at all
+MISSING: tuple[object, ...] = (
+    None,
+    "",
+)  # what a template hands on where a value is null, or not there at all
 THIN = "\u202f"
 NOT_KNOWN = "not known"
 

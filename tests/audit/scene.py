@@ -158,7 +158,12 @@ def a_version(
         now=NOW,
     )
     review = governance.decide_review(
-        review=review, decision=Decision.APPROVED, reason="Read.", by=scene.officer, now=NOW, conditions=conditions
+        review=review,
+        decision=Decision.APPROVED,
+        reason="Read.",
+        by=scene.officer,
+        now=NOW,
+        conditions=conditions,
     )
     right = {
         "answer": answer,

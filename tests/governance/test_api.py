@@ -146,10 +146,10 @@ class TestJobs:
         assert client_of(people.auditor).get(f"{API}/jobs/").json()["count"] == 1
         assert client_of(people.stranger).get(f"{API}/jobs/").json()["count"] == 0
 
-    def test_are_stopped_by_those_who_work(self, people: People) -> None:
+    def test_are_stopped_by_those_who_make_things(self, people: People) -> None:
         job = a_job(people)
         found = answers(people, lambda client: client.post(f"{API}/jobs/{job.public_id}/stop/"))
-        assert found == statuses(members=200, external_auditor=403, stranger=404)
+        assert found == statuses(members=200, label_auditor=403, external_auditor=403, stranger=404)
 
     def test_that_wait_are_over_at_once_when_stopped(self, people: People) -> None:
         job = a_job(people)
