@@ -13,6 +13,8 @@ from audit.reports.bundle import ReportFolderError, Verification
 from governance import signing
 from governance.commands import ANSWER_IS_NO, BAD_INPUT, ContractCommand
 
+SHOWN = 6  # problems in words; --json lists them all
+
 
 class Command(ContractCommand):
     help = "Check a report from its files: whole, unchanged, and signed by whom."
@@ -41,7 +43,8 @@ def words_for(found: Verification) -> str:
     if found.ok:
         return f"The report {found.report} of {found.issued_at} is whole, and signed with the key {found.key_id}."
     if found.problems:
-        return "The report does not verify: " + "; ".join(found.problems)
+        more = f" … and {len(found.problems) - SHOWN} more" if len(found.problems) > SHOWN else ""
+        return "The report does not verify: " + "; ".join(found.problems[:SHOWN]) + more
     return (
         f"The files are whole and signed with the key {found.key_id}. Whose key that is, is not established: "
         "give the issuer's with --public-key."
