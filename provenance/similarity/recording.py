@@ -143,6 +143,10 @@ def check(
     found = _search(items, index, allowed)
     judge = _Judge(items, index, sorted({one.recording for one in found}), query_seconds)
     matches = _best_matches(found, judge)
+    if len(matches) < min(thresholds.N_SHOWN, len(allowed)):
+        nearest = _nearest_of_the_rest(items, index, set(allowed) - {one.recording for one in found})
+        rest = [judge.match(one, judge.chance(one)) for one in nearest[: thresholds.N_SHOWN - len(matches)]]
+        matches = sorted([*matches, *rest], key=_rank)
     accepted = [match for match in matches if match.accepted]
     shown = tuple(matches[: max(thresholds.N_SHOWN, len(accepted))])
     verdict: Verdict = "no_match"
@@ -166,7 +170,36 @@ def _best_matches(found: list[_Found], judge: _Judge) -> list[RecordingMatch]:
         match = judge.match(one, chance)
         if one.recording not in best or match.score > best[one.recording].score:
             best[one.recording] = match
-    return sorted(best.values(), key=lambda match: (-match.score, -match.contrast, match.key))
+    return sorted(best.values(), key=_rank)
+
+
+def _rank(match: RecordingMatch) -> tuple[float, float, str]:
+    return -match.score, -match.contrast, match.key
+
+
+def _nearest_of_the_rest(items: NDArray[np.uint32], index: SimilarityIndex, rest: set[int]) -> list[_Found]:
+    """Where recordings without any stretch come nearest to the first segment, the nearest recording first.
+
+    They clear nobody and accuse nobody; whoever draws a curve needs the low end of it too.
+    """
+    n_items = thresholds.MIN_STRETCH_ITEMS
+    segment = np.ascontiguousarray(items[: thresholds.SEGMENT_ITEMS, 0])
+    nearest = []
+    for recording in _candidates(items[: thresholds.SEGMENT_ITEMS], index, rest) if rest else ():
+        reference = np.ascontiguousarray(index.items(recording)[:, 0])
+        if len(reference) < n_items:
+            continue
+        best: Stretch | None = None
+        for start in range(0, len(segment) - n_items + 1, n_items):
+            curve = error_curve(segment[start : start + n_items], reference)
+            place = int(curve.argmin())
+            ber = float(curve[place])
+            if best is None or ber < best.ber:
+                gain = (thresholds.TOLERATED_BER[0] - ber) * n_items
+                best = Stretch(start, start + n_items, place, ber, gain)
+        if best is not None:
+            nearest.append(_Found(recording, 0, best, (best.reference_start,)))
+    return sorted(nearest, key=lambda one: (one.stretch.ber, one.recording))
 
 
 def _search(items: NDArray[np.uint32], index: SimilarityIndex, allowed: list[int]) -> list[_Found]:

@@ -130,6 +130,19 @@ class TestCheck:
         assert all(0.0 <= score < thresholds.REVIEW_SCORE for score in scores)
         assert len({match.key for match in answer.matches}) == len(scores)
 
+    def test_shows_as_many_as_the_index_has_though_they_agree_nowhere(self, index: RecordingIndex) -> None:
+        noise = np.random.default_rng(5).normal(0.0, 0.2, 12 * RATE_HZ).astype(np.float32)
+        few = RecordingIndex.build(
+            [(f"song-{n}", items_of(song(n), sample_rate_hz=RATE_HZ)) for n in range(6)]
+        )
+        for asked, n_shown in ((few, 6), (index, thresholds.N_SHOWN)):
+            answer = ask(noise, asked)
+
+            assert answer.verdict == "no_match"
+            assert len({match.key for match in answer.matches}) == len(answer.matches) == n_shown
+            scores = [match.score for match in answer.matches]
+            assert scores == sorted(scores, reverse=True)
+
     def test_does_not_accuse_drones_of_each_other(self) -> None:
         drones = RecordingIndex.build(
             [(f"drone-{n}", items_of(signals.drone(30.0, seed=n), sample_rate_hz=RATE_HZ)) for n in range(3)]
