@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from governance.models import Job, LedgerEvent
-from provenance.models import Dataset, DatasetEntry, Grant, Recording, Registration
+from provenance.models import Dataset, DatasetEntry, Grant, LicenceStatement, Recording, Registration
 from tests.catalogues import TRAINING, Ran, a_catalogue, row, run, sound, table
 from tests.people import People, a_dataset, an_entry, found_people, ledger_unlocked
 
@@ -280,6 +281,18 @@ class TestFreezeDataset:
         assert (line["use"]["purpose"], line["use"]["commercial"]) == (TRAINING, True)
         assert line["conditions_accepted"] == []
         assert run("freeze_dataset", "folk", *USE, *AS_STEWARD).last["version"] == 1
+
+    def test_freezes_what_is_cleared_at_an_instant(self, people: People) -> None:
+        dataset = a_dataset(people.steward, people.house, n_recordings=1)
+        an_entry(dataset.registrations.get(), row=5, licence="CC0-1.0")
+        LicenceStatement.objects.filter(entry__external_id="tune-005").update(valid_until=date(2020, 1, 1))
+        approve("folk")
+
+        assert run("freeze_dataset", "folk", *USE, *AS_STEWARD).code == 1
+        ran = run("freeze_dataset", "folk", *USE, "--at", "2019-12-31", *AS_STEWARD)
+
+        assert (ran.code, ran.last["recordings"]) == (0, 2)
+        assert run("freeze_dataset", "folk", *USE, "--at", "soon", *AS_STEWARD).code == 2
 
     def test_says_with_1_that_nobody_approved(self, people: People) -> None:
         a_dataset(people.steward, people.house)

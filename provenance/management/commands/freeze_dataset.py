@@ -7,7 +7,7 @@ from django.utils import timezone
 from governance import access
 from governance.commands import DONE
 from provenance import queries, services
-from provenance.commands import DatasetCommand, add_use_arguments
+from provenance.commands import DatasetCommand, add_use_arguments, instant
 from provenance.errors import ProvenanceError
 
 
@@ -18,6 +18,9 @@ class Command(DatasetCommand):
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", metavar="NAME")
         add_use_arguments(parser)
+        parser.add_argument(
+            "--at", default="", metavar="ISO", help="cleared as of that instant; default: now"
+        )
         parser.add_argument("--only-cleared", action="store_true", help="leave out what is not cleared")
         parser.add_argument(
             "--only-listed", default="", metavar="LIST", help="a file of external ids, one a line"
@@ -32,7 +35,7 @@ class Command(DatasetCommand):
                 purpose=options["purpose"],
                 commercial=options["commercial"],
                 territory=options["territory"],
-                at=now,
+                at=instant(options["at"]) if options["at"] else now,
             ),
             by=self.user,
             now=now,
