@@ -6,6 +6,7 @@ from django import forms
 from django.db.models import QuerySet
 
 from governance.models import Decision, LedgerEvent, Question
+from governance.templatetags.sleeve import event_name
 
 REASON_HELP = "Kept here in words, in the ledger only as a commitment. Name no third person."
 
@@ -77,4 +78,4 @@ class LedgerFilterForm(forms.Form):
         kinds = events.order_by("kind").values_list("kind", flat=True).distinct()
         field = self.fields["kind"]
         if isinstance(field, forms.ChoiceField):
-            field.choices = [("", "anything"), *((kind, kind) for kind in kinds)]
+            field.choices = [("", "anything"), *((kind, event_name(kind)) for kind in kinds)]

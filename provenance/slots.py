@@ -1,6 +1,7 @@
 """What provenance has to say on people's first page and on reviews; filled at start-up."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
@@ -162,19 +163,24 @@ def what_changed(user: User) -> Mapping[str, object]:
     changes = LedgerEvent.objects.filter(
         organisation_id__in=ours,
         kind__in=CHANGES,
-    ).order_by("-sequence")[:8]
-    return {"changes": _named(list(changes))}
+    ).order_by("-sequence")[:200]
+    return {"changes": _named(list(changes))[:8]}
 
 
 def _named(events: list[LedgerEvent]) -> list[tuple[LedgerEvent, str, str]]:
-    """Return each with what happened in words, and the name of what it happened to."""
+    """Return each with what happened in words, and the name of what it happened to; a run of the same as one."""
     ids = {event.subject_id for event in events}
     names: dict[Any, str] = dict(Dataset.objects.filter(public_id__in=ids).values_list("public_id", "name"))
     versions = DatasetVersion.objects.filter(public_id__in=ids).select_related("dataset")
     names |= {version.public_id: str(version) for version in versions}
     grants = Grant.objects.filter(public_id__in=ids).select_related("licensor", "licensee")
     names |= {grant.public_id: f"{grant.licensor} to {grant.licensee}" for grant in grants}
-    return [(event, CHANGES[event.kind], names.get(event.subject_id, "")) for event in events]
+    named = []
+    for (kind, subject_id), run in groupby(events, key=lambda event: (event.kind, event.subject_id)):
+        last, *before = run
+        times = f", {len(before) + 1} times" if before else ""
+        named.append((last, f"{CHANGES[kind]}{times}", names.get(subject_id, "")))
+    return named
 
 
 @slots.fill("review", template="provenance/slots/review.html", order=10)

@@ -2,6 +2,8 @@
 
 from django import template
 
+from governance.templatetags import sleeve
+
 register = template.Library()
 MISSING: tuple[object, ...] = (
     None,
@@ -59,10 +61,7 @@ def count(n: int | None) -> str:
     return NOT_KNOWN if n in MISSING else f"{n:,}".replace(",", THIN)
 
 
-@register.filter
-def words(name: str) -> str:
-    """A stored name as words: ``not_assessed`` becomes ``not assessed``."""
-    return str(name).replace("_", " ")
+register.filter("words", sleeve.words)
 
 
 @register.filter

@@ -55,6 +55,12 @@ def conflict_name(kind: str) -> str:
 
 
 @register.filter
+def event_name(kind: str) -> str:
+    """Write a kind of the ledger without the part of the house it comes from: ``audit.report.issued``, Report issued."""
+    return first_upper(words(kind.partition(".")[2] or kind))
+
+
+@register.filter
 def first_upper(text: str) -> str:
     return text[:1].upper() + text[1:]
 

@@ -12,6 +12,15 @@ from provenance.rights.policy import ClearancePolicy
 from provenance.rights.terms import LicenceTerms, Term, questions
 from provenance.rights.values import ANSWERS, Answer, Basis, Purpose, strictest
 
+AXIS_WORDS: Final = {
+    "commercial": "commercial use",
+    "ai_generative_training": "training a generative model",
+    "ai_nongenerative_training": "training a model that makes no music",
+    "ai_inference": "prompting a model",
+    "data_mining": "data mining",
+    "output_commercial": "selling outputs",
+    "redistribution": "passing it on",
+}
 _RANK: Final = {answer: rank for rank, answer in enumerate(ANSWERS)}
 
 
@@ -114,11 +123,12 @@ def _reading(licence: LicenceTerms, term: Term, axis: str, says: str) -> Licence
         "not_allowed": "does not allow it",
         "unknown": "does not settle it",
     }[term.value]
-    about = "commercial use" if axis == "commercial" else axis
     basis: Basis | None = None if licence.licence_class == "unstated" else "licence"
     if licence.licence_class == "public_domain" and term.value in ("allowed", "constrained"):
         basis = "public_domain"
-    reason = f"{licence.spdx[0] if len(licence.spdx) == 1 else licence.id} {verb} ({about})"
+    reason = (
+        f"{licence.spdx[0] if len(licence.spdx) == 1 else licence.id} {verb} ({AXIS_WORDS.get(axis, axis)})"
+    )
     return LicenceReading(
         term.value,
         licence.id,

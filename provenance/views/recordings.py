@@ -112,7 +112,12 @@ def conflict(request: PersonRequest, public_id: str) -> HttpResponse:
 
 
 def _sides(conflict: Conflict) -> list[tuple[str, Recording, Any]]:
-    return [
-        ("A", conflict.recording_a, conflict.evidence_a),
-        ("B", conflict.recording_b, conflict.evidence_b),
-    ]
+    """Return both sides; one, where a recording is in conflict with nothing but itself."""
+    first = ("A", conflict.recording_a, conflict.evidence_a)
+    if conflict.recording_a_id == conflict.recording_b_id and not _says_anything(conflict.evidence_b):
+        return [first]
+    return [first, ("B", conflict.recording_b, conflict.evidence_b)]
+
+
+def _says_anything(evidence: Any) -> bool:
+    return any(evidence.values()) if isinstance(evidence, dict) else bool(evidence)
