@@ -13,6 +13,9 @@ from provenance.intake.record import Intake
 
 FORMATS: Final = ("csv", "dep5", "ddex", "croissant", "folder")
 
+FINGERPRINT_TABLE: Final = "catalogue.csv"
+"""The table that lies beside fingerprints that somebody made of audio that stays at home."""
+
 
 def open_intake(
     path: Path | str,
@@ -61,6 +64,8 @@ def open_intake(
     try:
         if format in ("auto", "folder") and path.is_file() and _is_other_archive(path):
             return _open_archive(path, format, root, only)
+        if format == "auto" and _holds_fingerprints(path):
+            path = path / FINGERPRINT_TABLE
         return _READERS[recognise(path) if format == "auto" else format](path, root, only)
     except OSError as error:
         raise IntakeError(f"{error.filename or path} can't be read: {error.strerror or error}") from error
@@ -96,6 +101,10 @@ def _recognise_folder(path: Path) -> str:
     if any(path.glob("usr/share/doc/*/copyright")) or any(path.glob("*/usr/share/doc/*/copyright")):
         return "dep5"
     return "dep5" if any(path.glob("*.deb")) else "folder"
+
+
+def _holds_fingerprints(path: Path) -> bool:
+    return (path / FINGERPRINT_TABLE).is_file() and any(path.glob("*.fingerprint"))
 
 
 def _is_other_archive(path: Path) -> bool:

@@ -211,6 +211,13 @@ class TestTable:
         assert (record.year, record.problems) == (1999, ())
         assert record.statements[0].valid_from == date(2024, 1, 1)
 
+    def test_is_found_in_a_folder_of_fingerprints(self, tmp_path: Path) -> None:
+        (tmp_path / "x.fingerprint").write_bytes(b"\1\2\3\4")
+        (tmp_path / "catalogue.csv").write_text("external_id,fingerprint\nx,x.fingerprint\n")
+        with open_intake(tmp_path) as intake:
+            (record,) = intake.records()
+        assert (record.audio, record.fingerprint) == (None, b"\1\2\3\4")
+
     def test_may_carry_fingerprints_instead_of_audio(self, tmp_path: Path) -> None:
         (tmp_path / "x.fp").write_bytes(b"\1\2\3\4")
         (record,) = read(write(tmp_path, "external_id,fingerprint\nx,x.fp\n"))
