@@ -43,7 +43,7 @@ def register_model(
             weights, Path(settings.CHECKPOINT_DIR), architecture=architecture
         )
     except checkpoints.CheckpointError as error:
-        raise GenerationError(f"{weights} can't be registered: {error}.") from error
+        raise GenerationError(f"{weights} can't be registered: {str(error).rstrip('.')}.") from error
     return _register(name, architecture, kept, dataset_version, by, organisation, now, summary)
 
 
