@@ -17,7 +17,7 @@ from django.utils import timezone
 from audit import services as audit
 from audit.demo.music import Source
 from audit.demo.people import People
-from audit.demo.plan import DATASET, MODELS, N_OUTPUTS, SECONDS, SEED, Planned, halves
+from audit.demo.plan import DATASET, LEAST_SYMBOLIC, MODELS, N_OUTPUTS, SECONDS, SEED, Planned, halves
 from generation import queries as generation_queries
 from generation import services as generation
 from generation.models import Check, Generation, Match, ModelVersion, TrainingRun
@@ -204,6 +204,7 @@ def train(
 ) -> list[tuple[Planned, ModelVersion]]:
     """Train every planned model whose half has music, two at a time, each in a process of its own."""
     wanted = [(planned, version) for planned in MODELS if (version := versions[planned.half]) is not None]
+    wanted = [(planned, version) for planned, version in wanted if not why_not(planned, version)]
 
     def one(pair: tuple[Planned, DatasetVersion]) -> ModelVersion:
         planned, version = pair
@@ -218,6 +219,17 @@ def train(
         return known
 
     return list(zip([planned for planned, _ in wanted], _side_by_side(one, wanted), strict=True))
+
+
+def why_not(planned: Planned, version: DatasetVersion | None) -> str:
+    """Return why a model is not trained on what was cleared, or nothing."""
+    if version is None:
+        return f"nothing is left for the {planned.half} half"
+    if planned.architecture == "symbolic":
+        n_symbolic = version.entries.filter(recording__kind="symbolic").count()
+        if n_symbolic < LEAST_SYMBOLIC:
+            return f"{n_symbolic} MIDI files are cleared, and it takes {LEAST_SYMBOLIC}"
+    return ""
 
 
 def _trained(planned: Planned, version: DatasetVersion) -> ModelVersion | None:

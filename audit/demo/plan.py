@@ -10,6 +10,9 @@ SEED = 20
 N_OUTPUTS = 20
 SECONDS = 12.0
 CONTROL_PART = 0.34
+# Fewer pieces than these, and a notes model would learn from notes heard in audio. It can, but what it copies then is a
+# tune and not a sound, and outputs are held against sounds only.
+LEAST_SYMBOLIC = 4
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,12 @@ def versions(
         )
 
 
+def fallen(console: Console, models: Mapping[str, str]) -> None:
+    for name, why in models.items():
+        if why:
+            console.print(f"  {name} falls away: {why}.")
+
+
 def models(
     console: Console, judged: Sequence[Judged], trained: Sequence[tuple[Planned, ModelVersion]]
 ) -> None:

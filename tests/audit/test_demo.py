@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from audit.demo import music
-from audit.demo.loop import Judged, problems_with
+from audit.demo.loop import Judged, problems_with, why_not
 from audit.demo.plan import MODELS, N_OUTPUTS, Planned, halves
 from governance.errors import PartMissingError
 
@@ -111,3 +111,8 @@ class TestModels:
 
         assert len({architecture for architecture, _ in kinds}) == 2
         assert len(kinds) == 6
+
+
+class TestWhyNot:
+    def test_says_that_a_half_is_empty(self) -> None:
+        assert why_not(MODELS[0], None) == "nothing is left for the training half"

@@ -14,6 +14,7 @@ from django.utils import timezone
 from rich.console import Console
 
 from audit.demo import loop, music, people, show
+from audit.demo.plan import MODELS
 from governance.commands import ANSWER_IS_NO, DONE, ContractCommand
 from lib.processes import Crew
 from provenance.audio import AudioError
@@ -68,6 +69,8 @@ class Command(ContractCommand):
             conditions = loop.approve(dataset, who, policy)
             versions = loop.freeze(dataset, who, policy)
         show.versions(self.console, versions, conditions, n_recordings, policy)
+        fallen = {planned.name: loop.why_not(planned, versions[planned.half]) for planned in MODELS}
+        show.fallen(self.console, fallen)
         training = versions["training"]
         assert training is not None  # noqa: S101 — freezing nothing is an error above
         with self.step("Build the indexes"):
@@ -98,6 +101,7 @@ class Command(ContractCommand):
                 "accepted": by_policy["default"].as_json(),
             },
             "trained_under": policy,
+            "not_trained": {name: why for name, why in fallen.items() if why},
             "models": [show.model_json(one) for one in judged],
             "reports_verified": good and refused,
         }
