@@ -42,6 +42,7 @@ class Card:
     counts: VerdictCounts
     gate: Gate
     decided: Review | None
+    n_used: int | None = None  # recordings of its dataset that went into training; None: nobody knows
 
     @property
     def release(self) -> str:
@@ -74,8 +75,17 @@ def cards(versions: Sequence[ModelVersion], *, at: datetime) -> list[Card]:
     counts = verdict_counts_of(versions)
     gates = gates_of(versions, at=at)
     decided = decisions_of(versions)
+    runs = TrainingRun.objects.filter(model_version__in=versions).values_list("model_version", "trained_on")
+    used = {version: len(trained_on) for version, trained_on in runs}
     return [
-        Card(version, counts[version.pk], gates[version.pk], decided.get(version.pk)) for version in versions
+        Card(
+            version,
+            counts[version.pk],
+            gates[version.pk],
+            decided.get(version.pk),
+            used.get(version.pk),
+        )
+        for version in versions
     ]
 
 

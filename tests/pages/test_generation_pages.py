@@ -97,6 +97,13 @@ class TestModelList:
         assert "Gate open" in text
         assert "Not decided" in text
 
+    def test_says_how_many_of_the_recordings_went_in(self, house: House) -> None:
+        run = house.version.training_run
+        run.trained_on = run.trained_on[:2]
+        run.save()
+        text = client_of(house.scene.officer).get(reverse("generation:model-list")).content.decode()
+        assert "2 of its 3 recordings" in " ".join(text.split())
+
     def test_finds_by_a_part_of_the_name(self, house: House) -> None:
         text = (
             client_of(house.scene.officer)

@@ -272,6 +272,7 @@ class TestLedgerPage:
     def test_shows_lines_of_the_house_with_who_did_them(self, shelf: Shelf) -> None:
         text = text_of(client_of(shelf.people.outsider), reverse("governance:ledger"))
         assert "provenance.grant.registered" in text
+        assert "Grant registered" in text
         assert shelf.people.steward.username in text
 
     def test_filters_by_subject(self, shelf: Shelf) -> None:

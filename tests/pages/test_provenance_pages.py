@@ -395,6 +395,14 @@ class TestConflictPage:
         assert "CC-BY-4.0" in text
         assert text.count("<audio") == 2
 
+    def test_of_a_recording_with_itself_shows_it_once(self, shelf: Shelf) -> None:
+        conflict = a_conflict(shelf.dataset)
+        conflict.recording_b, conflict.evidence_b = conflict.recording_a, {}
+        conflict.save()
+        text = text_of(client_of(shelf.people.steward), url("conflict", conflict.public_id))
+        assert text.count("<audio") == 1
+        assert "side-B" not in text
+
     def test_is_closed_with_a_reason(self, shelf: Shelf) -> None:
         client = client_of(shelf.people.steward)
         conflict = a_conflict(shelf.dataset)
