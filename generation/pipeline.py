@@ -134,7 +134,8 @@ def _hold_against(
             verdicts.append("unverifiable")
             reasons.append(
                 f"the index of {target.dataset.name} covers {target.build.n_recordings} of "
-                f"{target.build.n_expected} recordings"
+                f"{target.build.n_expected} recordings; the others are too short or too silent to fingerprint, or known "
+                "by metadata only (index_dataset names them): register with --only, or freeze a version without them"
             )
     return verdicts, reasons, candidates
 

@@ -7,6 +7,7 @@ import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -27,7 +28,6 @@ class ContractCommand(BaseCommand):
     queues_work = False
     engine_errors: tuple[type[Exception], ...] = ()
     user: User
-    organisation: Organisation
     as_json: bool
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -46,7 +46,6 @@ class ContractCommand(BaseCommand):
             self.as_json = options["json"]
             name = options.get("as_user") or ""
             self.user = services.user_named(name) if name else services.system_user()
-            self.organisation = services.home_organisation(self.user)
             code = self.perform(**options)
         except LinerNotesError as error:
             raise CommandError(str(error), returncode=error.exit_code) from error
@@ -58,6 +57,11 @@ class ContractCommand(BaseCommand):
         if code:
             self.stdout.flush()
             sys.exit(code)
+
+    @cached_property
+    def organisation(self) -> Organisation:
+        """The one acted for; looked up when it is first needed, for looking it up may found it."""
+        return services.home_organisation(self.user)
 
     def perform(self, **options: Any) -> int:
         """Do the work and return the exit code."""

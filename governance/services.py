@@ -81,7 +81,7 @@ def add_member(
         raise LinerNotesError(f"{username!r} can't be a member: choose another name.")
     if not organisation.strip():
         raise LinerNotesError("The organisation has no name.")
-    house, _ = Organisation.objects.get_or_create(name=organisation.strip())
+    house = _organisation_named(organisation.strip())
     user, made = User.objects.get_or_create(username=username)
     if made or password:
         user.set_password(password or None)
@@ -100,6 +100,23 @@ def add_member(
             body={"role": role},
         )
     return member
+
+
+def _organisation_named(name: str) -> Organisation:
+    """Return the organisation, made when it is new.
+
+    The first one to be named takes over the nameless house that commands worked for until then: what they
+    registered is its own, and its first members find it.
+    """
+    known = Organisation.objects.filter(name=name).first()
+    if known is not None:
+        return known
+    only = list(Organisation.objects.all()[:2])
+    if len(only) == 1 and only[0].name == HOUSE and not only[0].members.exists():
+        only[0].name = name
+        only[0].save(update_fields=["name"])
+        return only[0]
+    return Organisation.objects.create(name=name)
 
 
 @transaction.atomic

@@ -133,7 +133,10 @@ def dataset_named(
     if not found:
         known = Dataset.objects.filter(organisation__in=organisations).values_list("name", flat=True)[:8]
         there_are = f"there are {', '.join(known)}" if known else "none is registered yet (register_dataset)"
-        raise UnknownDatasetError(f"There is no dataset {name!r}; {there_are}.")
+        houses = (
+            " or ".join(organisation.name for organisation in organisations) or "any organisation of yours"
+        )
+        raise UnknownDatasetError(f"There is no dataset {name!r} in {houses}; {there_are}.")
     if len(found) > 1:
         raise UnknownDatasetError(f"Two organisations have a dataset {name!r}: say --as USER of one of them.")
     if not number:

