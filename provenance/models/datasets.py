@@ -202,6 +202,7 @@ class DatasetVersion(models.Model):
     purpose = models.CharField(max_length=60)
     commercial = models.BooleanField()
     territory = models.CharField(max_length=20, blank=True)
+    cleared_as_of = models.DateTimeField(null=True)  # null: before the instant was kept
     policy_name = models.CharField(max_length=100)
     policy_sha256 = models.CharField(max_length=64)
     conditions_accepted = models.JSONField(default=list)

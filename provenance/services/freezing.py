@@ -42,6 +42,7 @@ class Frozen:
                 "purpose": version.purpose,
                 "commercial": version.commercial,
                 "territory": version.territory or None,
+                "at": version.cleared_as_of.isoformat() if version.cleared_as_of else None,
                 "policy": version.policy_name,
             },
             "conditions_accepted": version.conditions_accepted,
@@ -179,6 +180,7 @@ def _write(
         purpose=use.purpose,
         commercial=use.commercial,
         territory=territory,
+        cleared_as_of=use.at,
         policy_name=policy.name,
         policy_sha256=policy.sha256,
         conditions_accepted=list(approval.conditions),
@@ -244,6 +246,7 @@ def _record(version: DatasetVersion, organisation: Organisation, by: User, now: 
             "policy_sha256": version.policy_sha256,
             "purpose": version.purpose,
             "commercial": version.commercial,
+            "cleared_as_of": version.cleared_as_of.isoformat() if version.cleared_as_of else None,
             "review": str(version.review_id),
         },
     )
