@@ -23,6 +23,7 @@ from generation import services as generation
 from generation.models import Check, Generation, Match, ModelVersion, TrainingRun
 from governance import services as governance
 from governance.errors import LinerNotesError
+from governance.models import Question, Review
 from provenance import queries, services
 from provenance.models import Conflict, ConflictStatus, Dataset, DatasetKind, DatasetVersion
 from provenance.pipeline import RowOutcome
@@ -370,6 +371,15 @@ def _beats(figures: dict[str, Any]) -> bool:
         if figures.get(name) is not None
     ]
     return held_out is not None and bool(baselines) and held_out < min(baselines)
+
+
+def ask_release(judged: Sequence[Judged], people: People) -> None:
+    """Have the engineer put each model before the officer, once; the answer is left to whoever signs in."""
+    for one in judged:
+        if not Review.objects.filter(
+            subject_id=one.version.public_id, question=Question.MODEL_RELEASE
+        ).exists():
+            generation.ask_model_release(version=one.version, by=people.engineer, now=timezone.now())
 
 
 def report(judged: Sequence[Judged], people: People, out: Path, tell: Tell) -> list[Path]:

@@ -85,6 +85,7 @@ class Command(ContractCommand):
         with self.step("Report, sign and verify"):
             folders = loop.report(judged, who, home / "reports", self.note)
             good, refused = loop.verify(folders)
+            loop.ask_release(judged, who)
         show.models(self.console, judged, models)
         show.reports(self.console, folders, good, refused)
         problems = loop.problems_with(judged)
