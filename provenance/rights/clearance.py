@@ -101,6 +101,7 @@ def clear_right(
     codes = _territories(known)
     places = _places(use.territory, frozenset(codes)) if codes else ("",)
     answers = [_answer(_at(known, place), right, use, policy) for place in places]
+    answers = [_said_elsewhere(answer, known, place) for answer, place in zip(answers, places, strict=True)]
     if len(answers) == 1:
         return answers[0]
     return _strictest_place(places, answers)
@@ -165,6 +166,19 @@ def _at(known: _Known, place: str) -> _Known:
 
 def _covers(codes: tuple[str, ...], place: str) -> bool:
     return not codes or place in territory.countries(codes)
+
+
+def _said_elsewhere(answer: RightAnswer, known: _Known, place: str) -> RightAnswer:
+    """Add what is said for other places only, where nothing that is said here allows the use."""
+    if not place or answer.answer in ("allowed", "constrained"):
+        return answer
+    elsewhere = [said for said in known.statements if said.expression and not _covers(said.territory, place)]
+    if not elsewhere:
+        return answer
+    reasons = [
+        f"{said.expression} is stated for {', '.join(said.territory)}, not for {place}" for said in elsewhere
+    ]
+    return _because(answer, tuple(dict.fromkeys(reasons)))
 
 
 def _strictest_place(places: tuple[str, ...], answers: list[RightAnswer]) -> RightAnswer:

@@ -257,6 +257,12 @@ class TestTerritory:
         with pytest.raises(territory.UnknownTerritory, match="Atlantis"):
             clear(RecordingRights(both("CC0-1.0", territory=("Atlantis",))), training())
 
+    def test_names_what_is_said_for_other_places_only(self) -> None:
+        rights = RecordingRights(statements=both("CC-BY-4.0", territory=("DE", "FR")))
+        answer = clear(rights, training(territory="US"))
+        assert answer.answer == "unknown"
+        assert "CC-BY-4.0 is stated for DE, FR, not for US" in answer.master.reasons
+
 
 class TestReservations:
     def test_close_an_open_licence(self) -> None:
