@@ -6,7 +6,8 @@ from typing import Any
 from django.utils import timezone
 
 from generation import queries, services
-from governance.jobs import JobStopped, Progress, job_kind
+from generation.errors import GenerationError
+from governance.jobs import Progress, job_kind
 from governance.models import Job
 from provenance.storage import local_file
 
@@ -46,7 +47,9 @@ def train(job: Job, progress: Progress) -> Mapping[str, Any]:
     wanted = job.arguments
     _, dataset_version = provenance.dataset_named(wanted["dataset"], [job.organisation])
     if dataset_version is None:
-        raise JobStopped
+        raise GenerationError(
+            f"{wanted['dataset']} is a draft: a model is trained on a frozen version of it."
+        )
     version = services.train_model(
         name=wanted["name"],
         dataset_version=dataset_version,
