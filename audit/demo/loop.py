@@ -164,7 +164,8 @@ def freeze(dataset: Dataset, people: People, policy: str) -> dict[str, DatasetVe
     ]
     if not usable:
         raise StepFailedError(
-            "Nothing is cleared for commercial generative training: there is nothing to train on."
+            "Nothing is cleared for commercial generative training: there is nothing to train on. A licence speaks of "
+            "the master alone unless licence_scope is `all`; `manage.py clear_dataset` gives each recording's reasons."
         )
     training, control = halves(usable)
     versions: dict[str, DatasetVersion | None] = {}

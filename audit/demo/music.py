@@ -55,7 +55,8 @@ def own_sources(folder: Path) -> list[Source]:
     tables = sorted([*folder.glob("*.csv"), *folder.glob("*.xlsx")])
     if not tables:
         raise MusicError(
-            f"{folder} holds no CSV: write one with a row a recording and the columns path, title, artist, licence."
+            f"{folder} holds no CSV: write one with a row a recording and the columns path, title, artist, licence, "
+            "licence_scope (`all` where the licence covers the composition too)."
         )
     return [Source(table.absolute(), "csv", table.name) for table in tables]
 
