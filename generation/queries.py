@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.db.models import Count, Max, QuerySet
 
 from generation.errors import UnknownModelError
 from generation.models import (
     Check,
     Generation,
-    GenerationState,
     GenerativeModel,
     Match,
     ModelVersion,
@@ -190,19 +189,3 @@ def impact_of(recordings: QuerySet[Recording]) -> Impact:
 
 def impact_of_grant(grant: Grant) -> Impact:
     return impact_of(Recording.objects.filter(grant_links__grant=grant))
-
-
-def outputs_waiting(organisations: Sequence[Organisation]) -> QuerySet[Generation]:
-    """Return outputs that wait for a person."""
-    return (
-        Generation.objects.filter(
-            model_version__model__organisation__in=organisations, state=GenerationState.HELD
-        )
-        .filter(Q(checks__verdict=Verdict.REVIEW))
-        .select_related("model_version", "model_version__model")
-        .distinct()
-    )
-
-
-def seconds_generated(version: ModelVersion) -> float:
-    return Generation.objects.filter(model_version=version).aggregate(total=Sum("seconds"))["total"] or 0.0

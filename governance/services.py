@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F
 
 from governance import access, ledger
-from governance.errors import ConflictError, LinerNotesError, NotAllowedError, NotFoundError
+from governance.errors import ConflictError, LinerNotesError, NotAllowedError
 from governance.models import (
     Decision,
     Job,
@@ -320,10 +320,3 @@ def requeue_orphans(*, now: datetime, silent_for_s: float) -> list[Job]:
         ):
             orphans.append(job)
     return orphans
-
-
-def review_named(public_id: UUID | str) -> Review:
-    review = Review.objects.filter(public_id=public_id).first()
-    if review is None:
-        raise NotFoundError(f"There is no review {public_id}.")
-    return review

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from generation.architectures.base import Architecture, TrainingSource, UnknownArchitectureError
+from generation.architectures.base import Architecture, UnknownArchitectureError
 
 _PLACES = {
     "spectral_codec": ("generation.architectures.codec", "Codec"),
@@ -70,8 +70,3 @@ def default_steps(architecture: Architecture, settings: Mapping[str, Any]) -> in
         If a setting is unknown or out of range.
     """
     return architecture.config_class.from_json(settings).steps
-
-
-def takes(architecture: Architecture, source: TrainingSource) -> bool:
-    """Whether an architecture can read this kind of recording at all; ``usable`` says which are worth it."""
-    return source.kind in architecture.source_kinds
