@@ -4,7 +4,7 @@ import django.contrib.postgres.constraints
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import lib.ids
-import provenance.models.datasets
+import provenance.models.ranges
 from django.conf import settings
 from django.db import migrations, models
 
@@ -352,7 +352,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='licencestatement',
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(expressions=[('entry', '='), ('right', '='), ('source', '='), ('expression', '='), (provenance.models.datasets.DateRange('valid_from', 'valid_until', models.Value('[)')), '&&')], name='statement_periods_apart'),
+            constraint=django.contrib.postgres.constraints.ExclusionConstraint(expressions=[('entry', '='), ('right', '='), ('source', '='), ('expression', '='), (provenance.models.ranges.DateRange('valid_from', 'valid_until', models.Value('[)')), '&&')], name='statement_periods_apart'),
         ),
         migrations.AddConstraint(
             model_name='party',

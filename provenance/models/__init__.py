@@ -12,27 +12,56 @@ from provenance.models.datasets import (
     StatementSource,
     VersionEntry,
 )
+from provenance.models.evidence import EvidenceDocument, EvidenceKind
 from provenance.models.fingerprints import Fingerprint, IndexBuild
-from provenance.models.licences import Grant, GrantRecording
+from provenance.models.licences import Grant, GrantBasis, GrantRecording, Remuneration
 from provenance.models.parties import Party
-from provenance.models.works import Recording, RecordingKind, Right, RightsClaim, Work
+from provenance.models.reservations import (
+    ExceptionMemo,
+    MemoRecording,
+    Reservation,
+    ReservationRecording,
+    ReservationSource,
+    ReservedRight,
+)
+from provenance.models.works import (
+    ClaimedRight,
+    Recording,
+    RecordingIdentifier,
+    RecordingKind,
+    Right,
+    RightsClaim,
+    Work,
+)
 
 __all__ = [
+    "ClaimedRight",
     "Conflict",
     "ConflictStatus",
     "Dataset",
     "DatasetEntry",
     "DatasetKind",
     "DatasetVersion",
+    "EvidenceDocument",
+    "EvidenceKind",
+    "ExceptionMemo",
     "Fingerprint",
     "Grant",
+    "GrantBasis",
     "GrantRecording",
     "IndexBuild",
     "LicenceStatement",
+    "MemoRecording",
     "Party",
     "Recording",
+    "RecordingIdentifier",
     "RecordingKind",
     "Registration",
+    "Remuneration",
+    "Reservation",
+    "ReservationRecording",
+    "ReservationSource",
+    "ReservedRight",
     "Right",
     "RightsClaim",
     "StatementSource",

@@ -1,18 +1,15 @@
 """Datasets, what is registered in them, what was found to disagree, and the versions frozen from them."""
 
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import ArrayField, DateRangeField, RangeOperators
+from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.db import models
-from django.db.models import Func, Q, Value
+from django.db.models import Q, Value
 
 from governance.models import Organisation, User
 from lib.ids import new_public_id
+from provenance.models.evidence import EvidenceDocument
+from provenance.models.ranges import DateRange
 from provenance.models.works import Recording, Right
-
-
-class DateRange(Func):
-    function = "daterange"
-    output_field = DateRangeField()
 
 
 class DatasetKind(models.TextChoices):
@@ -114,6 +111,9 @@ class LicenceStatement(models.Model):
     quote = models.TextField(blank=True)
     holders = ArrayField(models.CharField(max_length=500), default=list)
     licence_url = models.CharField(max_length=2000, blank=True)
+    document = models.ForeignKey(
+        EvidenceDocument, null=True, blank=True, on_delete=models.PROTECT, related_name="statements"
+    )
     territory = ArrayField(models.CharField(max_length=20), default=list)
     valid_from = models.DateField(null=True, blank=True)
     valid_until = models.DateField(null=True, blank=True)

@@ -11,8 +11,13 @@ class Party(models.Model):
     public_id = models.UUIDField(default=new_public_id, unique=True, editable=False)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="parties")
     name = models.CharField(max_length=500)
-    isni = models.CharField(max_length=16, blank=True)
-    ipi_name = models.CharField(max_length=11, blank=True)
+    isni = models.CharField(max_length=40, blank=True)  # identifiers as they were written; an invalid one is
+    ipi_name = models.CharField(max_length=40, blank=True)  # marked where it is shown, never mended
+    ipi_base = models.CharField(max_length=40, blank=True)
+    dpid = models.CharField(max_length=40, blank=True)
+    stands_for = models.ForeignKey(  # the organisation that this party is, where it has people here
+        Organisation, null=True, blank=True, on_delete=models.PROTECT, related_name="known_as"
+    )
 
     class Meta:
         verbose_name_plural = "parties"

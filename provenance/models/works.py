@@ -1,16 +1,30 @@
 """Works (compositions) and recordings (one sound file each)."""
 
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.utils import timezone
 
 from governance.models import Organisation
 from lib.ids import new_public_id
+from provenance.models.evidence import EvidenceDocument
 from provenance.models.parties import Party
+from provenance.models.ranges import DateRange, MultiRangeField, whole_world
 
 
 class Right(models.TextChoices):
     MASTER = "master", "Master"
     COMPOSITION = "composition", "Composition"
+
+
+class ClaimedRight(models.TextChoices):
+    """The two rights, and the parts of them that are claimed apart where somebody declares it."""
+
+    MASTER = "master", "Master"
+    COMPOSITION = "composition", "Composition"
+    PERFORMANCE = "performance", "Performance and voice (part of the master)"
+    LYRICS = "lyrics", "Lyrics (part of the composition)"
 
 
 class Work(models.Model):
@@ -87,27 +101,78 @@ class Recording(models.Model):
         return self.title or self.sha256 or str(self.public_id)
 
 
+class RecordingIdentifier(models.Model):
+    """A further identifier of a recording or its release, as it was written; an invalid one is kept and marked."""
+
+    recording = models.ForeignKey(Recording, on_delete=models.PROTECT, related_name="identifiers")
+    scheme = models.CharField(max_length=20)  # isrc, grid, ean, iswc, …: a key of rights.identifiers.CHECKS
+    written = models.CharField(max_length=200)
+    compact = models.CharField(max_length=200)  # what it is compared by
+    is_valid = models.BooleanField()
+    why_invalid = models.CharField(max_length=200, blank=True)
+    source = models.CharField(max_length=30, default="steward")
+
+    class Meta:
+        indexes = [models.Index(fields=["scheme", "compact"])]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["recording", "scheme", "compact", "source"], name="identifier_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(is_valid=True, why_invalid="") | Q(is_valid=False),
+                name="identifier_mark_explained",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scheme.upper()} {self.written}"
+
+
 class RightsClaim(models.Model):
-    """A party says that it holds a share of one right in a recording."""
+    """A party says that it holds a share of one right in a recording. Claims of several sources stand side by side."""
 
     public_id = models.UUIDField(default=new_public_id, unique=True, editable=False)
     recording = models.ForeignKey(Recording, on_delete=models.PROTECT, related_name="claims")
     party = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="claims")
-    right = models.CharField(max_length=20, choices=Right.choices)
+    right = models.CharField(max_length=20, choices=ClaimedRight.choices)
     role = models.CharField(max_length=60, blank=True)
     share_percent = models.DecimalField(max_digits=7, decimal_places=4, null=True, blank=True)
+    territory = ArrayField(models.CharField(max_length=20), default=list)  # empty: the world
+    territory_ranges = MultiRangeField(default=whole_world, editable=False)
+    valid_from = models.DateField(null=True, blank=True)
+    valid_until = models.DateField(null=True, blank=True)
     source = models.CharField(max_length=30)
     evidence = models.CharField(max_length=1000, blank=True)
+    document = models.ForeignKey(
+        EvidenceDocument, null=True, blank=True, on_delete=models.PROTECT, related_name="claims"
+    )
+    recorded_at = models.DateTimeField(default=timezone.now)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["recording", "party", "right", "role", "source"], name="claim_once"
-            ),
-            models.CheckConstraint(condition=Q(right__in=Right.values), name="claim_right_known"),
+            models.CheckConstraint(condition=Q(right__in=ClaimedRight.values), name="claim_right_known"),
             models.CheckConstraint(
                 condition=Q(share_percent=None) | Q(share_percent__gt=0, share_percent__lte=100),
                 name="claim_share",
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_until=None) | Q(valid_from=None) | Q(valid_until__gt=F("valid_from")),
+                name="claim_period_forward",
+            ),
+            # One source can't say twice what one party holds of one right in one place at one time.
+            ExclusionConstraint(
+                name="claim_once_a_place_and_time",
+                expressions=[
+                    ("recording", RangeOperators.EQUAL),
+                    ("party", RangeOperators.EQUAL),
+                    ("right", RangeOperators.EQUAL),
+                    ("role", RangeOperators.EQUAL),
+                    ("source", RangeOperators.EQUAL),
+                    ("territory_ranges", RangeOperators.OVERLAPS),
+                    (DateRange("valid_from", "valid_until", Value("[)")), RangeOperators.OVERLAPS),
+                ],
+                condition=Q(withdrawn_at=None),
             ),
         ]
 
