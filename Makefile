@@ -5,7 +5,7 @@ MANAGE := $(PYTHON_IN_VENV) manage.py
 PORT ?= 8000
 JOBS ?= 2
 QUEUES ?= default,gpu
-ENGINES := lib governance/signing.py provenance/audio.py provenance/similarity provenance/rights provenance/intake \
+ENGINES := lib governance/signing.py provenance/audio provenance/similarity provenance/rights provenance/intake \
 	generation/architectures generation/checkpoints.py audit/metrics audit/reports
 export OMP_WAIT_POLICY ?= passive
 
@@ -15,8 +15,8 @@ help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 install: ## Make .venv and install what is missing, system libraries too where apt may
-	@scripts/install
 	@scripts/system_packages
+	@scripts/install
 
 demo: install ## Run the whole loop on real music, then stay up (EXIT=1, POLICY=strict, MUSIC=DIR)
 	@if [ -n "$$DATABASE_URL" ]; then $(MANAGE) migrate --no-input >&2; fi

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from provenance import audio
+from provenance.audio import children, limits
 from provenance.similarity.chromaprint import CHROMA
 from tests import signals
 
@@ -253,14 +254,14 @@ class TestRefusals:
         assert "NaN" in reason
 
     def test_a_decoder_that_hangs_is_stopped(self, tune: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(audio, "MAX_CHILD_WALL_S", 0.2)
-        monkeypatch.setattr(audio, "_limited", lambda program: ["sh", "-c", "exec sleep 60"])
+        monkeypatch.setattr(limits, "MAX_CHILD_WALL_S", 0.2)
+        monkeypatch.setattr(children, "limited", lambda program: ["sh", "-c", "exec sleep 60"])
 
         with pytest.raises(audio.DecodeLimitError, match="took longer"):
             audio.survey(tune)
 
     def test_memory_is_limited(self, tune: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(audio, "MAX_CHILD_MEMORY_BYTES", 120 << 20)
+        monkeypatch.setattr(limits, "MAX_CHILD_MEMORY_BYTES", 120 << 20)
 
         with pytest.raises(audio.DecodeLimitError, match="limits"):
             audio.survey(tune)

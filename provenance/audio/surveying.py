@@ -1,0 +1,94 @@
+"""One pass over a file that tells all that registering it needs: its identity, its fingerprint, its peak."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provenance.audio.decoding import stream
+from provenance.audio.errors import DecoderMissingError
+from provenance.audio.facts import AudioFacts
+from provenance.audio.limits import MAX_SECONDS
+from provenance.similarity.chromaprint import FingerprintLibraryMissingError, ItemStream
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SILENCE_PEAK_DB = -60.0
+"""Audio whose peak stays below this (dB re full scale) counts as silent: the noise of a 12-bit sampler."""
+
+_SAMPLES_PREIMAGE = b"liner-notes samples 1\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All that one pass over a file tells.
+
+    Attributes
+    ----------
+    facts : AudioFacts
+    seconds : float
+        Decoded duration.
+    file_sha256 : str
+        Of the file's bytes.
+    samples_sha256 : str
+        Of ``b"liner-notes samples 1\\0"``, the rate and the channels as little-endian uint32, then the
+        decoded samples as interleaved little-endian int16: equal for two lossless encodings of the same
+        sound, whatever their tags. Of a symbolic file it covers the rendering, and so depends on the
+        soundfont.
+    items : np.ndarray [shape=(n_rows, 2), dtype=uint32]
+        Fingerprint of the whole file (`provenance.similarity.chromaprint`).
+    peak_db : float
+        Largest sample, dB re full scale; -96.3 for digital silence.
+    is_silent : bool
+        Whether the peak never rises above ``SILENCE_PEAK_DB``.
+    """
+
+    facts: AudioFacts
+    seconds: float
+    file_sha256: str
+    samples_sha256: str
+    items: NDArray[np.uint32]
+    peak_db: float
+    is_silent: bool
+
+
+def survey(path: Path, *, max_seconds: float = MAX_SECONDS) -> Survey:
+    """Decode a whole file once and tell all that registering it needs.
+
+    Raises
+    ------
+    AudioError
+        A subclass names what is wrong; then nothing of the file is to be used.
+    """
+    with stream(path, max_seconds=max_seconds) as pcm:
+        digest = hashlib.sha256(_SAMPLES_PREIMAGE + struct.pack("<II", pcm.sample_rate_hz, pcm.n_channels))
+        try:
+            fingerprint = ItemStream(pcm.sample_rate_hz, pcm.n_channels)
+        except FingerprintLibraryMissingError as error:
+            raise DecoderMissingError(error.reason) from error
+        n_frames = peak = 0
+        for chunk in pcm.chunks:
+            little_endian = chunk.astype("<i2", copy=False).tobytes()
+            digest.update(little_endian)
+            fingerprint.feed(little_endian)
+            peak = max(peak, int(chunk.max()), -int(chunk.min()))
+            n_frames += len(chunk)
+        facts, rate = pcm.facts, pcm.sample_rate_hz
+    with path.open("rb") as opened:
+        file_sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+    peak_db = 20.0 * math.log10(max(peak, 0.5) / 32768.0)
+    return Survey(
+        facts=facts,
+        seconds=n_frames / rate,
+        file_sha256=file_sha256,
+        samples_sha256=digest.hexdigest(),
+        items=fingerprint.finish(),
+        peak_db=peak_db,
+        is_silent=peak_db <= SILENCE_PEAK_DB,
+    )
