@@ -15,6 +15,12 @@ class ProtectedCollectionError(ConflictError):
     code = "protected_collection"
 
 
+class KindTakenError(ConflictError):
+    """The name belongs to a protected collection and a dataset was wanted, or the other way round."""
+
+    code = "kind_taken"
+
+
 class NotApprovedError(ConflictError):
     code = "not_approved"
 

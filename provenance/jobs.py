@@ -15,6 +15,7 @@ from provenance.models import DatasetKind
 
 REGISTER = "provenance.register"
 INDEX = "provenance.index"
+MAX_SHOWN = 200  # rejected rows that a job's outcome lists; its registration keeps them all
 
 
 @job_kind(REGISTER)
@@ -40,7 +41,8 @@ def register(job: Job, progress: Progress) -> Mapping[str, Any]:
         )
     except (IntakeError, audio.AudioError) as error:
         raise LinerNotesError(str(error)) from error
-    return done.as_json()
+    refused = [{**one, "reason": "; ".join(one["reasons"])} for one in done.rejections[:MAX_SHOWN]]
+    return {**done.as_json(), "rejections": refused}
 
 
 @job_kind(INDEX)

@@ -14,15 +14,17 @@ from pathlib import Path
 from django.db import IntegrityError, transaction
 
 from governance import ledger
-from governance.models import User
+from governance.models import Organisation, User
 from lib.canonical import canonical_json
 from lib.merkle import merkle_root
 from lib.words import keepable
 from provenance import audio, storage
+from provenance.errors import KindTakenError
 from provenance.intake.record import IntakeRecord
 from provenance.models import (
     Dataset,
     DatasetEntry,
+    DatasetKind,
     Fingerprint,
     LicenceStatement,
     Party,
@@ -62,6 +64,7 @@ class RowOutcome:
     reasons: tuple[str, ...] = ()
     absent: bool = False
     changed: bool = False  # something new is known: the recording itself, or a statement about it
+    new_recording: bool = False
 
 
 @dataclass
@@ -82,25 +85,25 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def survey_records(records: Iterable[IntakeRecord], *, dataset: Dataset) -> Iterator[Surveyed]:
+def survey_records(records: Iterable[IntakeRecord], *, organisation: Organisation) -> Iterator[Surveyed]:
     """Yield each row with its audio surveyed, in the source's order, a few rows ahead of the reader."""
     with ThreadPoolExecutor(N_DECODERS) as decoders:
         ahead: deque[Future[Surveyed]] = deque()
         for record in records:
-            ahead.append(decoders.submit(_survey, record, _is_known(record, dataset)))
+            ahead.append(decoders.submit(_survey, record, _is_known(record, organisation)))
             if len(ahead) > 4 * N_DECODERS:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
 
 
-def _is_known(record: IntakeRecord, dataset: Dataset) -> str:
+def _is_known(record: IntakeRecord, organisation: Organisation) -> str:
     """Return the file's hash when the same bytes are registered and fingerprinted already, else nothing."""
     if record.audio is None or record.problems or not record.audio.is_file():
         return ""
     sha256 = file_sha256(record.audio)
     known = Recording.objects.filter(
-        organisation_id=dataset.organisation_id,
+        organisation=organisation,
         sha256=sha256,
         fingerprints__method=chromaprint.METHOD,
         fingerprints__method_version=chromaprint.METHOD_VERSION,
@@ -168,12 +171,19 @@ def _words_of(record: IntakeRecord) -> Iterator[tuple[str, str]]:
 def store_chunk(
     chunk: Sequence[Surveyed], *, registration: Registration, by: User, now: datetime, dry_run: bool = False
 ) -> list[RowOutcome]:
-    """Register rows whole or not at all: recordings, entries, statements, fingerprints, and the ledger's line."""
+    """Register rows whole or not at all: recordings, entries, statements, fingerprints, and the ledger's line.
+
+    ``registration`` and its dataset are written with the first row that lands. In a dry run no audio is kept and
+    the ledger is left alone; the caller undoes the rest.
+    """
     good = [surveyed for surveyed in chunk if not surveyed.record.problems and not surveyed.problem]
+    begun = registration.pk is not None
     for attempt in range(1, STORE_ATTEMPTS + 1):
         try:
             plans = _store(good, registration=registration, by=by, now=now, dry_run=dry_run)
         except IntegrityError:  # another run registered the same meanwhile: now it is known
+            if not begun:
+                registration.pk = None
             if attempt == STORE_ATTEMPTS:
                 raise
         else:
@@ -185,13 +195,42 @@ def store_chunk(
 def _store(
     good: Sequence[Surveyed], *, registration: Registration, by: User, now: datetime, dry_run: bool
 ) -> dict[int, _Plan]:
+    if not good:
+        return {}
+    if registration.pk is None:
+        _begin(registration)
     plans = _plan(good, registration=registration, now=now)
     if not dry_run:
         for plan in plans.values():
             _keep_audio(plan)
-        kept = [plan for plan in plans.values() if plan.entry is not None]
-        _save(kept, registration=registration, by=by, now=now)
+    kept = [plan for plan in plans.values() if plan.entry is not None]
+    _save(kept, registration=registration, by=by, now=now, dry_run=dry_run)
     return plans
+
+
+def _begin(registration: Registration) -> None:
+    """Write a registration, and its dataset where that is new: with the first rows, so that neither stands empty."""
+    wanted = registration.dataset
+    registration.dataset, _ = Dataset.objects.get_or_create(
+        organisation_id=wanted.organisation_id,
+        name=wanted.name,
+        defaults={
+            "kind": wanted.kind,
+            "created_by": wanted.created_by,
+            "created_at": wanted.created_at,
+            "changed_at": wanted.changed_at,
+        },
+    )
+    require_kind(registration.dataset, wanted.kind)  # another run may have founded it in this moment
+    registration.save(force_insert=True)
+
+
+def require_kind(dataset: Dataset, kind: str) -> None:
+    if dataset.kind != kind:
+        raise KindTakenError(
+            f"{dataset.name} is a {dataset.get_kind_display().lower()}: choose another name for the "
+            f"{DatasetKind(kind).label.lower()}."
+        )
 
 
 def _plan(good: Sequence[Surveyed], *, registration: Registration, now: datetime) -> dict[int, _Plan]:
@@ -315,7 +354,16 @@ def _outcome(surveyed: Surveyed, plans: dict[int, _Plan]) -> RowOutcome:
     reasons = (*plan.reasons, *record.notes)
     absent = plan.recording.kind == RecordingKind.ABSENT
     changed = plan.new_entry or plan.new_statements
-    return RowOutcome(record.row, record.external_id, status, plan.recording, reasons, absent, changed)
+    return RowOutcome(
+        record.row,
+        record.external_id,
+        status,
+        plan.recording,
+        reasons,
+        absent,
+        changed,
+        plan.new_recording,
+    )
 
 
 def _keep_audio(plan: _Plan) -> None:
@@ -323,7 +371,7 @@ def _keep_audio(plan: _Plan) -> None:
         plan.recording.audio = storage.keep(plan.surveyed.record.audio, plan.recording.sha256)
 
 
-def _save(plans: list[_Plan], *, registration: Registration, by: User, now: datetime) -> None:
+def _save(plans: list[_Plan], *, registration: Registration, by: User, now: datetime, dry_run: bool) -> None:
     dataset = registration.dataset
     _save_works([plan for plan in plans if plan.new_recording], dataset)
     Recording.objects.bulk_create([plan.recording for plan in plans if plan.new_recording])
@@ -335,7 +383,7 @@ def _save(plans: list[_Plan], *, registration: Registration, by: User, now: date
     statements = _save_statements(plans)
     _save_claims([plan for plan in plans if plan.new_entry], dataset)
     _save_fingerprints(plans, now)
-    if not fresh and not statements:
+    if dry_run or (not fresh and not statements):
         return
     Dataset.objects.filter(pk=dataset.pk).update(changed_at=now)
     leaves = [_leaf(plan) for plan in plans]

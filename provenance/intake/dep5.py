@@ -22,7 +22,7 @@ from provenance.intake.archive import AR_MAGIC, Limits, unpack
 from provenance.intake.errors import IntakeError
 from provenance.intake.files import sha256_of, sha256_of_tree
 from provenance.intake.record import Intake, IntakeRecord
-from provenance.intake.sounds import is_sound, is_wanted, walk
+from provenance.intake.sounds import is_sound, is_wanted, require_sounds, walk
 from provenance.intake.sourcemap import SourceMap, compile_glob
 from provenance.intake.tags import TagReader, read_tags, statements_from
 from provenance.rights.expressions import normalise_dep5
@@ -91,6 +91,7 @@ class Dep5Intake(Intake):
     """
 
     format = "dep5"
+    narrows = True
 
     def __init__(
         self,
@@ -102,6 +103,7 @@ class Dep5Intake(Intake):
     ) -> None:
         super().__init__()
         self._only = only
+        self._n_seen = 0
         self._read_tags = tag_reader
         self._limits = limits
         self._warnings: list[str] = []
@@ -111,9 +113,11 @@ class Dep5Intake(Intake):
             self.close()
             raise
         self.n_rows = sum(len(package.sounds) for package in self._packages)
-        if not self.n_rows:
+        try:
+            require_sounds(path, n_seen=self._n_seen, n_wanted=self.n_rows, only=only)
+        except IntakeError:
             self.close()
-            raise IntakeError(f"{path} holds no sound file that is known here by extension or first bytes")
+            raise
         self.source_sha256 = sha256_of(path) if path.is_file() else self._tree_sha256(path)
         self.warnings = tuple(self._warnings)
 
@@ -186,8 +190,8 @@ class Dep5Intake(Intake):
         for path in walk(package.root):
             name = path.relative_to(package.root).as_posix()
             installed.append(name)
-            if is_sound(path) and is_wanted(name, self._only):
-                package.sounds.append((name, path))
+            if is_sound(path):
+                self._add(package, name, path)
             elif path.suffix.lower() in NESTED:
                 installed += self._list_nested(package, name, path)
         package.sounds.sort()
@@ -201,10 +205,16 @@ class Dep5Intake(Intake):
             self._warnings.append(f"{package.name}: {error}")
             return []
         inner = [(f"{name}!/{found.relative_to(folder).as_posix()}", found) for found in walk(folder)]
-        package.sounds += [
-            (inside, found) for inside, found in inner if is_sound(found) and is_wanted(inside, self._only)
-        ]
+        for inside, found in inner:
+            if is_sound(found):
+                self._add(package, inside, found)
         return [inside for inside, _ in inner]
+
+    def _add(self, package: Package, installed: str, path: Path) -> None:
+        """Take a sound file up if it is wanted, by its installed path or by its id."""
+        self._n_seen += 1
+        if is_wanted(installed, self._only) or is_wanted(f"{package.name}/{installed}", self._only):
+            package.sounds.append((installed, path))
 
     def _record(self, row: int, package: Package, installed: str, path: Path) -> IntakeRecord:
         external_id = f"{package.name}/{installed}"

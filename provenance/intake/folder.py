@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from provenance.intake.errors import IntakeError
 from provenance.intake.files import sha256_of_tree
 from provenance.intake.record import Intake, IntakeRecord
-from provenance.intake.sounds import find_sounds, is_wanted
+from provenance.intake.sounds import find_sounds, is_wanted, require_sounds
 from provenance.intake.tags import TagReader, read_tags, statements_from
 
 
@@ -22,6 +21,7 @@ class FolderIntake(Intake):
     """
 
     format = "folder"
+    narrows = True
 
     def __init__(
         self, folder: Path, *, only: tuple[str, ...] = (), tag_reader: TagReader = read_tags
@@ -29,10 +29,9 @@ class FolderIntake(Intake):
         super().__init__()
         self._folder = folder
         self._read_tags = tag_reader
-        found = find_sounds(folder)
+        found = list(find_sounds(folder))
         self._sounds = [path for path in found if is_wanted(path.relative_to(folder).as_posix(), only)]
-        if not self._sounds:
-            raise IntakeError(f"{folder} holds no sound file that is known here by extension or first bytes")
+        require_sounds(folder, n_seen=len(found), n_wanted=len(self._sounds), only=only)
         self.n_rows = len(self._sounds)
         self.source_sha256 = sha256_of_tree(folder, self._sounds)
         self.warnings = (

@@ -58,6 +58,8 @@ class Intake:
     """
 
     format: str = ""
+    narrows: bool = False
+    """Whether it leaves out by itself what the patterns of ``only`` do not want."""
     source_sha256: str = ""
     """Of the file; of a folder: of its sorted relative paths and file hashes."""
     unknown_columns: tuple[str, ...] = ()

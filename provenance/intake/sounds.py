@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
+from provenance.intake.errors import IntakeError
+
 EXTENSIONS: Final = frozenset(
     {
         *(".aac", ".aif", ".aiff", ".au", ".caf", ".flac", ".m4a", ".mp2", ".mp3", ".oga", ".ogg", ".opus"),
@@ -50,6 +52,22 @@ def is_sound_head(head: bytes) -> bool:
 def is_wanted(name: str, only: tuple[str, ...]) -> bool:
     """Say whether a path matches one of the patterns, case ignored; without patterns every path does."""
     return not only or any(fnmatchcase(name.lower(), pattern.lower()) for pattern in only)
+
+
+def require_sounds(source: Path, *, n_seen: int, n_wanted: int, only: tuple[str, ...]) -> None:
+    """Refuse a source of which nothing is left to read.
+
+    Raises
+    ------
+    IntakeError
+        If ``n_wanted`` is 0; it says whether there is no sound at all or none that the patterns want.
+    """
+    if n_wanted:
+        return
+    if n_seen:
+        files = "1 sound file was" if n_seen == 1 else f"{n_seen} sound files were"
+        raise IntakeError(f"{source}: {files} seen, and none matches {' or '.join(only)}")
+    raise IntakeError(f"{source} holds no sound file that is known here by extension or first bytes")
 
 
 def find_sounds(folder: Path) -> Iterator[Path]:

@@ -85,6 +85,13 @@ class TestRegisterDataset:
         assert (rejected["status"], rejected["recording"]) == ("rejected", None)
         assert "gone.wav" in rejected["reasons"][0]
 
+    def test_lists_the_rows_and_keeps_nothing_where_all_are_rejected(self, tmp_path: Path) -> None:
+        ran = register("folk", table(tmp_path / "rows.csv", [row("gone.wav"), row("lost.wav")]))
+
+        assert (ran.code, ran.summary["rejected"]) == (1, 2)
+        assert [line["status"] for line in ran.lines[:-1]] == ["rejected"] * 2
+        assert not Dataset.objects.exists()
+
     def test_marks_what_has_no_audio(self, tmp_path: Path) -> None:
         ran = register("paper", table(tmp_path / "rows.csv", [{"isrc": "USRC17607839", "title": "T"}]))
 
@@ -103,6 +110,7 @@ class TestRegisterDataset:
         ran = run("register_dataset", "folk", "--from", a_catalogue(tmp_path), "--dry-run", *AS_STEWARD)
 
         assert (ran.code, ran.summary["registered"], ran.summary["dry_run"]) == (0, 2, True)
+        assert [line["recording"] for line in ran.lines[:-1]] == [None, None]  # nobody could ever ask for it
         assert not Recording.objects.exists()
         assert not Registration.objects.exists()
         assert not LedgerEvent.objects.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -10,9 +11,10 @@ import pytest
 from django.db import IntegrityError
 
 from governance import ledger
-from governance.errors import ConflictError, NotAllowedError
+from governance.errors import ConflictError, LinerNotesError, NotAllowedError
 from governance.models import LedgerEvent, Question, Review
 from provenance import pipeline
+from provenance.errors import ProvenanceError, StorageFullError
 from provenance.intake.errors import IntakeError
 from provenance.models import (
     Conflict,
@@ -80,6 +82,88 @@ class TestRegister:
         assert counts() == before
         assert not Dataset.objects.exists()
         assert not Registration.objects.exists()
+
+    def test_rehearses_what_a_run_would_say(self, people: People, tmp_path: Path) -> None:
+        sound(tmp_path / "a.wav", 1)
+        sound(tmp_path / "b.wav", 2)
+        shutil.copy(tmp_path / "a.wav", tmp_path / "c.wav")
+        rows = [row("a.wav"), row("b.wav"), row("c.wav", "CC-BY-NC-4.0"), row("gone.wav")]
+        source = table(tmp_path / "rows.csv", rows)
+        told: dict[bool, list[tuple[str, tuple[str, ...]]]] = {True: [], False: []}
+        done = {}
+
+        with mock.patch.object(pipeline, "SURVEYED_A_CHUNK", 1):  # the duplicate lies in a later chunk
+            for dry_run in (True, False):
+                done[dry_run] = register(
+                    "folk",
+                    source,
+                    people.steward,
+                    people.house,
+                    dry_run=dry_run,
+                    tell=lambda one, told=told[dry_run]: told.append((one.status, one.reasons)),
+                )
+                if dry_run:
+                    assert not any(counts().values())
+
+        assert [status for status, _ in told[True]] == ["registered", "registered", "duplicate", "rejected"]
+        assert told[True] == told[False]
+        assert (done[True].n_conflicts, done[True].as_json()) == (1, done[False].as_json())
+
+    def test_leaves_no_dataset_where_every_row_was_rejected(self, people: People, tmp_path: Path) -> None:
+        (tmp_path / "bad.wav").write_bytes(b"no audio at all, whatever its name says" * 50)
+        source = table(tmp_path / "rows.csv", [row("bad.wav"), row("gone.wav")])
+        told: list[pipeline.RowOutcome] = []
+
+        done = register("folk", source, people.steward, people.house, tell=told.append)
+
+        assert (done.n_rejected, [outcome.status for outcome in told]) == (2, ["rejected"] * 2)
+        assert not Dataset.objects.exists()
+        assert not Registration.objects.exists()
+        assert not any(counts().values())
+
+    def test_leaves_a_dataset_as_it_was_where_every_row_was_rejected(
+        self, people: People, tmp_path: Path
+    ) -> None:
+        before = register("folk", a_catalogue(tmp_path), people.steward, people.house).dataset
+        known = counts()
+
+        again = register("folk", table(tmp_path / "r.csv", [row("gone.wav")]), people.steward, people.house)
+
+        assert (again.n_rejected, again.dataset.changed_at) == (1, before.changed_at)
+        assert counts() == known
+        last = before.registrations.order_by("-id")[0]
+        assert [kept["external_id"] for kept in last.rejections] == ["gone.wav"]
+
+    def test_leaves_no_dataset_where_its_first_rows_could_not_be_kept(
+        self, people: People, tmp_path: Path
+    ) -> None:
+        with (
+            mock.patch("provenance.storage.keep", side_effect=StorageFullError("Full.")),
+            pytest.raises(StorageFullError),
+        ):
+            register("folk", a_catalogue(tmp_path), people.steward, people.house)
+        assert not Dataset.objects.exists()
+
+    def test_says_that_a_pattern_matches_no_row(self, people: People, tmp_path: Path) -> None:
+        with pytest.raises(ProvenanceError, match=r"2 rows were seen.* none matches \*/music/\*"):
+            register("folk", a_catalogue(tmp_path), people.steward, people.house, only="*/music/*")
+        assert not Dataset.objects.exists()
+
+    def test_says_that_a_pattern_matches_no_file(self, people: People, tmp_path: Path) -> None:
+        a_catalogue(tmp_path, 3)
+        (tmp_path / "catalogue.csv").unlink()
+        with pytest.raises(IntakeError, match=r"3 sound files were seen, and none matches \*/music/\*"):
+            register("folk", tmp_path, people.steward, people.house, only="*/music/*")
+
+    def test_ignores_case_in_a_pattern(self, people: People, tmp_path: Path) -> None:
+        source = a_catalogue(tmp_path)
+        assert register("folk", source, people.steward, people.house, only="1.WAV").n_registered == 1
+
+    def test_refuses_a_table_without_rows(self, people: People, tmp_path: Path) -> None:
+        (tmp_path / "rows.csv").write_text("path,title\n")
+        with pytest.raises(LinerNotesError, match=r"rows\.csv"):
+            register("folk", tmp_path / "rows.csv", people.steward, people.house)
+        assert not Dataset.objects.exists()
 
     def test_registers_the_good_rows_beside_a_bad_one(self, people: People, tmp_path: Path) -> None:
         sound(tmp_path / "good.wav", 1)
@@ -243,6 +327,25 @@ class TestACutRun:
 
 
 class TestStoreChunk:
+    def test_founds_the_dataset_anew_after_another_run_was_quicker(
+        self, people: People, tmp_path: Path
+    ) -> None:
+        save = pipeline._save
+        tries: list[int] = []
+
+        def late(*args: Any, **options: Any) -> None:
+            tries.append(1)
+            if len(tries) == 1:
+                raise IntegrityError
+            save(*args, **options)
+
+        with mock.patch.object(pipeline, "_save", late):
+            done = register("folk", a_catalogue(tmp_path, n=1), people.steward, people.house)
+
+        assert (len(tries), done.n_registered) == (2, 1)
+        assert Dataset.objects.get() == done.dataset
+        assert Registration.objects.get().n_registered == 1
+
     def test_finds_what_another_run_registered_in_the_same_moment(
         self, people: People, tmp_path: Path
     ) -> None:

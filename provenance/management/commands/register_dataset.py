@@ -1,4 +1,5 @@
 from argparse import ArgumentParser
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class Command(DatasetCommand):
             now=timezone.now(),
             only=options["only"],
             dry_run=options["dry_run"],
-            tell=self.tell_row,
+            tell=self.tell_rehearsed if options["dry_run"] else self.tell_row,
             progress=self.tell_progress,
         )
         summary = done.as_json()
@@ -99,6 +100,10 @@ class Command(DatasetCommand):
         reasons = f": {'; '.join(outcome.reasons)}" if outcome.reasons else ""
         self.show(line, words=f"{outcome.status:<10} {outcome.external_id}{reasons}")
 
+    def tell_rehearsed(self, outcome: RowOutcome) -> None:
+        """Tell a row of a dry run; a recording that would be new has no id that anybody could use."""
+        self.tell_row(replace(outcome, recording=None) if outcome.new_recording else outcome)
+
     def tell_progress(self, n_done: int, n_total: int | None) -> bool:
         if self.stderr.isatty():
             self.stderr.write(f"\r{n_done} of {n_total or '?'} rows", ending="", style_func=str)
@@ -106,7 +111,12 @@ class Command(DatasetCommand):
         return True
 
     def summary_words(self, summary: dict[str, Any]) -> str:
-        return (
+        counted = (
             f"{summary['registered']} registered, {summary['duplicate']} known before, {summary['rejected']} rejected, "
-            f"{summary['conflicts']} open conflicts. It is a draft until a compliance officer approves it."
+            f"{summary['conflicts']} open conflicts."
         )
+        if summary.get("dry_run"):
+            return f"{counted} That is what a run would do; nothing was kept."
+        if summary["registered"] or summary["duplicate"]:
+            return f"{counted} It is a draft until a compliance officer approves it."
+        return f"{counted} Nothing was kept."
