@@ -12,7 +12,23 @@ import pytest
 from provenance.audio import midi
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
-TOOLS = "bash cat chmod cksum dirname basename env grep id make mkdir paste rm sh sort".split()
+TOOLS = (
+    "bash",
+    "cat",
+    "chmod",
+    "cksum",
+    "dirname",
+    "basename",
+    "env",
+    "grep",
+    "id",
+    "make",
+    "mkdir",
+    "paste",
+    "rm",
+    "sh",
+    "sort",
+)
 EVERYTHING = "libchromaprint1 libchromaprint-tools ffmpeg libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fluidsynth"
 # A Python that finds no library, and whose environments only write down what is installed into them.
 PYTHON = """#!/bin/bash
