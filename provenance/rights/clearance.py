@@ -19,6 +19,7 @@ from provenance.rights.policy import DEFAULT, ClearancePolicy
 from provenance.rights.readings import LicenceReading, read
 from provenance.rights.values import (
     ANSWERS,
+    PARTS,
     Answer,
     Claim,
     Clearance,
@@ -38,6 +39,8 @@ from provenance.rights.values import (
 TRAINING: Final = frozenset({"ai_generative_training", "ai_nongenerative_training"})
 MINING: Final = TRAINING | {"data_mining", "ai_inference"}
 """The purposes that a reservation without purposes speaks of."""
+WEIGHTS_IN_USE: Final = frozenset({"ai_inference", "output_commercial"})
+"""The purposes that go on after training, until a grant's sunset."""
 SHARE_TOLERANCE: Final = 0.01
 """Percent. Three parties with 33.33 % each hold the whole."""
 
@@ -125,6 +128,9 @@ class _Known(NamedTuple):
     reservations: list[Reservation]
     memos: list[ExceptionMemo]
     conflicts: tuple[OpenConflict, ...]
+    parts: list[Claim]
+    """Claims to declared parts of the right: the performance, the lyrics."""
+    part_grants: list[Grant]
 
 
 def _about(recording: RecordingRights, right: Right) -> _Known:
@@ -132,6 +138,7 @@ def _about(recording: RecordingRights, right: Right) -> _Known:
     statements = [said for said in recording.statements if said.right == right]
     for conflict in recording.conflicts:
         statements += [said for said in conflict.statements if said.right == right]
+    parts = PARTS[right]
     return _Known(
         statements,
         [claim for claim in recording.claims if claim.right == right],
@@ -139,12 +146,21 @@ def _about(recording: RecordingRights, right: Right) -> _Known:
         [held for held in recording.reservations if held.right in (right, "both")],
         list(recording.memos),
         recording.conflicts,
+        [claim for claim in recording.claims if claim.right in parts],
+        [grant for grant in recording.grants if grant.right in parts],
     )
 
 
 def _territories(known: _Known) -> set[tuple[str, ...]]:
     codes = {said.territory for said in known.statements}
-    for facts in (known.claims, known.grants, known.reservations, known.memos):
+    for facts in (
+        known.claims,
+        known.grants,
+        known.reservations,
+        known.memos,
+        known.parts,
+        known.part_grants,
+    ):
         if facts:
             codes.update([fact.territory for fact in facts])
     codes.discard(())
@@ -161,6 +177,8 @@ def _at(known: _Known, place: str) -> _Known:
         [held for held in known.reservations if _covers(held.territory, place)],
         [memo for memo in known.memos if _covers(memo.territory, place)],
         known.conflicts,
+        [claim for claim in known.parts if _covers(claim.territory, place)],
+        [grant for grant in known.part_grants if _covers(grant.territory, place)],
     )
 
 
@@ -204,7 +222,7 @@ def _answer(known: _Known, right: Right, use: Use, policy: ClearancePolicy) -> R
         by_licence = _because(by_licence, noted)
     if not known.grants and not known.memos:
         return by_licence
-    by_grant = _by_grant(known.grants, known.claims, right, use)
+    by_grant = _by_grant(known, right, use)
     by_memo = _by_memo(known.memos, use) if not reserved else None
     misses = _misses(known.grants, use)
     if by_grant is not None and by_grant.answer == "unknown":
@@ -314,12 +332,64 @@ def _because(answer: RightAnswer, reasons: tuple[str, ...]) -> RightAnswer:
     )
 
 
-def _by_grant(grants: list[Grant], claims: list[Claim], right: Right, use: Use) -> RightAnswer | None:
-    covering = [grant for grant in grants if not _miss(grant, use)]
+def _by_grant(known: _Known, right: Right, use: Use) -> RightAnswer | None:
+    """Weigh the grants for a right and for its declared parts; None where none covers the use."""
+    covering = [grant for grant in known.grants if not _miss(grant, use)]
     if not covering:
         return None
+    whole = _by_holders(covering, known.claims, right, use)
+    if not known.parts or whole.answer == "unknown":
+        return whole
+    part_grants = covering + [grant for grant in known.part_grants if not _miss(grant, use)]
+    return _with_parts(whole, part_grants, known.parts, right, use)
+
+
+def _by_holders(grants: list[Grant], claims: list[Claim], right: str, use: Use) -> RightAnswer:
+    """Let each source's claims say who must have granted; the strictest source holds."""
+    on = use.on
+    in_force = [
+        claim
+        for claim in claims
+        if not claim.is_credit and _in_force(claim.valid_from, claim.valid_until, on)
+    ]
+    if not in_force:
+        return _unclaimed(grants, right, use)
+    sources = {claim.source for claim in in_force}
+    if len(sources) == 1:
+        return _by_shares(grants, in_force, right, use)
+    answers = [
+        _by_shares(grants, [claim for claim in in_force if claim.source == source], right, use)
+        for source in sorted(sources)
+    ]
+    return min(answers, key=lambda answer: _RANK[answer.answer])
+
+
+def _with_parts(
+    whole: RightAnswer, grants: list[Grant], parts: list[Claim], right: Right, use: Use
+) -> RightAnswer:
+    """Ask each declared part's claimants too: a grant of the whole by them, or of the part, will do."""
+    answers = [whole]
+    for part in PARTS[right]:
+        claims = [claim for claim in parts if claim.right == part and not claim.is_credit]
+        given = [grant for grant in grants if grant.right in (right, part)]
+        if claims:
+            answers.append(_by_holders(given, claims, part, use))
+    worst = min(answers, key=lambda answer: _RANK[answer.answer])
+    if worst.answer == "unknown":
+        return worst
+    return replace(
+        worst,
+        reasons=tuple(dict.fromkeys(reason for answer in answers for reason in answer.reasons)),
+        conditions=tuple(sorted({condition for answer in answers for condition in answer.conditions})),
+        clauses=tuple(dict.fromkeys(clause for answer in answers for clause in answer.clauses)),
+        grants=tuple(dict.fromkeys(id for answer in answers for id in answer.grants)),
+    )
+
+
+def _unclaimed(grants: list[Grant], right: str, use: Use) -> RightAnswer:
+    """Weigh grants for a right that nobody is known to claim: the licensors' own word on their shares holds."""
     best: dict[str, Grant] = {}
-    for grant in covering:
+    for grant in grants:
         name = _same_name(grant.licensor)
         held = best.get(name)
         if held is None or (-grant.share, len(_conditions(grant, use))) < (
@@ -327,10 +397,6 @@ def _by_grant(grants: list[Grant], claims: list[Claim], right: Right, use: Use) 
             len(_conditions(held, use)),
         ):
             best[name] = grant
-    on = use.on
-    in_force = [claim for claim in claims if _in_force(claim.valid_from, claim.valid_until, on)]
-    if in_force:
-        return _by_shares(best, in_force, right, use)
     whole = [grant for grant in best.values() if grant.share >= 100 - SHARE_TOLERANCE]
     if whole:
         return _granted([min(whole, key=lambda grant: len(_conditions(grant, use)))], use)
@@ -340,20 +406,38 @@ def _by_grant(grants: list[Grant], claims: list[Claim], right: Right, use: Use) 
     return RightAnswer("unknown", reasons=(f"{100 - total:g} % of the {right} is not granted",))
 
 
-def _by_shares(best: dict[str, Grant], claims: list[Claim], right: Right, use: Use) -> RightAnswer:
-    """Weigh grants by the claims of their licensors: whoever claims nothing can grant nothing."""
-    granted = [claim for claim in claims if _same_name(claim.party) in best]
-    share = sum(claim.share for claim in granted)
-    if share >= 100 - SHARE_TOLERANCE and len(granted) == len(claims):
-        names = dict.fromkeys(_same_name(claim.party) for claim in granted)
-        return _granted([best[name] for name in names], use)
-    open_claims = [claim for claim in claims if _same_name(claim.party) not in best]
-    if open_claims:
-        missing = ", ".join(f"{claim.party} ({claim.share:g} %)" for claim in open_claims)
-        return RightAnswer(
-            "unknown", reasons=(f"the {right} is also claimed by {missing}, who granted nothing",)
+def _by_shares(grants: list[Grant], claims: list[Claim], right: str, use: Use) -> RightAnswer:
+    """Weigh grants by the claims of those they come from: whoever claims nothing can grant nothing."""
+    by_name = _by_name(grants, use)
+    missing = [claim for claim in claims if _same_name(claim.party) not in by_name]
+    if missing:
+        names = ", ".join(
+            f"{claim.party} ({claim.share:g} %)" if claim.share is not None else claim.party
+            for claim in missing
         )
-    return RightAnswer("unknown", reasons=(f"only {share:g} % of the {right} is claimed and granted",))
+        return RightAnswer(
+            "unknown", reasons=(f"the {right} is also claimed by {names}, who granted nothing",)
+        )
+    stated = sum(claim.share for claim in claims if claim.share is not None)
+    all_stated = all(claim.share is not None for claim in claims)
+    if all_stated and stated < 100 - SHARE_TOLERANCE:
+        return RightAnswer("unknown", reasons=(f"only {stated:g} % of the {right} is claimed and granted",))
+    needed = dict.fromkeys(by_name[_same_name(claim.party)] for claim in claims)
+    return _granted(list(needed), use)
+
+
+def _by_name(grants: list[Grant], use: Use) -> dict[str, Grant]:
+    """Return, for each party that grants or is granted for, the grant that asks for least."""
+    found: dict[str, Grant] = {}
+    for grant in grants:
+        names = {_same_name(grant.licensor)}
+        if grant.chain_of_title:
+            names.update(_same_name(name) for name in grant.chain_of_title)
+        for name in names:
+            held = found.get(name)
+            if held is None or len(_conditions(grant, use)) < len(_conditions(held, use)):
+                found[name] = grant
+    return found
 
 
 def _granted(grants: list[Grant], use: Use) -> RightAnswer:
@@ -390,8 +474,13 @@ def _miss(grant: Grant, use: Use) -> str:
         return "covers non-commercial use only"
     if grant.revoked_at is not None and grant.revoked_at <= use.at:
         return f"was revoked at {grant.revoked_at.astimezone(UTC).isoformat()}"
-    if not _in_force(grant.valid_from, grant.valid_until, use.on):
-        return _out_of_term("", grant.valid_from, grant.valid_until, use.on).strip()
+    until = grant.valid_until
+    if grant.sunset_on is not None and use.purpose in WEIGHTS_IN_USE:
+        until = grant.sunset_on
+    if not _in_force(grant.valid_from, until, use.on):
+        return _out_of_term("", grant.valid_from, until, use.on).strip()
+    if use.licensees and grant.licensee and _same_name(grant.licensee) not in _folded(use.licensees):
+        return f"was given to {grant.licensee}, not to {', '.join(sorted(use.licensees))}"
     if grant.model_scope and use.model and use.model not in grant.model_scope:
         return f"is for {', '.join(sorted(grant.model_scope))}, not {use.model}"
     return ""
@@ -427,6 +516,11 @@ def _out_of_term(what: str, valid_from: date | None, valid_until: date | None, o
     if valid_from is not None and on < valid_from:
         return f"{what} holds only from {valid_from.isoformat()}"
     return f"{what} ended on {valid_until.isoformat() if valid_until else '?'}"
+
+
+@lru_cache(maxsize=1024)
+def _folded(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(_same_name(name) for name in names)
 
 
 @lru_cache(maxsize=65536)

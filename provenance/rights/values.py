@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime
 from typing import Literal, get_args
 
 Right = Literal["master", "composition"]
+ClaimedRight = Literal["master", "composition", "performance", "lyrics"]
+"""The two rights, and the parts of them that are claimed apart where somebody declares it."""
 Source = Literal["embedded_tag", "package_file", "steward", "rights_holder", "registry"]
 Answer = Literal["not_allowed", "unknown", "constrained", "allowed"]
 Basis = Literal["licence", "grant", "public_domain", "own", "statutory_exception"]
@@ -24,6 +26,8 @@ Purpose = Literal[
 ]
 
 RIGHTS: tuple[Right, ...] = get_args(Right)
+PARTS: dict[Right, tuple[ClaimedRight, ...]] = {"master": ("performance",), "composition": ("lyrics",)}
+"""The parts of each right: the performance with its voice of the master, the lyrics of the composition."""
 SOURCES: tuple[Source, ...] = get_args(Source)
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
 """All answers, strictest first."""
@@ -58,19 +62,30 @@ class Statement:
     """First day on which the statement no longer holds; None = open."""
 
 
+CREDITS: frozenset[str] = frozenset(
+    {"arranger", "artist", "author", "composer", "lyricist", "performer", "producer", "remixer", "translator"}
+)
+"""Roles that say who made something. Without a share they are credits and claim nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A party's claim to a share of one right."""
+    """A party's claim to a share of one right, or of a declared part of it."""
 
-    right: Right
+    right: ClaimedRight
     party: str
-    share: float = 100.0
-    """Percent, 0 to 100."""
+    share: float | None = 100.0
+    """Percent, above 0 to 100; None where the source states none."""
     role: str = ""
     territory: tuple[str, ...] = ()
     valid_from: date | None = None
     valid_until: date | None = None
-    source: Source = "steward"
+    source: str = "steward"
+
+    @property
+    def is_credit(self) -> bool:
+        """Whether it says only who made something: a maker's role without a share."""
+        return self.share is None and self.role in CREDITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +93,7 @@ class Grant:
     """A licence given by someone to someone for something, or ownership (``basis="own"``)."""
 
     id: str
-    right: Right
+    right: ClaimedRight
     licensor: str
     purposes: frozenset[str]
     commercial: bool
@@ -93,6 +108,12 @@ class Grant:
     revoked_at: datetime | None = None
     basis: Literal["grant", "own"] = "grant"
     document: str = ""
+    licensee: str = ""
+    """Whom it was given to; compared only with a use that says who asks."""
+    chain_of_title: tuple[str, ...] = ()
+    """From the rights holder to the licensor: whom the licensor grants for."""
+    sunset_on: date | None = None
+    """First day on which weights trained under it may no longer be used; None = the end of its term."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +179,8 @@ class Use:
     """Instant with a zone; periods given as dates are read in UTC."""
     model: str = ""
     """The model or version it is for; empty = not said, which makes a grant's model scope a condition."""
+    licensees: frozenset[str] = frozenset()
+    """The names the asker goes by; empty = not said, and a grant to anybody counts."""
 
     on: date = field(init=False, compare=False, repr=False)
     """The UTC day of ``at``."""
