@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from governance.models import Organisation
 from provenance import audio
 from provenance.models import Dataset, DatasetVersion, IndexBuild, Recording
 from provenance.similarity import recording as likeness
@@ -60,20 +61,66 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """What one index says of a file. ``verdict`` is empty where the file could not be held against it."""
+
+    target: Target
+    verdict: str = ""
+    reasons: tuple[str, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+
+
+@dataclass(frozen=True)
 class Answer:
+    """What every index asked says of a file, and what speaks against the file itself (``troubles``)."""
+
     file: str
     sha256: str
     seconds: float | None
-    verdict: str
-    reasons: tuple[str, ...]
-    targets: tuple[Target, ...]
+    findings: tuple[Finding, ...]
+    troubles: tuple[str, ...]
     kinds_not_checked: tuple[str, ...]
-    candidates: tuple[Candidate, ...]
     elapsed_s: float
+
+    @property
+    def verdict(self) -> str:
+        said = [finding.verdict for finding in self.findings if finding.verdict]
+        return min(
+            [*said, *["unverifiable" for _ in self.troubles]],
+            key=STRICTEST_FIRST.index,
+            default="unverifiable",
+        )
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        found = [reason for finding in self.findings for reason in finding.reasons]
+        return tuple(dict.fromkeys([*found, *self.troubles]))
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        return tuple(finding.target for finding in self.findings)
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The best first."""
+        found = [candidate for finding in self.findings for candidate in finding.candidates]
+        return tuple(sorted(found, key=lambda candidate: -candidate.score))
 
     @property
     def covers_all(self) -> bool:
         return bool(self.targets) and all(target.covers_all for target in self.targets)
+
+    @property
+    def organisations(self) -> list[Organisation]:
+        """Whose music the file was held against, each once."""
+        return list(dict.fromkeys(target.dataset.organisation for target in self.targets))
+
+    def part_of(self, organisation: Organisation) -> "Answer":
+        """Return what the indexes of one organisation say, and nothing of another's."""
+        own = [
+            finding for finding in self.findings if finding.target.dataset.organisation_id == organisation.pk
+        ]
+        return replace(self, findings=tuple(own))
 
 
 POLICY = {"id": likeness.POLICY_ID, "false_alarm_target": None, "calibrated": False}
@@ -90,54 +137,40 @@ def check_file(path: Path, *, name: str, targets: Sequence[Target], kinds: Seque
         reason = (
             error.reason if isinstance(error, audio.AudioError) else f"{name} can't be read: {error.strerror}"
         )
-        return Answer(
-            name, "", None, "unverifiable", (reason,), tuple(targets), (), (), time.perf_counter() - started
-        )
-    verdicts, reasons, candidates = _hold_against(survey, targets)
+        unheard = tuple(Finding(target) for target in targets)
+        return Answer(name, "", None, unheard, (reason,), (), time.perf_counter() - started)
+    findings = tuple(_hold_against(survey, target) for target in targets)
+    troubles = []
     not_checked = tuple(kind for kind in kinds if kind != "recording")
     if not_checked:
-        verdicts.append("unverifiable")
-        reasons.append(f"{' and '.join(not_checked)} likeness has no index here")
+        troubles.append(f"{' and '.join(not_checked)} likeness has no index here")
     if survey.is_silent:
-        verdicts.append("unverifiable")
-        reasons.append("the audio is silent: there is nothing to compare")
-    verdict = min(verdicts, key=STRICTEST_FIRST.index, default="unverifiable")
+        troubles.append("the audio is silent: there is nothing to compare")
     return Answer(
-        name,
-        survey.file_sha256,
-        survey.seconds,
-        verdict,
-        tuple(dict.fromkeys(reasons)),
-        tuple(targets),
-        not_checked,
-        tuple(sorted(candidates, key=lambda candidate: -candidate.score)),
-        time.perf_counter() - started,
+        file=name,
+        sha256=survey.file_sha256,
+        seconds=survey.seconds,
+        findings=findings,
+        troubles=tuple(troubles),
+        kinds_not_checked=not_checked,
+        elapsed_s=time.perf_counter() - started,
     )
 
 
-def _hold_against(
-    survey: audio.Survey, targets: Sequence[Target]
-) -> tuple[list[str], list[str], list[Candidate]]:
-    verdicts: list[str] = []
-    reasons: list[str] = []
-    candidates: list[Candidate] = []
-    for target in targets:
-        if target.index is None:
-            verdicts.append("unverifiable")
-            reasons.append(target.problem)
-            continue
-        found = likeness.check(survey.items, target.index, query_seconds=survey.seconds)
-        verdicts.append(found.verdict)
-        reasons.extend(found.reasons)
-        candidates.extend(_candidate(match) for match in found.matches)
-        if not target.covers_all and target.build is not None:
-            verdicts.append("unverifiable")
-            reasons.append(
-                f"the index of {target.dataset.name} covers {target.build.n_recordings} of "
-                f"{target.build.n_expected} recordings; the others are too short or too silent to fingerprint, or known "
-                "by metadata only (index_dataset names them): register with --only, or freeze a version without them"
-            )
-    return verdicts, reasons, candidates
+def _hold_against(survey: audio.Survey, target: Target) -> Finding:
+    if target.index is None:
+        return Finding(target, "unverifiable", (target.problem,))
+    found = likeness.check(survey.items, target.index, query_seconds=survey.seconds)
+    candidates = tuple(_candidate(match) for match in found.matches)
+    if target.covers_all or target.build is None:
+        return Finding(target, found.verdict, tuple(found.reasons), candidates)
+    gap = (
+        f"the index of {target.dataset.name} covers {target.build.n_recordings} of "
+        f"{target.build.n_expected} recordings; the others are too short or too silent to fingerprint, or known "
+        "by metadata only (index_dataset names them): register with --only, or freeze a version without them"
+    )
+    verdict = min(found.verdict, "unverifiable", key=STRICTEST_FIRST.index)
+    return Finding(target, verdict, (*found.reasons, gap), candidates)
 
 
 def _candidate(match: likeness.RecordingMatch) -> Candidate:

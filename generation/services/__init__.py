@@ -4,6 +4,7 @@ from generation.services.checking import (
     check_files,
     check_generation,
     record_check,
+    record_checks,
     targets_for,
     targets_of_model,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "decide_model",
     "generate",
     "record_check",
+    "record_checks",
     "register_model",
     "revoke_grant",
     "targets_for",

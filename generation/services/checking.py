@@ -10,7 +10,8 @@ from django.db import transaction
 from generation import pipeline
 from generation.models import Check, Generation, Match, ModelVersion
 from generation.pipeline import Answer, Target
-from governance import ledger
+from governance import access, ledger
+from governance import services as governance
 from governance.models import Organisation, User
 from lib.words import keepable
 from provenance import queries as provenance_queries
@@ -25,6 +26,8 @@ def targets_for(
 ) -> list[Target]:
     """Open the index of each dataset or collection named, building or rebuilding it where it must be."""
     found = [provenance_queries.dataset_named(reference, organisations) for reference in references]
+    for owner in dict.fromkeys(dataset.organisation for dataset, _ in found):
+        access.require(by, owner, access.CHECKS, "check a file")
     return [_target(dataset, version, by=by, now=now) for dataset, version in found]
 
 
@@ -70,6 +73,23 @@ def known_recordings(answer: Answer) -> dict[str, tuple[Recording, str]]:
         str(entry.recording.public_id): (entry.recording, entry.external_id)
         for entry in entries.select_related("recording").order_by("-id")
     }
+
+
+@transaction.atomic
+def record_checks(*, answer: Answer, by: User, now: datetime) -> list[Check]:
+    """Keep the check of a file with whose music it was held against: each owner sees what was asked of theirs.
+
+    The caller's own organisation gets no copy: colleagues who are no members there would read in it what the
+    other one holds. The caller, who could only ask as a member, reads it there. What was held against nothing
+    stays with the caller's own.
+    """
+    if not answer.organisations:
+        home = governance.home_organisation(by)
+        return [record_check(answer=answer, organisation=home, by=by, now=now)]
+    return [
+        record_check(answer=answer.part_of(owner), organisation=owner, by=by, now=now)
+        for owner in answer.organisations
+    ]
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from django.utils import timezone
 
 from generation.models import Check, GenerativeModel, ModelVersion, TrainingRun
 from governance.models import LedgerEvent
@@ -228,6 +229,47 @@ class TestCheckAudio:
         path = sound(tmp_path / "x.wav", 77).rename(tmp_path / "caf\udce9.wav")
         ran = run("check_audio", path, "--against", "folk")
         assert (ran.code, ran.lines[0]["file"]) == (0, str(path))
+
+    def test_is_kept_with_whose_music_was_asked_and_shows_nothing_of_another(
+        self, people: People, folk: Dataset, tmp_path: Path
+    ) -> None:
+        """The caller's home is the house; their colleagues there are no members elsewhere."""
+        source = a_catalogue(tmp_path / "jazz", 1, first_seed=1)
+        jazz = register("jazz", source, people.stranger, people.elsewhere).dataset
+        people.engineer.memberships.create(
+            organisation=people.elsewhere, role="ml_engineer", valid_from=timezone.now()
+        )
+        ran = run("check_audio", sound(tmp_path / "copy.wav", 1), "--against", "folk", "jazz", *AS_ENGINEER)
+
+        accepted = [match for match in ran.last["matches"] if match["accepted"]]
+        assert len({match["recording"] for match in accepted}) == 2
+        house, elsewhere = (Check.objects.get(organisation=one) for one in (people.house, people.elsewhere))
+        assert list(house.against.all()) == [folk]
+        assert list(elsewhere.against.all()) == [jazz]
+        for check in (house, elsewhere):
+            assert {match.recording.organisation_id for match in check.matches.all()} == {
+                check.organisation_id
+            }
+
+    def test_is_kept_elsewhere_alone_where_only_that_music_was_asked(
+        self, people: People, tmp_path: Path
+    ) -> None:
+        register("jazz", a_catalogue(tmp_path / "jazz", 1), people.stranger, people.elsewhere)
+        people.engineer.memberships.create(
+            organisation=people.elsewhere, role="ml_engineer", valid_from=timezone.now()
+        )
+        run("check_audio", sound(tmp_path / "other.wav", 77), "--against", "jazz", *AS_ENGINEER)
+        assert Check.objects.get().organisation == people.elsewhere
+        event = LedgerEvent.objects.get(kind="generation.output.checked")
+        assert event.organisation_id == people.elsewhere.public_id
+
+    def test_is_not_for_external_auditors(self, folk: Dataset, tmp_path: Path) -> None:
+        ran = run(
+            "check_audio", sound(tmp_path / "other.wav", 77), "--against", "folk", "--as", "external_auditor"
+        )
+        assert ran.code == 2
+        assert "may not check a file" in one_sentence(ran)
+        assert not Check.objects.exists()
 
     @pytest.mark.parametrize(
         ("arguments", "words"),

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from generation import queries, services
 from generation.errors import GenerationError
-from generation.pipeline import KINDS, Answer, answer_as_json
+from generation.pipeline import KINDS, Answer, Target, answer_as_json
 from generation.services.checking import known_recordings
 from governance import access
 from governance.commands import ANSWER_IS_NO, DONE, ContractCommand
@@ -35,23 +35,24 @@ class Command(ContractCommand):
         if bool(options["against"]) == bool(options["model"]):
             raise GenerationError("Say what to check against: --against NAME … or --model MODEL.")
         kinds = read_kinds(options["kinds"])
-        organisations = access.organisations_of(self.user)
-        now = timezone.now()
-        if options["model"]:
-            version = queries.model_version_named(options["model"], organisations)
-            targets = services.targets_of_model(version, by=self.user, now=now)
-        else:
-            targets = services.targets_for(options["against"], organisations, by=self.user, now=now)
+        targets = self.targets(options["against"], options["model"])
         all_clean = True
         paths = [(name, Path(name)) for name in files]
         for answer in services.check_files(paths, targets=targets, kinds=kinds):
             all_clean &= answer.verdict == "no_match"
-            services.record_check(
-                answer=answer, organisation=self.organisation, by=self.user, now=timezone.now()
-            )
+            services.record_checks(answer=answer, by=self.user, now=timezone.now())
             line = answer_as_json(answer, known_recordings(answer))
             self.show(line, words=words_for(answer, line))
         return DONE if all_clean else ANSWER_IS_NO
+
+    def targets(self, against: list[str], model: str) -> list[Target]:
+        organisations = access.organisations_of(self.user)
+        now = timezone.now()
+        if not model:
+            return services.targets_for(against, organisations, by=self.user, now=now)
+        version = queries.model_version_named(model, organisations)
+        access.require(self.user, version.model.organisation, access.CHECKS, "check a file")
+        return services.targets_of_model(version, by=self.user, now=now)
 
 
 def read_list(name: str) -> list[str]:
