@@ -4,9 +4,10 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from generation.models import Check, Generation, GenerativeModel, ModelVersion
-from governance.access import Person, organisations_of
-from governance.errors import NotFoundError
+from generation.models import Check, Generation, GenerationState, GenerativeModel, ModelVersion
+from governance.access import SEES_OUTPUTS, Person, may, organisations_of
+from governance.errors import NotAllowedError, NotFoundError
+from governance.models import Role
 
 
 def models_for_reading(user: Person) -> QuerySet[GenerativeModel]:
@@ -45,6 +46,20 @@ def generation_for_reading(user: Person, public_id: UUID | str) -> Generation:
     found = generations_for_reading(user).filter(public_id=public_id).first()
     if found is None:
         raise NotFoundError("There is no such output.")
+    return found
+
+
+def may_hear(user: Person, generation: Generation) -> bool:
+    """Tell whether a person may hear an output: what was released, any member; what was not, those who review."""
+    organisation = generation.model_version.model.organisation
+    roles = tuple(Role) if generation.state == GenerationState.RELEASED else SEES_OUTPUTS
+    return may(user, organisation, roles)
+
+
+def generation_for_hearing(user: Person, public_id: UUID | str) -> Generation:
+    found = generation_for_reading(user, public_id)
+    if not may_hear(user, found):
+        raise NotAllowedError("This output is held: only those who review outputs can hear it.")
     return found
 
 

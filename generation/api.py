@@ -1,21 +1,24 @@
 """The part of the API that generation answers, and the decisions and revocations that reach up to its models."""
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
+from django.core.cache import cache
 from django.db.models import Count, QuerySet
+from django.http import HttpResponseBase
+from django.urls import reverse
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from generation import access, queries, services
+from generation import access, jobs, queries, services
 from generation.errors import GenerationError
-from generation.jobs import GENERATE
 from generation.models import Check, Generation, GenerativeModel, Match, ModelVersion, TrainingRun
-from generation.pipeline import Target
 from generation.queries import VerdictCounts
 from generation.serializers import (
     CheckQuerySerializer,
@@ -40,13 +43,14 @@ from generation.serializers import (
     VerdictsSerializer,
 )
 from governance import access as house
+from governance import jobs as work
 from governance import services as governance
 from governance.api import (
     NOT_HERE,
     NOT_NOW,
     NOT_YOURS,
     QUEUED,
-    WORKS,
+    UNREADABLE,
     BoundedMultiPartParser,
     HouseView,
     HouseViewSet,
@@ -54,14 +58,16 @@ from governance.api import (
     validated,
 )
 from governance.errors import ConflictError
-from governance.models import Decision, Organisation, Question, Review
-from governance.serializers import ProblemSerializer, ReviewSerializer
+from governance.models import Decision, Job, JobState, Organisation, Question, Review
+from governance.serializers import JobSerializer, ProblemSerializer, ReviewSerializer
 from provenance import access as provenance_access
+from provenance import media, storage
 from provenance import queries as provenance_queries
 from provenance import services as provenance
 from provenance.models import Recording
-from provenance.uploads import audio_file
 
+SEEN_S = 30
+NOBODY_WORKS = "No worker is running: this waits, and is done once one is started."
 EVIDENCE = ("generation", "matches__recording", "indexes__dataset", "indexes__version")
 
 
@@ -174,6 +180,24 @@ class GenerationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseV
         evidence = [f"checks__{relation}" for relation in EVIDENCE]
         return self.get_queryset().prefetch_related(*evidence).get(pk=found.pk)
 
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Let sound be asked for by its own type; a refusal of it is JSON all the same."""
+        return super().perform_content_negotiation(request, force=force or self.action == "audio")
+
+    @extend_schema(
+        responses={
+            (200, "audio/wav"): OpenApiTypes.BINARY,
+            403: NOT_YOURS,
+            404: NOT_HERE,
+        }
+    )
+    @action(detail=True)
+    def audio(self, request: Request, **_: Any) -> HttpResponseBase:
+        """Its sound: of what was released for every member, of what was not for those who review outputs."""
+        found = access.generation_for_hearing(self.caller, self.public_id)
+        with storage.local_file(found.audio) as path:
+            return media.ranged(request, path, content_type="audio/wav", etag=found.sha256)
+
     def create(self, request: Request, **_: Any) -> Response:
         asked = validated(GenerateSerializer, request.data)
         version = queries.model_version_named(asked["model"], house.organisations_of(self.person))
@@ -181,7 +205,7 @@ class GenerationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseV
         house.require(self.person, organisation, house.MAKES_MODELS, "generate with a model")
         seed = asked["seed"] if asked["seed"] is not None else secrets.randbelow(2**31)
         job = governance.queue_job(
-            kind=GENERATE,
+            kind=jobs.GENERATE,
             organisation=organisation,
             asked_by=self.person,
             now=timezone.now(),
@@ -208,14 +232,17 @@ class GenerationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseV
     create=extend_schema(
         request={"multipart/form-data": CheckRequestSerializer},
         responses={
-            201: CheckSerializer,
+            202: QUEUED,
             403: NOT_YOURS,
             404: NOT_HERE,
             413: OpenApiResponse(ProblemSerializer, "The file is too large."),
+            422: UNREADABLE,
             429: OpenApiResponse(ProblemSerializer, "Too many checks a minute."),
         },
-        description="Hold one sound file against datasets and collections, or against what a model must not copy. "
-        "A file that can't be decoded is `unverifiable`; the file itself is not kept.",
+        description="Have one sound file held against datasets and collections, or against what a model must not "
+        "copy. `Location` is the job's address; once it is `done`, its `outcome` names the `check` and its `verdict`, "
+        "and `/checks/ID/` has the matches. A file that can't be decoded is `unverifiable`. The file is kept with its "
+        "check, for members of the organisation whose music was asked.",
     ),
 )
 class CheckViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[Check]):
@@ -245,36 +272,44 @@ class CheckViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSe
 
     def create(self, request: Request, **_: Any) -> Response:
         asked = validated(CheckRequestSerializer, request.data)
-        organisation = self._organisation(asked)
-        house.require(self.person, organisation, WORKS, "check a file")
-        with audio_file(asked["file"]) as path:
-            (answer,) = services.check_files(
-                [(path.name, path)], targets=self._targets(asked, organisation), kinds=asked["kinds"]
-            )
-        check = services.record_check(
-            answer=answer, organisation=organisation, by=self.person, now=timezone.now()
-        )
-        found = Check.objects.prefetch_related(*EVIDENCE).get(pk=check.pk)
-        return Response(CheckSerializer(found).data, status=status.HTTP_201_CREATED)
-
-    def _organisation(self, asked: dict[str, Any]) -> Organisation:
-        """Return whose music the file is held against: the check, and what it matched, is theirs to see."""
         mine = house.organisations_of(self.person)
-        if asked["model"]:
-            return queries.model_version_named(asked["model"], mine).model.organisation
-        owners = {
-            provenance_queries.dataset_named(name, mine)[0].organisation_id for name in asked["against"]
-        }
+        model = queries.model_version_named(asked["model"], mine) if asked["model"] else None
+        job = jobs.ask_check(
+            sent=asked["file"],
+            organisation=model.model.organisation if model else self._owner_of(asked["against"], mine),
+            against=asked["against"],
+            model=model,
+            kinds=asked["kinds"],
+            by=self.person,
+            now=timezone.now(),
+        )
+        return followed(job)
+
+    def _owner_of(self, names: Sequence[str], mine: Sequence[Organisation]) -> Organisation:
+        """Return whose music the file is held against: the check, and what it matched, is theirs to see."""
+        owners = {provenance_queries.dataset_named(name, mine)[0].organisation for name in names}
         if len(owners) > 1:
             raise GenerationError("One check looks into one organisation: check against each on its own.")
-        return next(organisation for organisation in mine if organisation.pk in owners)
+        return owners.pop()
 
-    def _targets(self, asked: dict[str, Any], organisation: Organisation) -> list[Target]:
-        now = timezone.now()
-        if asked["model"]:
-            version = queries.model_version_named(asked["model"], [organisation])
-            return services.targets_of_model(version, by=self.person, now=now)
-        return services.targets_for(asked["against"], [organisation], by=self.person, now=now)
+
+def followed(job: Job) -> Response:
+    """Answer where the job is followed; one that no worker will take now says so, and is kept until one does."""
+    queued(job)
+    if not worker_was_seen(work.KINDS[job.kind].queue):
+        Job.objects.filter(pk=job.pk, state=JobState.QUEUED, message="").update(message=NOBODY_WORKS)
+    job.refresh_from_db()
+    answer = Response(JobSerializer(job).data, status=status.HTTP_202_ACCEPTED)
+    answer["Location"] = reverse("api:job-detail", args=[job.public_id])
+    return answer
+
+
+def worker_was_seen(queue: str) -> bool:
+    """Tell whether a worker answered lately: asking takes a second or two, so a yes holds for half a minute."""
+    key = f"generation.worker.{queue}"
+    if not cache.get(key):
+        cache.set(key, work.worker_answers(queue), SEEN_S)
+    return bool(cache.get(key))
 
 
 @extend_schema(tags=["recordings"])

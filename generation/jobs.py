@@ -1,19 +1,29 @@
-"""What a worker does for generation."""
+"""What a worker does for generation, and how it is asked to check a file."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
 from generation import queries, services
 from generation.errors import GenerationError
+from generation.models import ModelVersion
+from generation.pipeline import Target
+from governance import access
+from governance import services as governance
 from governance.jobs import Progress, job_kind
-from governance.models import Job
-from provenance.storage import local_file
+from governance.models import Job, Organisation, User
+from provenance import storage
+from provenance.uploads import audio_file
 
 GENERATE = "generation.generate"
 TRAIN = "generation.train"
 CHECK = "generation.check"
+CHECKED_ROOM = "checked"  # where files that people brought are kept, by their hash
 
 
 @job_kind(GENERATE, queue="gpu")
@@ -70,11 +80,65 @@ def check(job: Job, progress: Progress) -> Mapping[str, Any]:
     """Hold a file that somebody brought against what they chose; a second run is a second look."""
     wanted = job.arguments
     progress(0, 2, "opening the indexes")
-    targets = services.targets_for(wanted["against"], [job.organisation], by=job.asked_by, now=timezone.now())
+    targets = _targets(job)
     progress(1, 2, "listening")
-    with local_file(wanted["stored"]) as path:
-        (answer,) = services.check_files([(wanted["file"], path)], targets=targets, kinds=("recording",))
+    with storage.local_file(wanted["stored"]) as path:
+        (answer,) = services.check_files(
+            [(wanted["file"], path)], targets=targets, kinds=wanted.get("kinds", ["recording"])
+        )
     made = services.record_check(
         answer=answer, organisation=job.organisation, by=job.asked_by, now=timezone.now()
     )
     return {"check": str(made.public_id), "verdict": made.verdict}
+
+
+def _targets(job: Job) -> list[Target]:
+    wanted, now = job.arguments, timezone.now()
+    if not wanted.get("model"):
+        return services.targets_for(wanted["against"], [job.organisation], by=job.asked_by, now=now)
+    version = queries.model_version_named(wanted["model"], [job.organisation])
+    return services.targets_of_model(version, by=job.asked_by, now=now)
+
+
+def ask_check(
+    *,
+    sent: "UploadedFile[bytes]",
+    organisation: Organisation,
+    by: User,
+    now: datetime,
+    against: Sequence[str] = (),
+    model: ModelVersion | None = None,
+    kinds: Sequence[str] = ("recording",),
+) -> Job:
+    """Keep a file that was sent, and queue its check against names, or against what a model must not copy.
+
+    The check, and what it finds, is for the organisation whose music is asked.
+
+    Raises
+    ------
+    NotAllowedError, UploadTooLargeError, UnsafeUploadError
+        If it is refused; then nothing of it is kept.
+    """
+    access.require(by, organisation, access.CHECKS, "check a file")
+    with audio_file(sent) as path:
+        stored = storage.keep(path, sha256_of(path), room=CHECKED_ROOM)
+    return governance.queue_job(
+        kind=CHECK,
+        organisation=organisation,
+        asked_by=by,
+        now=now,
+        subject_kind="file",
+        subject_name=path.name,
+        arguments={
+            "file": path.name,
+            "stored": stored,
+            "against": list(against),
+            "model": str(model) if model else "",
+            "kinds": list(kinds),
+        },
+    )
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

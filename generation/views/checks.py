@@ -1,6 +1,5 @@
 """Checking a file that somebody brings, and the check's own page."""
 
-import hashlib
 from pathlib import Path
 from uuid import UUID
 
@@ -14,17 +13,11 @@ from generation import access, jobs, overviews
 from generation.forms import CheckForm
 from generation.models import Check
 from generation.views.making import watch
-from generation.views.outputs import may_hear
 from governance import access as house
-from governance import services as governance
 from governance.errors import NotFoundError
-from governance.models import Job, Role, User
+from governance.models import Job, User
 from governance.pages import PersonRequest, page, page_of, refusals_in, show
 from provenance import media, storage
-from provenance.uploads import audio_file
-
-ROOM = "checked"
-WORKS = tuple(role for role in Role if role != Role.EXTERNAL_AUDITOR)
 
 
 @require_safe
@@ -34,7 +27,9 @@ def check_list(request: PersonRequest) -> HttpResponseBase:
     rows = Check.objects.filter(
         organisation__in=house.organisations_of(request.user), generation=None
     ).prefetch_related("against")
-    may_check = any(house.may(request.user, place, WORKS) for place in house.organisations_of(request.user))
+    may_check = any(
+        house.may(request.user, place, house.CHECKS) for place in house.organisations_of(request.user)
+    )
     context = {"page": page_of(request, rows), "may_check": may_check}
     return show(request, "generation/checks.html", context, partial="rows")
 
@@ -52,24 +47,9 @@ def check_file(request: PersonRequest) -> HttpResponseBase:
 
 def _queue_check(form: CheckForm, by: User) -> Job:
     organisation, names = form.chosen()
-    house.require(by, organisation, WORKS, "check a file")
-    sent = form.cleaned_data["file"]
-    with audio_file(sent) as path:
-        stored = storage.keep(path, sha256_of(path), room=ROOM)
-    return governance.queue_job(
-        kind=jobs.CHECK,
-        organisation=organisation,
-        asked_by=by,
-        now=timezone.now(),
-        subject_kind="file",
-        subject_name=path.name,
-        arguments={"file": path.name, "stored": stored, "against": names},
+    return jobs.ask_check(
+        sent=form.cleaned_data["file"], organisation=organisation, against=names, by=by, now=timezone.now()
     )
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 @require_safe
@@ -83,14 +63,18 @@ def check(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
         "check": found,
         "generation": generation,
         "evidence": overviews.evidence_of(found),
-        "may_hear": may_hear(request.user, generation) if generation else bool(_stored(found)),
+        "may_hear": access.may_hear(request.user, generation) if generation else bool(_stored(found)),
     }
     return show(request, "generation/check.html", context)
 
 
 def _stored(check: Check) -> str:
     """Return where a file that was brought is kept: under the hash of its bytes; empty where it is not."""
-    name = storage.name_for(check.sha256, Path(check.file_name).suffix, room=ROOM) if check.sha256 else ""
+    name = (
+        storage.name_for(check.sha256, Path(check.file_name).suffix, room=jobs.CHECKED_ROOM)
+        if check.sha256
+        else ""
+    )
     return name if name and default_storage.exists(name) else ""
 
 

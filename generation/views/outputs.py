@@ -79,19 +79,12 @@ def _page_of(request: PersonRequest, generation: Generation, form: DecisionForm)
         "decisions": overviews.decisions_about(generation.public_id),
         "form": form,
         "may_decide": house.may(request.user, generation.model_version.model.organisation, house.DECIDES),
-        "may_hear": may_hear(request.user, generation),
+        "may_hear": access.may_hear(request.user, generation),
     }
 
 
 def newest_check(generation: Generation) -> Check | None:
     return generation.checks.filter(control=False).order_by("-id").first()
-
-
-def may_hear(user: User, generation: Generation) -> bool:
-    """Tell whether a person may hear an output: what was released, any member; what was not, those who review."""
-    if generation.state == GenerationState.RELEASED:
-        return True
-    return house.may(user, generation.model_version.model.organisation, house.SEES_OUTPUTS)
 
 
 @require_POST
@@ -132,7 +125,7 @@ def output_review(generation: Generation, by: User) -> Review:
 @require_safe
 @page
 def output_audio(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
-    generation = hearable(request.user, public_id)
+    generation = access.generation_for_hearing(request.user, public_id)
     with storage.local_file(generation.audio) as path:
         return media.ranged(request, path, content_type="audio/wav", etag=generation.sha256)
 
@@ -140,7 +133,7 @@ def output_audio(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
 @require_safe
 @page
 def output_peaks(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
-    generation = hearable(request.user, public_id)
+    generation = access.generation_for_hearing(request.user, public_id)
     with storage.local_file(generation.audio) as path:
         return media.peaks_response(path, key=generation.sha256)
 
@@ -158,10 +151,3 @@ def output_file(request: PersonRequest, public_id: UUID, kind: str) -> HttpRespo
     stem = f"{generation.model_version.model.name}-{generation.seed}"
     response["Content-Disposition"] = f'attachment; filename="{stem}{Path(name).suffix}"'
     return response
-
-
-def hearable(user: User, public_id: UUID) -> Generation:
-    generation = access.generation_for_reading(user, public_id)
-    if not may_hear(user, generation):
-        raise NotAllowedError("This output is held: only those who review outputs can hear it.")
-    return generation

@@ -1,4 +1,6 @@
 import itertools
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,8 @@ from uuid import uuid4
 import pytest
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
@@ -185,6 +189,56 @@ class TestReading:
     @pytest.mark.parametrize("kind", ["models", "model-versions", "generations", "checks"])
     def test_what_is_not_there_is_named_so(self, people: People, kind: str) -> None:
         assert client_of(people.officer).get(f"{API}/{kind}/{uuid4()}/").json()["code"] == "not_found"
+
+
+class TestHearing:
+    """The same rule as on the pages."""
+
+    HEARS = statuses(members=200, label_auditor=403, stranger=404)
+
+    @pytest.fixture
+    def output(self, people: People, version: ModelVersion, settings: Any, folders: Path) -> Generation:
+        settings.STORAGES = {
+            **settings.STORAGES,
+            "default": {
+                "BACKEND": "django.core.files.storage.FileSystemStorage",
+                "OPTIONS": {"location": str(folders)},
+            },
+        }
+        (folders / "outputs").mkdir()
+        (folders / "outputs" / "none.wav").write_bytes(b"RIFF and so on")
+        return an_output(people, version)
+
+    @pytest.mark.parametrize(
+        ("state", "expected"),
+        [
+            ("quarantined", HEARS),
+            ("held", HEARS),
+            ("refused", HEARS),
+            ("released", READS),
+        ],
+    )
+    def test_an_output_is_for_those_who_review_until_it_is_released(
+        self, people: People, output: Generation, state: str, expected: dict[str, int]
+    ) -> None:
+        Generation.objects.update(state=state)
+        where = f"{API}/generations/{output.public_id}/audio/"
+        assert answers(people, lambda client: client.get(where)) == expected
+        page = f"/models/outputs/{output.public_id}/audio"
+        on_pages = {}
+        for role, user in people.by_role().items():
+            client = Client()
+            client.force_login(user)
+            on_pages[role] = client.get(page).status_code
+        assert on_pages == {role: expected[role] for role in on_pages}
+
+    def test_gives_the_sound_itself(self, people: People, output: Generation) -> None:
+        where = f"{API}/generations/{output.public_id}/audio/"
+        heard: Any = client_of(people.officer).get(where, HTTP_ACCEPT="audio/wav", HTTP_RANGE="bytes=0-3")
+        assert (heard.status_code, heard["Content-Type"]) == (206, "audio/wav")
+        assert b"".join(heard.streaming_content) == b"RIFF"
+        refused = client_of(people.auditor).get(where, HTTP_ACCEPT="audio/wav")
+        assert refused.json()["code"] == "not_allowed"
 
 
 class TestLists:
@@ -451,18 +505,92 @@ class TestMatches:
 
 
 class TestCheck:
+    @pytest.fixture(autouse=True)
+    def worker(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """A worker answers; which queues were asked for is kept."""
+        asked: list[str] = []
+
+        def answers(queue: str) -> bool:
+            asked.append(queue)
+            return True
+
+        monkeypatch.setattr("governance.jobs.worker_answers", answers)
+        cache.clear()
+        return asked
+
     def ask(self, client: APIClient, content: bytes, file: str = "query.wav", **words: Any) -> Any:
         sent = SimpleUploadedFile(file, content)
         return client.post(f"{API}/checks/", {"file": sent, **words}, format="multipart")
 
+    def check(self, client: APIClient, content: bytes, **words: Any) -> dict[str, Any]:
+        """Ask, let a worker do it, and follow the job to the check."""
+        asked = self.ask(client, content, **words)
+        assert asked.status_code == 202, asked.json()
+        jobs.perform(asked.json()["id"])
+        done = client.get(asked["Location"]).json()
+        assert done["state"] == JobState.DONE, done
+        found: dict[str, Any] = client.get(f"{API}/checks/{done['outcome']['check']}/").json()
+        assert found["verdict"] == done["outcome"]["verdict"]
+        return found
+
     def test_is_for_those_who_work(self, people: People, dataset: Dataset) -> None:
         found = answers(people, lambda client: self.ask(client, b"no sound", against=["folk"]))
-        assert found == statuses(members=201, external_auditor=403, stranger=404)
+        assert found == statuses(members=202, external_auditor=403, stranger=404)
+
+    def test_answers_where_the_job_is_followed(self, people: People, dataset: Dataset) -> None:
+        asked = self.ask(client_of(people.auditor), b"no sound", against=["folk"])
+        job = Job.objects.get(kind="generation.check")
+        assert asked["Location"] == f"{API}/jobs/{job.public_id}/"
+        said = asked.json()
+        assert (said["id"], said["state"], said["message"]) == (str(job.public_id), "queued", "")
+        assert not Check.objects.exists()
+
+    def test_is_followed_by_members(self, people: People, dataset: Dataset) -> None:
+        where = self.ask(client_of(people.auditor), b"no sound", against=["folk"])["Location"]
+        assert answers(people, lambda client: client.get(where)) == READS
+        jobs.perform(where.rstrip("/").rpartition("/")[2])
+        check = f"{API}/checks/{Check.objects.get().public_id}/"
+        assert answers(people, lambda client: client.get(check)) == READS
+
+    def test_says_that_no_worker_is_running(
+        self, people: People, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("governance.jobs.worker_answers", lambda queue: False)
+        asked = self.ask(client_of(people.auditor), b"no sound", against=["folk"])
+        assert (asked.status_code, asked.json()["state"]) == (202, "queued")
+        assert "No worker is running" in asked.json()["message"]
+        assert "No worker is running" in client_of(people.officer).get(asked["Location"]).json()["message"]
+
+        jobs.perform(asked.json()["id"])  # one is started
+        done = client_of(people.officer).get(asked["Location"]).json()
+        assert (done["state"], done["message"]) == ("done", "")
+
+    def test_asks_for_workers_now_and_then(self, people: People, dataset: Dataset, worker: list[str]) -> None:
+        for _ in range(3):
+            self.ask(client_of(people.auditor), b"no sound", against=["folk"])
+        assert worker == ["default"]
+
+    def test_is_stopped_before_it_begins(self, people: People, dataset: Dataset) -> None:
+        where = self.ask(client_of(people.engineer), b"no sound", against=["folk"])["Location"]
+        assert client_of(people.engineer).post(f"{where}stop/").json()["state"] == "cancelled"
+        jobs.perform(where.rstrip("/").rpartition("/")[2])
+        assert not Check.objects.exists()
 
     def test_of_what_is_no_sound_is_unverifiable(self, people: People, dataset: Dataset) -> None:
-        said = self.ask(client_of(people.auditor), b"no sound", against=["folk"]).json()
+        said = self.check(client_of(people.auditor), b"no sound", against=["folk"])
         assert said["verdict"] == "unverifiable"
         assert said["reasons"]
+
+    def test_keeps_the_kinds_that_were_asked_for(self, people: People, dataset: Dataset) -> None:
+        client = client_of(people.auditor)
+        asked = self.ask(client, b"no sound", against=["folk"], kinds=["recording", "style"])
+        assert Job.objects.get(public_id=asked.json()["id"]).arguments["kinds"] == ["recording", "style"]
+
+    def test_against_a_model_names_its_version(self, people: People, version: ModelVersion) -> None:
+        asked = self.ask(client_of(people.auditor), b"no sound", model="fiddler")
+        assert Job.objects.get(public_id=asked.json()["id"]).arguments["model"] == "fiddler@1"
+        jobs.perform(asked.json()["id"])
+        assert [dataset.name for dataset in Check.objects.get().against.all()] == ["folk"]
 
     @pytest.mark.parametrize("words", [{}, {"against": ["folk"], "model": "fiddler"}, {"kinds": ["smell"]}])
     def test_needs_one_thing_to_check_against(
@@ -473,7 +601,7 @@ class TestCheck:
     def test_refuses_what_is_no_sound_by_its_name(self, people: People, dataset: Dataset) -> None:
         refused = self.ask(client_of(people.auditor), b"MZ", file="query.exe", against=["folk"])
         assert (refused.status_code, refused.json()["code"]) == (422, "unsafe_upload")
-        assert not Check.objects.exists()
+        assert not Job.objects.exists()
 
     def test_looks_into_one_organisation_at_a_time(self, people: People, dataset: Dataset) -> None:
         a_dataset(people.stranger, people.elsewhere, name="jazz")
@@ -488,7 +616,7 @@ class TestCheck:
         people.auditor.memberships.create(
             organisation=people.elsewhere, role="label_auditor", valid_from=NOON
         )
-        said = self.ask(client_of(people.auditor), b"no sound", against=["jazz"]).json()
+        said = self.check(client_of(people.auditor), b"no sound", against=["jazz"])
         assert Check.objects.get(public_id=said["id"]).organisation == people.elsewhere
         assert client_of(people.officer).get(f"{API}/checks/{said['id']}/").status_code == 404
 
@@ -500,7 +628,7 @@ class TestCheck:
         cache.clear()
         client = client_of(people.auditor)
         found = [self.ask(client, b"no sound", against=["folk"]).status_code for _ in range(2)]
-        assert found == [201, 429]
+        assert found == [202, 429]
         assert client.get(f"{API}/checks/").status_code == 200
         cache.clear()
 
@@ -520,9 +648,9 @@ class TestCheck:
         assert (done["state"], done["outcome"].get("registered")) == (JobState.DONE, 2), done
 
         excerpt = music["tune-2.wav"][5 * signals.RATE_HZ : 17 * signals.RATE_HZ]
-        copied = self.ask(
+        copied = self.check(
             steward, signals.write(folders / "a.wav", excerpt).read_bytes(), against=["tunes"]
-        ).json()
+        )
         assert copied["verdict"] == "blocked", copied
         (found,) = [match for match in copied["matches"] if match["accepted"]]
         assert found["external_id"] == "tune-2.wav"
@@ -530,8 +658,35 @@ class TestCheck:
         assert copied["indexes"][0]["covers_all"] is True
 
         other = signals.write(folders / "b.wav", signals.music(12.0, seed=3)).read_bytes()
-        assert self.ask(steward, other, against=["tunes"]).json()["verdict"] == "no_match"
+        assert self.check(steward, other, against=["tunes"])["verdict"] == "no_match"
         assert list((folders / "uploads").iterdir()) == [Path(done_source(queued["id"]))]
+
+
+SCRIPT = """
+import os, sys
+import django
+django.setup()
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection, transaction
+connection.settings_dict["NAME"] = {database!r}
+from tests.people import a_dataset, client_of, found_people
+from governance import jobs
+jobs.worker_answers = lambda queue: True
+with transaction.atomic():
+    people = found_people()
+    a_dataset(people.steward, people.house)
+    sent = {{"file": SimpleUploadedFile("a.wav", b"no sound"), "against": ["folk"]}}
+    answer = client_of(people.auditor).post("/api/v1/checks/", sent, format="multipart")
+    transaction.set_rollback(True)
+print(answer.status_code, [name for name in ("torch", "faiss") if name in sys.modules])
+"""
+
+
+class TestWebProcess:
+    def test_loads_neither_torch_nor_faiss_when_a_check_is_asked_for(self, db: None) -> None:
+        program = SCRIPT.format(database=connection.settings_dict["NAME"])
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+        assert done.stdout == "202 []\n", done.stderr[-2000:]
 
 
 def done_source(job: str) -> Path:
