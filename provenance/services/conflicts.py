@@ -14,7 +14,7 @@ from governance.errors import ConflictError
 from governance.models import User
 from lib.canonical import canonical_json, canonical_sha256
 from lib.merkle import merkle_root
-from provenance import queries
+from provenance import known, queries
 from provenance.errors import ProvenanceError
 from provenance.models import (
     Conflict,
@@ -122,7 +122,7 @@ def _known_recordings(recording_ids: Collection[int]) -> list[Known]:
 def _statements(entry_ids: Iterable[int]) -> dict[int, list[Statement]]:
     found: dict[int, list[Statement]] = defaultdict(list)
     for statement in LicenceStatement.objects.filter(entry__in=list(entry_ids)).order_by("id"):
-        found[statement.entry_id].append(queries.statement_value(statement))
+        found[statement.entry_id].append(known.statement_value(statement))
     return found
 
 

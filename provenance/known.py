@@ -1,0 +1,247 @@
+"""What is known of each recording's rights, read from the database as the rights engine's values."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+from django.db.models import Q, QuerySet
+
+from provenance.models import (
+    Conflict,
+    ConflictStatus,
+    DatasetEntry,
+    DatasetKind,
+    Grant,
+    GrantRecording,
+    LicenceStatement,
+    MemoRecording,
+    ReservationRecording,
+    RightsClaim,
+)
+from provenance.rights import values
+
+T = TypeVar("T")
+CHUNK = 2000
+STATEMENT_FIELDS = (
+    *("right", "expression", "raw", "source", "weak", "evidence", "quote", "holders", "licence_url"),
+    *("territory", "valid_from", "valid_until"),
+)
+
+
+def rights_of(entries: QuerySet[DatasetEntry]) -> Iterator[tuple[DatasetEntry, values.RecordingRights]]:
+    for chunk in _chunks(entries.iterator(chunk_size=CHUNK), CHUNK):
+        yield from _rights_of_chunk(chunk)
+
+
+def _chunks(rows: Iterator[T], size: int) -> Iterator[list[T]]:
+    while chunk := list(islice(rows, size)):
+        yield chunk
+
+
+def _rights_of_chunk(chunk: list[DatasetEntry]) -> Iterator[tuple[DatasetEntry, values.RecordingRights]]:
+    recording_ids = {entry.recording_id for entry in chunk}
+    statements = _statements_by_entry(chunk)
+    claims = _claims_by_recording(recording_ids)
+    grants = _grants_by_recording(recording_ids)
+    reservations = _reservations_by_recording(recording_ids)
+    memos = _memos_by_recording(recording_ids)
+    conflicts = _conflicts_by_recording(recording_ids)
+    protected = set(
+        DatasetEntry.objects.filter(
+            recording_id__in=recording_ids, dataset__kind=DatasetKind.PROTECTED
+        ).values_list("recording_id", flat=True)
+    )
+    for entry in chunk:
+        known = entry.recording_id
+        yield (
+            entry,
+            values.RecordingRights(
+                statements=tuple(statements.get(entry.pk, ())),
+                claims=tuple(claims.get(known, ())),
+                grants=tuple(grants.get(known, ())),
+                reservations=tuple(reservations.get(known, ())),
+                memos=tuple(memos.get(known, ())),
+                conflicts=tuple(conflicts.get(known, ())),
+                protected=known in protected,
+            ),
+        )
+
+
+def _statements_by_entry(chunk: Iterable[DatasetEntry]) -> dict[int, list[values.Statement]]:
+    found: dict[int, list[values.Statement]] = defaultdict(list)
+    rows = LicenceStatement.objects.filter(entry__in=[entry.pk for entry in chunk]).order_by("id")
+    for (
+        entry_id,
+        right,
+        expression,
+        raw,
+        source,
+        weak,
+        evidence,
+        quote,
+        holders,
+        url,
+        where,
+        begin,
+        end,
+    ) in rows.values_list("entry_id", *STATEMENT_FIELDS):
+        found[entry_id].append(
+            values.Statement(
+                right,
+                expression,
+                raw,
+                source,
+                weak,
+                evidence,
+                quote,
+                tuple(holders),
+                url,
+                tuple(where),
+                begin,
+                end,
+            )
+        )
+    return found
+
+
+def statement_value(statement: LicenceStatement) -> values.Statement:
+    return values.Statement(
+        right=statement.right,  # type: ignore[arg-type]  # the database holds known rights and sources only
+        expression=statement.expression,
+        raw=statement.raw,
+        source=statement.source,  # type: ignore[arg-type]
+        weak=statement.weak,
+        evidence=statement.evidence,
+        quote=statement.quote,
+        holders=tuple(statement.holders),
+        licence_url=statement.licence_url,
+        territory=tuple(statement.territory),
+        valid_from=statement.valid_from,
+        valid_until=statement.valid_until,
+    )
+
+
+def _claims_by_recording(recording_ids: Iterable[int]) -> dict[int, list[values.Claim]]:
+    found: dict[int, list[values.Claim]] = defaultdict(list)
+    rows = RightsClaim.objects.filter(recording_id__in=recording_ids, withdrawn_at=None).order_by("id")
+    for recording_id, right, party, share, role, where, begin, end, source in rows.values_list(
+        *("recording_id", "right", "party__name", "share_percent", "role"),
+        *("territory", "valid_from", "valid_until", "source"),
+    ):
+        percent = None if share is None else float(share)
+        found[recording_id].append(
+            values.Claim(right, party, percent, role, tuple(where), begin, end, source)
+        )
+    return found
+
+
+def _grants_by_recording(recording_ids: Iterable[int]) -> dict[int, list[values.Grant]]:
+    """Return the grants of each recording; one that names thousands of them is read once a chunk."""
+    links = list(
+        GrantRecording.objects.filter(recording_id__in=recording_ids)
+        .order_by("grant_id")
+        .values_list("recording_id", "grant_id")
+    )
+    grants = Grant.objects.filter(pk__in={grant_id for _, grant_id in links}).select_related(
+        "licensor", "licensee"
+    )
+    known = {grant.pk: grant_value(grant) for grant in grants}
+    found: dict[int, list[values.Grant]] = defaultdict(list)
+    for recording_id, grant_id in links:
+        found[recording_id].append(known[grant_id])
+    return found
+
+
+def grant_value(grant: Grant) -> values.Grant:
+    return values.Grant(
+        id=str(grant.public_id),
+        right=grant.right,  # type: ignore[arg-type]
+        licensor=grant.licensor.name,
+        purposes=frozenset(grant.purposes),
+        commercial=grant.commercial,
+        territory=tuple(grant.territory),
+        valid_from=grant.valid_from,
+        valid_until=grant.valid_until,
+        model_scope=frozenset(grant.model_scope),
+        conditions=tuple(grant.conditions),
+        share=100.0 if grant.share_percent is None else float(grant.share_percent),
+        revoked_at=grant.revoked_from,
+        basis=grant.basis,  # type: ignore[arg-type]
+        document=grant.document,
+        licensee=grant.licensee.name,
+        chain_of_title=tuple(grant.chain_of_title),
+        sunset_on=grant.sunset_on,
+    )
+
+
+def _reservations_by_recording(recording_ids: Iterable[int]) -> dict[int, list[values.Reservation]]:
+    found: dict[int, list[values.Reservation]] = defaultdict(list)
+    links = ReservationRecording.objects.filter(recording_id__in=recording_ids).select_related("reservation")
+    for link in links.order_by("reservation_id"):
+        held = link.reservation
+        found[link.recording_id].append(
+            values.Reservation(
+                id=str(held.public_id),
+                right=held.right,  # type: ignore[arg-type]
+                purposes=frozenset(held.purposes),
+                territory=tuple(held.territory),
+                declared_at=held.declared_at,
+                withdrawn_at=held.withdrawn_at,
+                source=held.get_source_display(),
+                evidence=held.location,
+            )
+        )
+    return found
+
+
+def _memos_by_recording(recording_ids: Iterable[int]) -> dict[int, list[values.ExceptionMemo]]:
+    found: dict[int, list[values.ExceptionMemo]] = defaultdict(list)
+    links = MemoRecording.objects.filter(
+        recording_id__in=recording_ids, memo__withdrawn_at=None
+    ).select_related("memo")
+    for link in links.order_by("memo_id"):
+        memo = link.memo
+        found[link.recording_id].append(
+            values.ExceptionMemo(
+                id=str(memo.public_id),
+                purposes=frozenset(memo.purposes),
+                signed_by=memo.signed_by,
+                lawful_access=memo.lawful_access,
+                territory=tuple(memo.territory),
+                valid_from=memo.valid_from,
+                valid_until=memo.valid_until,
+            )
+        )
+    return found
+
+
+def _conflicts_by_recording(recording_ids: set[int]) -> dict[int, list[values.OpenConflict]]:
+    """Return the open conflicts of each recording with what the other side's sources say."""
+    conflicts = list(
+        Conflict.objects.filter(status=ConflictStatus.OPEN).filter(
+            Q(recording_a_id__in=recording_ids) | Q(recording_b_id__in=recording_ids)
+        )
+    )
+    if not conflicts:
+        return {}
+    sides = {conflict.recording_a_id for conflict in conflicts} | {
+        conflict.recording_b_id for conflict in conflicts
+    }
+    said: dict[int, list[values.Statement]] = defaultdict(list)
+    for statement in LicenceStatement.objects.filter(entry__recording_id__in=sides).select_related("entry"):
+        said[statement.entry.recording_id].append(statement_value(statement))
+    found: dict[int, list[values.OpenConflict]] = defaultdict(list)
+    for conflict in conflicts:
+        for own, other in (
+            (conflict.recording_a_id, conflict.recording_b_id),
+            (conflict.recording_b_id, conflict.recording_a_id),
+        ):
+            if own not in recording_ids:
+                continue
+            found[own].append(
+                values.OpenConflict(str(conflict.public_id), conflict.kind, tuple(said.get(other, ())))
+            )
+            if own == other:
+                break
+    return found
