@@ -113,7 +113,7 @@ class TrainForm(forms.Form):
             .order_by("dataset__name", "-number")
         )
         self.n_versions = versions.queryset.count()
-        architecture.choices = [(name, name.replace("_", " ")) for name in registry.names()]
+        architecture.choices = [(name, registry.title(name).capitalize()) for name in registry.names()]
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
@@ -123,7 +123,10 @@ class TrainForm(forms.Form):
                 organisation=version.dataset.organisation, name=name
             ).first()
             if known is not None and known.architecture != given.get("architecture"):
-                self.add_error("name", f"{name} is a {known.architecture} model: give this one another name.")
+                self.add_error(
+                    "name",
+                    f"{name} is a {registry.title(known.architecture)} model: give this one another name.",
+                )
         return given
 
 

@@ -5,6 +5,7 @@ from audit.evidence.facts import Facts, row
 from audit.evidence.registry import collector
 from audit.reports.snapshot import Answer, Evidence
 from audit.reports.wording import counted
+from generation.architectures import registry
 
 MIN_OUTPUTS = 100
 """Outputs below which a low rate says little: with 100 and none flagged the true rate may still be 3.7 %."""
@@ -390,7 +391,7 @@ def system_documentation(facts: Facts) -> Answer:
             "not_met", "The model was registered with its weights; how it was trained is not on record."
         )
     evidence = [
-        row("training_run", run.public_id, "architecture", facts.version.model.architecture),
+        row("training_run", run.public_id, "architecture", registry.title(facts.version.model.architecture)),
         row("training_run", run.public_id, "seed", run.seed),
         row("training_run", run.public_id, "steps", run.n_steps),
         row("dataset_version", run.dataset_version.public_id, "trained on", str(run.dataset_version)),

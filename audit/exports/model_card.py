@@ -5,6 +5,7 @@ from typing import Any
 import yaml
 
 from audit.exports.facts import ModelFacts
+from generation.architectures import registry
 
 LIMIT_OF_LIKENESS = "Likeness is not infringement, and no match is not legal advice."
 
@@ -20,7 +21,7 @@ def model_card(facts: ModelFacts) -> str:
         _bullets(
             {
                 "Provider": facts.provider,
-                "Architecture": version.model.architecture,
+                "Architecture": registry.title(version.model.architecture),
                 "Parameters": f"{version.n_parameters:,}",
                 "Weights (sha256)": f"`{version.weights_sha256}`",
                 "Release": _release(facts),

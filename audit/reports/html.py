@@ -8,7 +8,7 @@ from typing import Any
 
 from audit.reports import charts, faces, pieces, proof, snapshot
 from audit.reports.markup import Child, Markup, join, tag, trusted
-from audit.reports.snapshot import AssessedFeature, Match, Outputs, Snapshot
+from audit.reports.snapshot import AssessedFeature, Dataset, Match, Outputs, Snapshot, TrainingRun
 from audit.reports.wording import (
     NOT_KNOWN,
     clock,
@@ -102,7 +102,7 @@ def _head(said: Snapshot) -> Markup:
     return join(
         [
             tag("h1", model["name"]),
-            tag("p", f"Version {model['version']}, {model['architecture']}, {trained}", cls="by"),
+            tag("p", f"Version {model['version']}, {model['architecture_title']}, {trained}", cls="by"),
         ]
     )
 
@@ -130,12 +130,30 @@ def _scope(said: Snapshot) -> Markup:
             if dataset
             else "not known: the model was registered without it",
         ),
+        *([("Used of it", _used(said["training_run"], dataset))] if dataset else []),
         ("Outputs checked", checked),
         ("Held against", f"{framework['name']}, version {framework['version']}"),
         ("Issued", minute(said["issued_at"])),
         ("Issued by", [said["issuer"]["organisation"], pieces.digest(said["issuer"]["key_id"])]),
     ]
     return pieces.section("scope", "What this report is about", pieces.credit_list(rows))
+
+
+def _used(run: TrainingRun | None, dataset: Dataset) -> list[Child]:
+    """Say how much of the version the run took; a version can be far larger than what a model learned from."""
+    if run is None:
+        return [NOT_KNOWN]
+    used = run["recordings"]
+    whole = count(dataset["n_recordings"])
+    heard = used["excerpt_s"]
+    lines: list[Child] = [
+        f"trained on {count(used['n_trained'])} of {whole} recordings, {duration(used['trained_seconds'])} of "
+        f"{duration(dataset['seconds'])}" + (f", at most {duration(heard)} of each" if heard else ""),
+        f"measured on {count(used['n_held_out'])} more, {duration(used['held_out_seconds'])}"
+        if used["n_held_out"]
+        else "nothing held out to measure on",
+    ]
+    return [tag("div", line) for line in lines]
 
 
 def _verdict(said: Snapshot) -> Markup:

@@ -53,6 +53,7 @@ class Model(TypedDict):
     version: str
     weights_sha256: str
     architecture: str
+    architecture_title: str
     family: str
     n_parameters: int | None
 
@@ -80,10 +81,24 @@ class Baseline(TypedDict):
     held_out: float
 
 
+class RecordingsUsed(TypedDict):
+    """How much of the frozen version the run took: what it learned from and what it was only measured on.
+
+    The seconds are of the whole recordings. Where ``excerpt_s`` is a number, no more than that was heard of each.
+    """
+
+    n_trained: int
+    trained_seconds: float
+    n_held_out: int
+    held_out_seconds: float
+    excerpt_s: float | None
+
+
 class TrainingRun(TypedDict):
     """How the weights came about."""
 
     id: str
+    recordings: RecordingsUsed
     config: dict[str, Scalar]
     seed: int
     n_steps: int
@@ -492,7 +507,18 @@ def check(snapshot: Mapping[str, Any]) -> Snapshot:
             raise SnapshotError(
                 f"dataset.licences: {counted} recordings, the version holds {dataset['n_recordings']}"
             )
+        _check_used(checked["training_run"], dataset)
     return checked
+
+
+def _check_used(run: TrainingRun | None, dataset: Dataset) -> None:
+    if run is None:
+        return
+    used = run["recordings"]["n_trained"] + run["recordings"]["n_held_out"]
+    if used > dataset["n_recordings"]:
+        raise SnapshotError(
+            f"training_run.recordings: {used} recordings, the version holds {dataset['n_recordings']}"
+        )
 
 
 def _check_hashes(snapshot: Snapshot) -> None:

@@ -17,6 +17,7 @@ from audit.queries import TrainingRecording
 from audit.reports import snapshot
 from audit.reports.snapshot import Answer, Scalar
 from generation import queries as generation
+from generation.architectures import registry
 from generation.models import Check, Generation, GenerationState, Match, ModelVersion, TrainingRun
 from generation.queries import Gate
 from governance import access, ledger
@@ -52,7 +53,7 @@ def snapshot_of(assessment: Assessment, *, report_id: UUID, key_id: str, now: da
         "release": release,
         "release_reasons": reasons,
         "model": _model(version),
-        "training_run": _training_run(version, run) if run else None,
+        "training_run": _training_run(version, run, recordings) if run else None,
         "dataset": _dataset(version.dataset_version, recordings) if version.dataset_version else None,
         "outputs": outputs,
         "decisions": _decisions(version),
@@ -93,12 +94,15 @@ def _model(version: ModelVersion) -> snapshot.Model:
         "version": str(version.number),
         "weights_sha256": version.weights_sha256,
         "architecture": version.model.architecture,
+        "architecture_title": registry.title(version.model.architecture),
         "family": "notes" if version.model.architecture == "symbolic" else "sound",
         "n_parameters": version.n_parameters,
     }
 
 
-def _training_run(version: ModelVersion, run: TrainingRun) -> snapshot.TrainingRun:
+def _training_run(
+    version: ModelVersion, run: TrainingRun, recordings: Sequence[TrainingRecording]
+) -> snapshot.TrainingRun:
     figures = run.metrics
     baselines: list[snapshot.Baseline] = [
         {"name": name.removesuffix("_baseline_loss"), "held_out": float(loss)}
@@ -107,6 +111,7 @@ def _training_run(version: ModelVersion, run: TrainingRun) -> snapshot.TrainingR
     ]
     return {
         "id": str(run.public_id),
+        "recordings": _recordings_used(run, recordings),
         "config": {name: _scalar(value) for name, value in run.config.items()},
         "seed": run.seed,
         "n_steps": run.n_steps,
@@ -123,6 +128,18 @@ def _training_run(version: ModelVersion, run: TrainingRun) -> snapshot.TrainingR
         "losses": [],
         "final_held_out": figures.get("held_out_loss"),
         "baselines": baselines,
+    }
+
+
+def _recordings_used(run: TrainingRun, recordings: Sequence[TrainingRecording]) -> snapshot.RecordingsUsed:
+    seconds = {one.leaf.recording.sha256: one.leaf.recording.seconds or 0.0 for one in recordings}
+    excerpt_s = run.config.get("excerpt_s") or None
+    return {
+        "n_trained": len(run.trained_on),
+        "trained_seconds": sum(seconds.get(sha256, 0.0) for sha256 in run.trained_on),
+        "n_held_out": len(run.held_out),
+        "held_out_seconds": sum(seconds.get(sha256, 0.0) for sha256 in run.held_out),
+        "excerpt_s": float(excerpt_s) if excerpt_s else None,
     }
 
 

@@ -18,9 +18,31 @@ _PLACES = {
 }
 
 
+_TITLES = {
+    "spectral_codec": "spectral codec transformer",
+    "symbolic": "note transformer",
+}
+
+
 def names() -> tuple[str, ...]:
     """Names of all architectures, sorted."""
     return tuple(sorted(_PLACES))
+
+
+def title(name: str) -> str:
+    """Say an architecture's name as people read it.
+
+    Parameters
+    ----------
+    name : str
+        One of ``names()``, or of an architecture that is no longer here: rows outlive code.
+
+    Returns
+    -------
+    str
+        In lower case, to stand within a sentence; an unknown name keeps its letters, without underscores.
+    """
+    return _TITLES.get(name, name.replace("_", " "))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from django import template
 
+from generation.architectures import registry
 from governance.templatetags import sleeve
 
 register = template.Library()
@@ -11,6 +12,12 @@ MISSING: tuple[object, ...] = (
 )  # what a template hands on where a value is null, or not there at all
 THIN = "\u202f"
 NOT_KNOWN = "not known"
+
+
+@register.filter
+def architecture(name: str) -> str:
+    """What an architecture is called where people read."""
+    return registry.title(name)
 
 
 @register.filter

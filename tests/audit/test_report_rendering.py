@@ -29,6 +29,7 @@ from tests.audit.report_sample import a_match, evidence, sample
 
 HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>&lt;b&amp;'
 KEY = signing.new_key()
+TOO_MANY = sample()["training_run"]["recordings"] | {"n_held_out": 12}
 
 
 class Reader(HTMLParser):
@@ -160,6 +161,10 @@ class TestCheck:
             ({"outputs": outputs(matches=[a_match(0, score=float("nan"))])}, r"matches\[0\]\.score: nan"),
             ({"outputs": outputs(matches=[a_match(0, kind="melody")])}, r"matches\[0\]\.kind: 'melody'"),
             ({"dataset": sample()["dataset"] | {"n_recordings": 15}}, "14 recordings, the version holds 15"),
+            (
+                {"training_run": sample()["training_run"] | {"recordings": TOO_MANY}},
+                "training_run.recordings: 16 recordings, the version holds 14",
+            ),
         ],
     )
     def test_refuses_and_names_the_place(self, changes: dict[str, Any], said: str) -> None:
@@ -249,6 +254,25 @@ class TestRenderHtml:
         assert "trained on music that is not known" in text
         assert "Nothing about its rights can be said." in text
 
+    def test_says_how_much_of_the_music_was_used(self) -> None:
+        text = Reader(self.page).all_text().replace("\u202f", " ")
+        assert "14 recordings, 31 min 33 s" in text
+        assert "trained on 4 of 14 recordings, 8 min 32 s of 31 min 33 s, at most 30 s of each" in text
+        assert "measured on 2 more, 3 min 21 s" in text
+
+    def test_says_when_nothing_was_held_out_and_all_was_heard(self) -> None:
+        run = sample()["training_run"]
+        run["recordings"] |= {"n_trained": 14, "n_held_out": 0, "held_out_seconds": 0.0, "excerpt_s": None}
+        text = Reader(render_html(sample(training_run=run))).all_text().replace("\u202f", " ")
+        assert "trained on 14 of 14 recordings" in text
+        assert "of each" not in text
+        assert "nothing held out to measure on" in text
+
+    def test_calls_the_architecture_by_its_name(self) -> None:
+        text = Reader(self.page).all_text()
+        assert "Version 1, spectral codec transformer, trained on debian-games 1" in text
+        assert "spectral_codec" not in text
+
     def test_says_when_no_output_was_checked(self) -> None:
         nothing = outputs(n=0, n_released=0, verdicts=dict.fromkeys(outputs()["verdicts"], 0), matches=[])
         text = Reader(render_html(sample(outputs=nothing))).all_text()
@@ -300,7 +324,9 @@ class TestRenderHtml:
         [
             lambda s: s["outputs"]["matches"][0].update(title=HOSTILE),
             lambda s: s["outputs"]["matches"][0].update(artist=HOSTILE, licence=HOSTILE),
-            lambda s: s["model"].update(name=HOSTILE, version=HOSTILE, architecture=HOSTILE),
+            lambda s: s["model"].update(
+                name=HOSTILE, version=HOSTILE, architecture=HOSTILE, architecture_title=HOSTILE
+            ),
             lambda s: s["dataset"].update(name=HOSTILE, policy=HOSTILE, territory=HOSTILE),
             lambda s: s["dataset"]["licences"][0].update(licence=HOSTILE),
             lambda s: s["dataset"]["conflicts"][0].update(description=HOSTILE, kind=HOSTILE),

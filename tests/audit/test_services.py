@@ -273,10 +273,39 @@ class TestIssueReport:
         ]
         assert said["dataset"]["conditions_accepted"][0]["role"] == "compliance_officer"
         assert said["dataset"]["conflicts"][0]["n_recordings"] == 1
+        assert said["training_run"]["recordings"] == {
+            "n_trained": 2,
+            "trained_seconds": 120.0,
+            "n_held_out": 0,
+            "held_out_seconds": 0.0,
+            "excerpt_s": None,
+        }
         assert said["training_run"]["config"]["schedule"] == "[1, 2]"
         assert {one["name"] for one in said["training_run"]["baselines"]} == {"noise", "shuffled"}
         assert said["release"] == "undecided"
         assert said["ledger"]["n_events"] < ledger.head()[0]
+
+    def test_tells_the_recordings_used_from_those_of_the_version(self, scene: Scene, house: Path) -> None:
+        version = scenes.a_version(scene, ["a", "b", "c"])
+        model = scenes.a_model(scene, version, architecture="spectral_codec")
+        run = model.training_run
+        run.trained_on, run.held_out = run.trained_on[:1], run.trained_on[1:2]
+        run.config = {"excerpt_s": 30.0}
+        run.save(update_fields=["trained_on", "held_out", "config"])
+        services.issue_report(version=model, out=house / "out", by=scene.officer, now=LATER)
+        said = json.loads((house / "out" / "report.json").read_bytes())
+        assert said["dataset"]["n_recordings"] == 3
+        assert said["training_run"]["recordings"] == {
+            "n_trained": 1,
+            "trained_seconds": 60.0,
+            "n_held_out": 1,
+            "held_out_seconds": 60.0,
+            "excerpt_s": 30.0,
+        }
+        assert said["model"]["architecture"] == "spectral_codec"
+        page = (house / "out" / "report.html").read_text()
+        assert "spectral codec transformer" in page
+        assert "spectral_codec" not in page
 
     def test_names_people_by_role_only(self, scene: Scene, house: Path) -> None:
         self.issue(scene, house / "out")

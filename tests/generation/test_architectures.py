@@ -501,6 +501,15 @@ class TestRegistry:
         with pytest.raises(UnknownArchitectureError, match=r"'waltz'.*spectral_codec, symbolic"):
             registry.get("waltz")
 
+    def test_has_a_name_for_people_of_each(self) -> None:
+        titles = {registry.title(name) for name in registry.names()}
+        assert len(titles) == len(registry.names())
+        assert all("_" not in title for title in titles)
+        assert not titles & set(registry.names())
+
+    def test_says_a_lost_name_without_underscores(self) -> None:
+        assert registry.title("wave_dream") == "wave dream"
+
     def test_naming_them_does_not_load_torch(self) -> None:
         code = (
             "import sys; from generation.architectures import registry, base; registry.names();"
