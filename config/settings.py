@@ -211,6 +211,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "DatasetKindEnum": "provenance.models.DatasetKind",
         "RecordingKindEnum": "provenance.models.RecordingKind",
+        "RightEnum": "provenance.models.Right",
+        "ClaimedRightEnum": "provenance.models.ClaimedRight",
         "JobStateEnum": "governance.models.JobState",
         "GenerationStateEnum": "generation.models.GenerationState",
         "TrainingRunStateEnum": "generation.models.TrainingRunState",

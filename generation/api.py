@@ -358,7 +358,11 @@ class GrantRevocationView(HouseView):
         responses={200: RevokedSerializer, 403: NOT_YOURS, 404: NOT_HERE, 409: NOT_NOW},
     )
     def post(self, request: Request, public_id: str) -> Response:
-        """End a grant, and say what hangs on it. What was trained stays on record; its gates close by themselves."""
+        """End a deal, or one right of it, and say what hangs on it.
+
+        A grant of both rights is one deal: without `right` both end. What was trained stays on record; its gates
+        close by themselves.
+        """
         grant = provenance_access.grant_for_reading(self.caller, public_id)
         asked = validated(RevokeSerializer, request.data)
         revoked, impact = services.revoke_grant(
@@ -366,9 +370,17 @@ class GrantRevocationView(HouseView):
             by=self.person,
             reason=asked["reason"],
             revoked_from=asked["revoked_from"],
+            right=asked["right"],
             now=timezone.now(),
         )
-        line = {"grant": revoked.public_id, "from": revoked.revoked_from, **impact.as_json()}
+        first = next((one for one in revoked if one.pk == grant.pk), revoked[0])
+        line = {
+            "grant": first.public_id,
+            "deal": first.deal,
+            "grants": [one.public_id for one in revoked],
+            "from": first.revoked_from,
+            **impact.as_json(),
+        }
         return Response(RevokedSerializer(line).data)
 
 

@@ -1,6 +1,6 @@
 """Reads that span models: lineage, gates, verdict counts, and what a recording or a grant reaches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -188,4 +188,8 @@ def impact_of(recordings: QuerySet[Recording]) -> Impact:
 
 
 def impact_of_grant(grant: Grant) -> Impact:
-    return impact_of(Recording.objects.filter(grant_links__grant=grant))
+    return impact_of_grants([grant])
+
+
+def impact_of_grants(grants: Iterable[Grant]) -> Impact:
+    return impact_of(Recording.objects.filter(grant_links__grant__in=list(grants)).distinct())

@@ -18,7 +18,7 @@ from generation.pipeline import KINDS
 from generation.services.generating import MAX_OUTPUTS, MAX_SECONDS
 from governance.models import Decision
 from governance.serializers import QuerySerializer, RowSerializer
-from provenance.models import IndexBuild
+from provenance.models import ClaimedRight, IndexBuild
 from provenance.serializers import VersionSerializer
 
 
@@ -329,6 +329,13 @@ class DecideSerializer(serializers.Serializer[Any]):
 
 class RevokeSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=5000)
+    right = serializers.ChoiceField(
+        choices=ClaimedRight.choices,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="revoke this right of the deal alone; default: all of them",
+    )
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         revoked_from = serializers.DateTimeField(
@@ -348,6 +355,8 @@ class ImpactSerializer(serializers.Serializer[Any]):
 
 class RevokedSerializer(ImpactSerializer):
     grant = serializers.UUIDField()
+    deal = serializers.UUIDField()
+    grants = serializers.ListField(child=serializers.UUIDField(), help_text="all that were revoked")
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         return {**super().get_fields(), "from": serializers.DateTimeField()}

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from governance.access import Person, organisations_of
 from governance.errors import NotFoundError
@@ -52,6 +52,14 @@ def grants_for_reading(user: Person) -> QuerySet[Grant]:
 
 def grant_for_reading(user: Person, public_id: UUID | str) -> Grant:
     found = grants_for_reading(user).filter(public_id=public_id).first()
+    if found is None:
+        raise NotFoundError("There is no such grant.")
+    return found
+
+
+def grant_or_deal_for_reading(user: Person, public_id: UUID | str) -> Grant:
+    """Return the grant of that id, or the first grant of the deal of that id."""
+    found = grants_for_reading(user).filter(Q(public_id=public_id) | Q(deal=public_id)).order_by("id").first()
     if found is None:
         raise NotFoundError("There is no such grant.")
     return found

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from governance.forms import ReasonField
 from provenance import queries, uploads
-from provenance.models import ConflictStatus, DatasetKind
+from provenance.models import ConflictStatus, DatasetKind, Grant
 from provenance.rights.territory import UnknownTerritory, normalise
 from provenance.rights.values import ANSWERS, PURPOSES, Use
 
@@ -252,6 +252,7 @@ class RegisterGrantsForm(forms.Form):
 
 
 class RevokeForm(forms.Form):
+    right = forms.ChoiceField(label="What ends", required=False, widget=forms.RadioSelect)
     revoked_from = forms.DateField(
         label="From",
         required=False,
@@ -259,6 +260,20 @@ class RevokeForm(forms.Form):
         help_text="The first day on which the grant no longer holds; empty means now.",
     )
     reason = ReasonField()
+
+    def __init__(self, *args: object, standing: Sequence[Grant], **kwargs: object) -> None:
+        """Ask which right of the deal ends, where more than one of it still stands."""
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        field = self.fields["right"]
+        if len(standing) < 2 or not isinstance(field, forms.ChoiceField):
+            del self.fields["right"]
+            return
+        rights = [(grant.right, grant.right) for grant in standing]
+        whole = " and the ".join(right for right, _ in rights)
+        field.choices = [
+            ("", f"The whole deal: the {whole}"),
+            *((r, f"Only the {name}") for r, name in rights),
+        ]
 
     def instant(self) -> datetime:
         return _first_moment(self.cleaned_data["revoked_from"], timezone.now())

@@ -342,6 +342,7 @@ class GrantSerializer(RowSerializer[Grant]):
         model = Grant
         fields = (
             "id",
+            "deal",
             "organisation",
             "licensor",
             "licensee",

@@ -76,8 +76,16 @@ def decide_generation(*, review: Review, decision: Decision, reason: str, by: Us
 
 
 def revoke_grant(
-    *, grant: Grant, by: User, reason: str, now: datetime, revoked_from: datetime | None = None
-) -> tuple[Grant, Impact]:
-    """Revoke a grant and return what it reaches; the gates of those models close by themselves."""
-    revoked = provenance.revoke_grant(grant=grant, by=by, reason=reason, now=now, revoked_from=revoked_from)
-    return revoked, queries.impact_of_grant(revoked)
+    *,
+    grant: Grant,
+    by: User,
+    reason: str,
+    now: datetime,
+    revoked_from: datetime | None = None,
+    right: str = "",
+) -> tuple[tuple[Grant, ...], Impact]:
+    """Revoke a deal or one right of it and return what it reaches; the gates of those models close by themselves."""
+    revoked = provenance.revoke_grant(
+        grant=grant, by=by, reason=reason, now=now, revoked_from=revoked_from, right=right
+    )
+    return revoked, queries.impact_of_grants(revoked)

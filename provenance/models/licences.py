@@ -30,6 +30,9 @@ class Remuneration(models.TextChoices):
 
 class Grant(models.Model):
     public_id = models.UUIDField(default=new_public_id, unique=True, editable=False)
+    deal = models.UUIDField(
+        default=new_public_id, editable=False, db_index=True
+    )  # the rights of one deal share it
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="grants")
     licensor = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="grants_given")
     licensee = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="grants_received")
@@ -73,6 +76,7 @@ class Grant(models.Model):
         ordering = ["-registered_at", "-id"]
         constraints = [
             models.UniqueConstraint(fields=["organisation", "key"], name="grant_once"),
+            models.UniqueConstraint(fields=["deal", "right"], name="grant_once_a_right_of_a_deal"),
             models.CheckConstraint(condition=Q(right__in=ClaimedRight.values), name="grant_right_known"),
             models.CheckConstraint(condition=Q(basis__in=GrantBasis.values), name="grant_basis_known"),
             models.CheckConstraint(

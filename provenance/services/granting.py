@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
@@ -18,6 +19,7 @@ from governance import access, ledger
 from governance.errors import ConflictError
 from governance.models import Organisation, User
 from lib.canonical import canonical_sha256
+from lib.ids import new_public_id
 from provenance.errors import ProvenanceError
 from provenance.models import Grant, GrantRecording, Party, Recording, Right
 from provenance.rights.terms import conditions as known_conditions
@@ -55,8 +57,10 @@ class GrantOutcome:
         return {
             "row": self.row,
             "status": self.status,
+            "deal": str(self.grants[0].deal) if self.grants else None,
             "grants": [str(grant.public_id) for grant in self.grants],
             "grant": str(self.grants[0].public_id) if self.grants else None,
+            "rights": {grant.right: str(grant.public_id) for grant in self.grants},
             "recordings": self.n_recordings,
             "reasons": list(self.reasons),
         }
@@ -137,11 +141,19 @@ def _register_deal(
     recordings = _subjects(deal, organisation, problems)
     if problems:
         return GrantOutcome(row, "rejected", reasons=tuple(problems))
+    rights = terms.pop("rights")
+    keys = {right: _key(right, terms, recordings) for right in rights}
+    known = {
+        grant.right: grant for grant in Grant.objects.filter(organisation=organisation, key__in=keys.values())
+    }
+    joined = next(iter(known.values())).deal if known else new_public_id()
     grants, fresh = [], False
-    for right in terms.pop("rights"):
-        grant, made = _save(right, terms, recordings, by, organisation, now)
+    for right in rights:
+        grant = known.get(right)
+        if grant is None:
+            fresh = True
+            grant = _save(right, keys[right], joined, terms, recordings, by, organisation, now)
         grants.append(grant)
-        fresh |= made
     status = "registered" if fresh else "duplicate"
     return GrantOutcome(row, status, tuple(grants), len(recordings))
 
@@ -261,15 +273,8 @@ def _uuid(name: str) -> str | None:
     return name if is_uuid else None
 
 
-def _save(
-    right: str,
-    terms: Mapping[str, Any],
-    recordings: list[Recording],
-    by: User,
-    organisation: Organisation,
-    now: datetime,
-) -> tuple[Grant, bool]:
-    key = canonical_sha256(
+def _key(right: str, terms: Mapping[str, Any], recordings: list[Recording]) -> str:
+    return canonical_sha256(
         {
             **{
                 name: value.isoformat() if isinstance(value, date) else value for name, value in terms.items()
@@ -278,14 +283,24 @@ def _save(
             "recordings": [str(recording.public_id) for recording in recordings],
         }
     )
-    known = Grant.objects.filter(organisation=organisation, key=key).first()
-    if known is not None:
-        return known, False
+
+
+def _save(
+    right: str,
+    key: str,
+    deal: UUID,
+    terms: Mapping[str, Any],
+    recordings: list[Recording],
+    by: User,
+    organisation: Organisation,
+    now: datetime,
+) -> Grant:
     licensor, _ = Party.objects.get_or_create(organisation=organisation, name=terms["licensor"])
     licensee, _ = Party.objects.get_or_create(organisation=organisation, name=terms["licensee"])
     grant = Grant.objects.create(
         **{**terms, "licensor": licensor, "licensee": licensee},
         organisation=organisation,
+        deal=deal,
         right=right,
         registered_by=by,
         registered_at=now,
@@ -301,30 +316,59 @@ def _save(
         actor=by,
         organisation=organisation,
         now=now,
-        body={"right": right, "terms_sha256": key, "recordings": len(recordings)},
+        body={"deal": str(deal), "right": right, "terms_sha256": key, "recordings": len(recordings)},
     )
-    return grant, True
+    return grant
 
 
 @transaction.atomic
 def revoke_grant(
-    *, grant: Grant, by: User, reason: str, now: datetime, revoked_from: datetime | None = None
-) -> Grant:
-    """End a grant: from ``revoked_from`` on, nothing is cleared by it. What was trained stays on record."""
+    *,
+    grant: Grant,
+    by: User,
+    reason: str,
+    now: datetime,
+    revoked_from: datetime | None = None,
+    right: str = "",
+) -> tuple[Grant, ...]:
+    """End the deal a grant belongs to, or its one ``right``, and return the grants that ended.
+
+    From ``revoked_from`` on, nothing is cleared by them. What was trained stays on record.
+    """
     access.require(by, grant.organisation, access.REVOKES_GRANTS, "revoke a grant")
     if not reason.strip():
         raise ProvenanceError("Revoking a grant needs a reason.")
-    salt = secrets.token_hex(16)
-    changed = Grant.objects.filter(pk=grant.pk, revoked_at=None).update(
-        revoked_at=now,
-        revoked_from=revoked_from or now,
-        revoked_by=by,
-        revocation_reason=reason.strip(),
-        revocation_salt=salt,
-    )
-    if changed != 1:
+    standing = _standing(grant, right)
+    for one in standing:
+        _revoke(one, by, reason.strip(), now, revoked_from or now)
+    return standing
+
+
+def _standing(grant: Grant, right: str) -> tuple[Grant, ...]:
+    """Lock and return what of a deal is to be revoked and still stands."""
+    of_deal = Grant.objects.filter(organisation_id=grant.organisation_id, deal=grant.deal)
+    deal = list(of_deal.select_for_update().order_by("id"))
+    wanted = [one for one in deal if right in ("", one.right)]
+    if not wanted:
+        granted = " and ".join(one.right for one in deal)
+        raise ProvenanceError(f"This deal grants no {right}, only the {granted}.")
+    standing = tuple(one for one in wanted if one.revoked_at is None)
+    if not standing:
         raise ConflictError("This grant is revoked already.")
-    grant.refresh_from_db()
+    return standing
+
+
+def _revoke(grant: Grant, by: User, reason: str, now: datetime, revoked_from: datetime) -> None:
+    salt = secrets.token_hex(16)
+    grant.revoked_at = now
+    grant.revoked_from = revoked_from
+    grant.revoked_by = by
+    grant.revocation_reason = reason
+    grant.revocation_salt = salt
+    grant.save(
+        update_fields=["revoked_at", "revoked_from", "revoked_by", "revocation_reason", "revocation_salt"]
+    )
+    grant.subjects.filter(exclusive=True).update(exclusive=False)  # another may be given the same now
     ledger.record(
         kind="provenance.grant.revoked",
         subject_kind="grant",
@@ -333,9 +377,10 @@ def revoke_grant(
         organisation=grant.organisation,
         now=now,
         body={
-            "from": (revoked_from or now).isoformat(),
+            "deal": str(grant.deal),
+            "right": grant.right,
+            "from": revoked_from.isoformat(),
             "recordings": grant.subjects.count(),
-            "reason_commitment": ledger.commitment(reason.strip(), salt),
+            "reason_commitment": ledger.commitment(reason, salt),
         },
     )
-    return grant

@@ -1,6 +1,7 @@
 """Pages of grants and licences: who gave what to whom, and what the licences say."""
 
 import tempfile
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -67,15 +68,27 @@ def _may_register(request: PersonRequest) -> bool:
 @page
 @require_GET
 def grant(request: PersonRequest, public_id: str) -> HttpResponse:
-    return _grant_page(request, access.grant_for_reading(request.user, public_id), RevokeForm())
+    found = access.grant_for_reading(request.user, public_id)
+    return _grant_page(request, found, RevokeForm(standing=_standing(found)))
+
+
+def _deal(grant: Grant) -> list[Grant]:
+    return list(Grant.objects.filter(organisation=grant.organisation_id, deal=grant.deal).order_by("id"))
+
+
+def _standing(grant: Grant) -> list[Grant]:
+    return [one for one in _deal(grant) if one.revoked_at is None]
 
 
 def _grant_page(request: PersonRequest, grant: Grant, form: RevokeForm) -> HttpResponse:
     recordings = Recording.objects.filter(grant_links__grant=grant).order_by("title", "id")
-    state, words = tables.grant_state(grant, timezone.now().date())
+    today = timezone.now().date()
+    state, words = tables.grant_state(grant, today)
     may_revoke = house.may(request.user, grant.organisation, house.REVOKES_GRANTS)
     context = {
         "grant": grant,
+        "others": [(one, *tables.grant_state(one, today)) for one in _deal(grant) if one != grant],
+        "standing": _standing(grant),
         "state": state,
         "state_words": words,
         "page": page_of(request, recordings),
@@ -95,22 +108,25 @@ def revoke(request: PersonRequest, public_id: str) -> HttpResponse:
     house.require(request.user, found.organisation, house.REVOKES_GRANTS, "revoke a grant")
     if found.revoked_at is not None:
         raise ConflictError("This grant is revoked already.")
-    form = RevokeForm(request.POST)
+    form = RevokeForm(request.POST, standing=_standing(found))
     if form.is_valid():
         with refusals_in(form):
-            services.revoke_grant(
+            revoked = services.revoke_grant(
                 grant=found,
                 by=request.user,
                 reason=form.cleaned_data["reason"],
                 now=timezone.now(),
                 revoked_from=form.instant(),
+                right=form.cleaned_data.get("right", ""),
             )
-            say(
-                request,
-                "The grant is revoked. Nothing is cleared by it from then on; what was trained stays on record.",
-            )
+            say(request, _what_ended(revoked))
             return redirect("provenance:grant", public_id)
     return _grant_page(request, found, form)
+
+
+def _what_ended(revoked: Sequence[Grant]) -> str:
+    rights = " and the ".join(one.right for one in revoked)
+    return f"Revoked: the {rights}. Nothing is cleared by it from then on; what was trained stays on record."
 
 
 @page

@@ -483,7 +483,8 @@ class TestRevoke:
         said = self.revoke(client_of(people.auditor), grant, **{"from": "2026-01-01T00:00:00Z"}).json()
         reached = {"recordings": 2, "datasets": ["folk"], "models": ["fiddler@1"], "outputs": 1}
         assert before == reached
-        assert said == {"grant": str(grant.public_id), "from": "2026-01-01T00:00:00Z", **reached}
+        ended = {"grant": str(grant.public_id), "deal": str(grant.deal), "grants": [str(grant.public_id)]}
+        assert said == {**ended, "from": "2026-01-01T00:00:00Z", **reached}
 
     def test_happens_once_and_for_a_reason(self, people: People, dataset: Dataset, folders: Path) -> None:
         grant = a_grant(people, dataset, folders)

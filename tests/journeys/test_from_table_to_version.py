@@ -94,7 +94,9 @@ class TestFromTableToVersion:
 
         cellar = Recording.objects.get(entries__external_id="cellar")
         for grant in Grant.objects.all():
-            do(label, url("grant-revoke", grant.public_id), {"reason": "The deal is off."})
+            grant.refresh_from_db()  # both rights of one deal end together
+            if grant.revoked_at is None:
+                do(label, url("grant-revoke", grant.public_id), {"reason": "The deal is off."})
         assert "revoked" in text_of(label, url("recording", cellar.public_id))
         assert "Cellar Door" in answers(officer, f"{dataset}?answer=not_allowed")
         version.refresh_from_db()

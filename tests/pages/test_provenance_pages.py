@@ -17,7 +17,7 @@ from pytest_django import DjangoDbBlocker
 from governance import jobs
 from governance.models import Decision, Job, Review, Role, User
 from provenance import media
-from provenance.models import ConflictStatus, DatasetVersion
+from provenance.models import ConflictStatus, DatasetVersion, Grant
 from tests.pages.people import Shelf, a_frozen, more_entries, standing_shelf, write_source
 from tests.people import a_conflict
 
@@ -427,6 +427,21 @@ class TestGrantPages:
         assert "Cellar Records to House" in text
         assert "Cellar Door" in text
         assert "folk" in text
+
+    def test_say_which_rights_end_with_a_deal(self, shelf: Shelf) -> None:
+        client, deal = client_of(shelf.people.auditor), shelf.grant.deal
+        twin = Grant.objects.get(pk=shelf.grant.pk)
+        other = {"master": "composition", "composition": "master"}[twin.right]
+        twin.pk, twin.public_id, twin.key, twin.right = None, uuid4(), "0" * 64, other
+        twin.save()
+
+        text = text_of(client, url("grant", shelf.grant.public_id))
+        assert "unless you choose one, all of them end" in text
+        client.post(url("grant-revoke", twin.public_id), {"reason": "Off.", "right": other})
+        assert [one.right for one in Grant.objects.filter(deal=deal, revoked_at=None)] == [shelf.grant.right]
+        assert "what is left of the deal" in text_of(client, url("grant", shelf.grant.public_id))
+        client.post(url("grant-revoke", shelf.grant.public_id), {"reason": "Off."})
+        assert not Grant.objects.filter(deal=deal, revoked_at=None).exists()
 
     def test_revoke_from_a_day_and_never_twice(self, shelf: Shelf) -> None:
         client = client_of(shelf.people.auditor)

@@ -408,6 +408,37 @@ class TestGrants:
         again = run("revoke_grant", ran.lines[0]["grant"], "--as", "label_auditor", "--reason", "Unpaid.")
         assert (again.code, one_sentence(again)) == (1, "This grant is revoked already.")
 
+    @pytest.mark.parametrize(
+        ("named", "more", "ended"),
+        [
+            ("grant", (), {"master", "composition"}),
+            ("deal", (), {"master", "composition"}),
+            ("grant", ("--right", "composition"), {"composition"}),
+            ("deal", ("--right", "master"), {"master"}),
+        ],
+    )
+    def test_are_revoked_whole_unless_one_right_is_named(
+        self, people: People, tmp_path: Path, named: str, more: tuple[str, ...], ended: set[str]
+    ) -> None:
+        a_dataset(people.steward, people.house, licence="LicenseRef-closed")
+        deal = {
+            "licensor": "L",
+            "licensee": "House",
+            "right": "both",
+            "purposes": TRAINING,
+            "dataset": "folk",
+        }
+        told = run("register_grants", table(tmp_path / "deals.csv", [deal]), *AS_STEWARD).lines[0]
+        assert told["grants"] == [told["rights"]["master"], told["rights"]["composition"]]
+
+        revoked = run("revoke_grant", told[named], "--as", "label_auditor", "--reason", "Unpaid.", *more).last
+
+        assert (revoked["deal"], set(revoked["rights"])) == (told["deal"], ended)
+        assert revoked["grants"] == [told["rights"][right] for right in revoked["rights"]]
+        assert revoked["grant"] in revoked["grants"]
+        assert revoked["recordings"] == 2
+        assert set(Grant.objects.exclude(revoked_at=None).values_list("right", flat=True)) == ended
+
     def test_are_not_revoked_by_what_is_no_id(self) -> None:
         ran = run("revoke_grant", "the-first", "--as", "label_auditor", "--reason", "Unpaid.")
         assert ran.code == 2

@@ -167,10 +167,45 @@ class TestRevokeGrant:
         with pytest.raises(ConflictError, match="revoked already"):
             services.revoke_grant(grant=grants[0], by=people.officer, reason="Me too.", now=timezone.now())
 
+    def test_ends_both_rights_of_a_deal(self, people: People, grants: tuple[Grant, ...]) -> None:
+        assert len({grant.deal for grant in grants}) == 1
+
+        revoked = services.revoke_grant(
+            grant=grants[1], by=people.auditor, reason="Unpaid.", now=timezone.now()
+        )
+
+        assert [grant.right for grant in revoked] == ["master", "composition"]
+        assert not Grant.objects.filter(revoked_at=None).exists()
+        assert LedgerEvent.objects.filter(kind="provenance.grant.revoked").count() == 2
+
+    def test_ends_one_right_of_a_deal_where_that_is_asked(
+        self, people: People, grants: tuple[Grant, ...]
+    ) -> None:
+        def revoke(right: str) -> tuple[Grant, ...]:
+            return services.revoke_grant(
+                grant=grants[0], by=people.auditor, reason="Unpaid.", now=timezone.now(), right=right
+            )
+
+        assert revoke("composition") == (grants[1],)
+        assert list(Grant.objects.filter(revoked_at=None)) == [grants[0]]
+        with pytest.raises(ConflictError, match="revoked already"):
+            revoke("composition")
+        with pytest.raises(ProvenanceError, match="grants no lyrics, only the master and composition"):
+            revoke("lyrics")
+        assert revoke("") == (grants[0],)  # what is left of it
+
+    def test_leaves_other_deals_alone(self, people: People, closed: Dataset, tmp_path: Path) -> None:
+        rows = [DEAL, {**DEAL, "licensor": "Another label"}]
+        first, second = register(people, table(tmp_path / "deals.csv", rows))
+
+        services.revoke_grant(grant=first.grants[0], by=people.auditor, reason="Unpaid.", now=timezone.now())
+
+        assert set(Grant.objects.filter(revoked_at=None)) == set(second.grants)
+
     def test_keeps_the_reason_out_of_the_ledger(self, people: People, grants: tuple[Grant, ...]) -> None:
         services.revoke_grant(grant=grants[0], by=people.auditor, reason="Unpaid.", now=timezone.now())
 
-        event = LedgerEvent.objects.get(kind="provenance.grant.revoked")
+        event = LedgerEvent.objects.get(kind="provenance.grant.revoked", subject_id=grants[0].public_id)
         assert "Unpaid" not in json.dumps(event.body)
         grants[0].refresh_from_db()
         assert event.body["reason_commitment"] == ledger.commitment("Unpaid.", grants[0].revocation_salt)

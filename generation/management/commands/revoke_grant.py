@@ -9,20 +9,26 @@ from governance.commands import DONE, ContractCommand
 from provenance import access
 from provenance.commands import instant
 from provenance.errors import ProvenanceError
+from provenance.models import ClaimedRight
 
 
 class Command(ContractCommand):
     help = "Revoke a grant, and show which datasets, models and outputs it reaches."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("grant", metavar="ID")
+        parser.add_argument(
+            "grant", metavar="ID", help="of a grant or its deal: all rights of the deal are revoked"
+        )
         parser.add_argument("--as", dest="as_user", metavar="USER", required=True)
         parser.add_argument("--reason", required=True)
         parser.add_argument("--from", dest="revoked_from", default="", metavar="ISO")
+        parser.add_argument(
+            "--right", choices=ClaimedRight.values, default="", help="revoke this right alone"
+        )
 
     def perform(self, **options: Any) -> int:
         try:
-            grant = access.grant_for_reading(self.user, options["grant"])
+            grant = access.grant_or_deal_for_reading(self.user, options["grant"])
         except ValidationError:
             raise ProvenanceError(
                 f"{options['grant']!r} is no id of a grant: register_grants prints them."
@@ -33,15 +39,21 @@ class Command(ContractCommand):
             reason=options["reason"],
             now=timezone.now(),
             revoked_from=instant(options["revoked_from"]) if options["revoked_from"] else None,
+            right=options["right"],
         )
+        first = next((one for one in revoked if one.pk == grant.pk), revoked[0])
         line = {
-            "grant": str(revoked.public_id),
-            "from": revoked.revoked_from.isoformat() if revoked.revoked_from else None,
+            "grant": str(first.public_id),
+            "deal": str(first.deal),
+            "grants": [str(one.public_id) for one in revoked],
+            "rights": {one.right: str(one.public_id) for one in revoked},
+            "from": first.revoked_from.isoformat() if first.revoked_from else None,
             **impact.as_json(),
         }
         words = (
-            f"Revoked. It reaches {line['recordings']} recordings, datasets {', '.join(line['datasets']) or 'none'}, "
-            f"models {', '.join(line['models']) or 'none'} and {line['outputs']} outputs."
+            f"Revoked: the {' and the '.join(line['rights'])}. It reaches {line['recordings']} recordings, "
+            f"datasets {', '.join(line['datasets']) or 'none'}, models {', '.join(line['models']) or 'none'} "
+            f"and {line['outputs']} outputs."
         )
         self.show(line, words=words)
         return DONE
