@@ -9,8 +9,8 @@ from django.db.models import Max
 
 from generation.architectures import registry
 from generation.errors import GenerationError
-from generation.models import ModelVersion
-from generation.services.training import model_named
+from generation.models import GenerativeModel, ModelVersion
+from generation.services.training import model_named, require_frozen_for_training
 from governance import access, ledger
 from governance.models import Organisation, User
 from provenance.models import DatasetVersion
@@ -29,14 +29,26 @@ def register_model(
 ) -> ModelVersion:
     """Copy a checkpoint in, check that it can be loaded, and register it as the model's next version.
 
+    A version whose music is no longer cleared can be named: what was trained is on record all the same, its gate
+    is closed, and its outputs are held.
+
     Raises
     ------
     GenerationError
-        If the weights are no checkpoint of that architecture, or are damaged.
+        If the weights are no checkpoint of that architecture, are damaged, name other music than the dataset
+        version's, or if the version belongs to another organisation than the model.
+    WrongUseError
+        If the version was frozen for another use than training.
     """
     from generation import checkpoints
 
     access.require(by, organisation, access.MAKES_MODELS, "register a model")
+    if dataset_version is not None:
+        if dataset_version.dataset.organisation_id != organisation.pk:
+            raise GenerationError(
+                f"{dataset_version} is another organisation's: a model stays with whose music it heard."
+            )
+        require_frozen_for_training(dataset_version)
     registry.get(architecture)
     try:
         kept = checkpoints.import_checkpoint(
@@ -44,6 +56,11 @@ def register_model(
         )
     except checkpoints.CheckpointError as error:
         raise GenerationError(f"{weights} can't be registered: {str(error).rstrip('.')}.") from error
+    if dataset_version is not None and kept.merkle_root not in {None, dataset_version.merkle_root}:
+        raise GenerationError(
+            f"{weights} says that it was trained on other music: Merkle root {kept.merkle_root}, and "
+            f"{dataset_version} has {dataset_version.merkle_root}."
+        )
     return _register(name, architecture, kept, dataset_version, by, organisation, now, summary)
 
 
@@ -62,6 +79,7 @@ def _register(
 
     assert isinstance(kept, Checkpoint)  # noqa: S101
     model = model_named(name, architecture, organisation=organisation, by=by, now=now, summary=summary)
+    model = GenerativeModel.objects.select_for_update().get(pk=model.pk)  # two at once take two numbers
     last = model.versions.aggregate(last=Max("number"))["last"] or 0
     version = ModelVersion.objects.create(
         model=model,

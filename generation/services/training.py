@@ -93,11 +93,16 @@ def train_model(
     return _keep(run, maker, config, corpus, trained, by, timezone.now())
 
 
-def _require_cleared(version: DatasetVersion, now: datetime) -> None:
+def require_frozen_for_training(version: DatasetVersion) -> None:
+    """Refuse a version that was frozen for another use: nobody cleared its music for training."""
     if version.purpose != TRAINING_PURPOSE:
         raise WrongUseError(
             f"{version} was frozen for {version.purpose}, not for {TRAINING_PURPOSE}: freeze a version for that."
         )
+
+
+def _require_cleared(version: DatasetVersion, now: datetime) -> None:
+    require_frozen_for_training(version)
     if not_cleared := queries.no_longer_cleared(version, at=now):
         shown = "; ".join(f"{name} is {answer}" for name, answer in not_cleared[:3])
         raise WrongUseError(

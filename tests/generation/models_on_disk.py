@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from tests.catalogues import approve, training
 TINY = {"width": 16, "layers": 1, "heads": 2, "context": 16}
 
 
-def weights(folder: Path) -> Path:
+def weights(folder: Path, *, dataset: Mapping[str, str | None] | None = None) -> Path:
     maker = registry.get("symbolic")
     config = maker.config_class.from_json(TINY)
     network = build(config.network_shape(VOCABULARY), seed=1)  # type: ignore[attr-defined]
@@ -30,7 +31,7 @@ def weights(folder: Path) -> Path:
         tensors, {"vocabulary": list(VOCABULARY)}, TrainingMetrics(1.0, 2.0, 3.0, 2.5, 2.4, 5, 100, 10, 0.5)
     )
     return checkpoints.save(
-        folder, architecture=maker, config=config, seed=7, trained=trained, dataset={}
+        folder, architecture=maker, config=config, seed=7, trained=trained, dataset=dataset or {}
     ).folder
 
 

@@ -65,7 +65,7 @@ class TestTrainModel:
         ran = train(*arguments, "--config", str(tmp_path / "tiny.json"))
 
         assert ran.code == 0, ran.err
-        assert (ran.last["model"], ran.last["version"], ran.last["dataset"]) == ("tide", 1, "notes@1")
+        assert (ran.last["model"], ran.last["version"], ran.last["dataset"]) == ("tide", "1", "notes@1")
         assert len(ran.last["weights_sha256"]) == 64
         training_run = TrainingRun.objects.get()
         assert (training_run.state, training_run.seed) == ("done", 3)
@@ -111,8 +111,44 @@ class TestRegisterModel:
         given = ("--weights", str(weights(tmp_path / "w")), "--architecture", "symbolic")
         ran = run("register_model", "tide", *given, "--dataset", "folk@1", *AS_ENGINEER)
 
-        assert (ran.code, ran.last["version"], ran.last["dataset"]) == (0, 1, "folk@1")
+        assert (ran.code, ran.last["version"], ran.last["dataset"]) == (0, "1", "folk@1")
         assert ran.last["weights_sha256"] == ModelVersion.objects.get().weights_sha256
+
+    def test_refuses_with_1_a_version_frozen_for_another_use(
+        self, people: People, folk: Dataset, tmp_path: Path
+    ) -> None:
+        freeze(folk, people.officer, people.steward, purpose="data_mining")
+        given = ("--weights", str(weights(tmp_path / "w")), "--architecture", "symbolic")
+        ran = run("register_model", "tide", *given, "--dataset", "folk@1", *AS_ENGINEER)
+
+        assert ran.code == 1
+        assert "was frozen for data_mining" in one_sentence(ran)
+        assert not GenerativeModel.objects.exists()
+
+    def test_refuses_with_2_weights_that_say_they_heard_other_music(
+        self, people: People, folk: Dataset, tmp_path: Path
+    ) -> None:
+        freeze(folk, people.officer, people.steward)
+        folder = weights(tmp_path / "w", dataset={"version": "elsewhere", "merkle_root": "ab" * 32})
+        given = ("--weights", str(folder), "--architecture", "symbolic", "--dataset", "folk@1")
+        ran = run("register_model", "tide", *given, *AS_ENGINEER)
+
+        assert ran.code == 2
+        assert "trained on other music" in one_sentence(ran)
+        assert not GenerativeModel.objects.exists()
+
+    def test_stays_with_whose_music_it_heard(self, people: People, tmp_path: Path) -> None:
+        """The engineer's first organisation is the house; colleagues there are no members elsewhere."""
+        jazz = register("jazz", a_catalogue(tmp_path / "jazz", 1), people.stranger, people.elsewhere).dataset
+        for user in (people.engineer, people.officer):
+            for role in ("ml_engineer", "compliance_officer"):
+                user.memberships.create(organisation=people.elsewhere, role=role, valid_from=timezone.now())
+        freeze(jazz, people.officer, people.stranger)
+        given = ("--weights", str(weights(tmp_path / "w")), "--architecture", "symbolic")
+        ran = run("register_model", "tide", *given, "--dataset", "jazz@1", *AS_ENGINEER)
+
+        assert ran.code == 0, ran.err
+        assert GenerativeModel.objects.get().organisation == people.elsewhere
 
     @pytest.mark.parametrize("damage", ["gone", "text", "cut"])
     def test_says_with_2_that_weights_are_none(self, people: People, tmp_path: Path, damage: str) -> None:

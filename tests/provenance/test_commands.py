@@ -284,11 +284,11 @@ class TestFreezeDataset:
 
         assert ran.code == 0
         (line,) = ran.lines
-        assert (line["dataset"], line["version"], line["recordings"]) == ("folk", 1, 2)
+        assert (line["dataset"], line["version"], line["recordings"]) == ("folk", "1", 2)
         assert re.fullmatch(r"[0-9a-f]{64}", line["merkle_root"])
         assert (line["use"]["purpose"], line["use"]["commercial"]) == (TRAINING, True)
         assert line["conditions_accepted"] == []
-        assert run("freeze_dataset", "folk", *USE, *AS_STEWARD).last["version"] == 1
+        assert run("freeze_dataset", "folk", *USE, *AS_STEWARD).last["version"] == "1"
 
     def test_freezes_what_is_cleared_at_an_instant(self, people: People) -> None:
         dataset = a_dataset(people.steward, people.house, n_recordings=1)

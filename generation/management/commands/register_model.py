@@ -40,7 +40,7 @@ class Command(ContractCommand):
             architecture=options["architecture"],
             dataset_version=version,
             by=self.user,
-            organisation=self.organisation,
+            organisation=version.dataset.organisation if version else self.organisation,
             now=timezone.now(),
         )
         words = f"{model_version} is registered."

@@ -86,7 +86,7 @@ def model_json(version: ModelVersion) -> dict[str, Any]:
     run = getattr(version, "training_run", None)
     return {
         "model": version.model.name,
-        "version": version.number,
+        "version": str(version.number),
         "id": str(version.public_id),
         "architecture": version.model.architecture,
         "dataset": str(version.dataset_version) if version.dataset_version else None,

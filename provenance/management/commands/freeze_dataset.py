@@ -47,7 +47,7 @@ class Command(DatasetCommand):
             self.tell(f"left out: {external_id} ({why})")
         version = frozen.version
         self.show(
-            frozen.as_json(),
+            {**frozen.as_json(), "version": str(version.number)},  # a string, as in every line that names one
             words=f"{version} holds {version.n_recordings} recordings under {version.merkle_root}.",
         )
         return DONE
