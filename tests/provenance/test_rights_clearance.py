@@ -230,6 +230,105 @@ class TestGrants:
         assert clear(RecordingRights(grants=grants(basis="own")), training()).master.basis == "own"
 
 
+def claimed(party: str, share: float | None = 100.0, **more: object) -> tuple[Claim, ...]:
+    return tuple(replace(Claim(right, party, share), **more) for right in RIGHTS)  # type: ignore[arg-type]
+
+
+def answer(*, claims: tuple[Claim, ...], given: tuple[Grant, ...], **use: object) -> str:
+    return clear(RecordingRights(claims=claims, grants=given), training(**use)).answer
+
+
+class TestWhoMayGrant:
+    def test_is_who_claims_the_right(self) -> None:
+        assert answer(claims=claimed("label"), given=grants()) == "allowed"
+        assert answer(claims=claimed("Other"), given=grants()) == "unknown"
+
+    def test_is_not_who_is_credited(self) -> None:
+        credited = claimed("Singer", None, role="composer")
+        assert answer(claims=claimed("Label", None, role="owner") + credited, given=grants()) == "allowed"
+        assert answer(claims=credited, given=grants()) == "allowed"
+
+    def test_is_every_owner_where_none_states_a_share(self) -> None:
+        owners = claimed("Label", None, role="owner") + claimed("Other", None, role="owner")
+        assert answer(claims=owners, given=grants()) == "unknown"
+        assert answer(claims=owners, given=grants() + grants(licensor="Other")) == "allowed"
+
+    def test_may_act_for_those_in_the_chain_of_title(self) -> None:
+        assert answer(claims=claimed("Other"), given=grants(chain_of_title=("Other", "Agent"))) == "allowed"
+
+    def test_is_asked_of_each_source_apart(self) -> None:
+        claims = claimed("Label") + claimed("Other", source="registry")
+        assert answer(claims=claims, given=grants()) == "unknown"
+        assert answer(claims=claims, given=grants() + grants(licensor="Other")) == "allowed"
+
+    def test_is_asked_in_each_place(self) -> None:
+        claims = claimed("Label", territory=("WORLD", "-US")) + claimed("Other", territory=("US",))
+        assert answer(claims=claims, given=grants(), territory="DE") == "allowed"
+        assert answer(claims=claims, given=grants(), territory="US") == "unknown"
+        assert answer(claims=claims, given=grants()) == "unknown"
+
+    def test_is_who_claims_it_on_that_day(self) -> None:
+        sold = date(2026, 3, 1)
+        claims = claimed("Other", valid_until=sold) + claimed("Label", valid_from=sold)
+        assert answer(claims=claims, given=grants()) == "allowed"
+        assert answer(claims=claims, given=grants(), at=AT - timedelta(days=1)) == "unknown"
+
+    def test_is_not_known_while_part_of_the_right_is_claimed_by_nobody(self) -> None:
+        assert answer(claims=claimed("Label", 60.0), given=grants()) == "unknown"
+
+
+class TestParts:
+    lyrics = (Claim("lyrics", "Poet"),)
+
+    def test_need_the_word_of_who_claims_them(self) -> None:
+        cleared = clear(RecordingRights(claims=self.lyrics, grants=grants()), training())
+        assert (cleared.master.answer, cleared.composition.answer) == ("allowed", "unknown")
+        assert any("lyrics" in reason and "Poet" in reason for reason in cleared.composition.reasons)
+
+    def test_are_granted_apart_or_with_the_whole(self) -> None:
+        apart = replace(grants()[1], id="g-lyrics", right="lyrics", licensor="Poet", conditions=("notice",))
+        cleared = clear(RecordingRights(claims=self.lyrics, grants=(*grants(), apart)), training())
+        assert (cleared.answer, cleared.composition.conditions) == ("constrained", ("notice",))
+        assert cleared.composition.grants == ("g-composition", "g-lyrics")
+
+        whole = replace(grants()[1], id="g-poet", licensor="Poet")
+        assert (
+            clear(RecordingRights(claims=self.lyrics, grants=(*grants(), whole)), training()).answer
+            == "allowed"
+        )
+
+    def test_alone_grant_nothing(self) -> None:
+        apart = (grants()[0], replace(grants()[1], right="lyrics", licensor="Poet"))
+        assert answer(claims=self.lyrics, given=apart) == "unknown"
+
+
+class TestTermsOfGrants:
+    def test_the_sunset_ends_the_use_of_weights_and_the_term_ends_training(self) -> None:
+        given = tuple(
+            replace(grant, purposes=frozenset({"ai_generative_training", "ai_inference"}))
+            for grant in grants(valid_until=date(2026, 1, 1), sunset_on=date(2027, 1, 1))
+        )
+        assert answer(claims=(), given=given) == "unknown"
+        assert answer(claims=(), given=given, purpose="ai_inference") == "allowed"
+        assert (
+            answer(claims=(), given=given, purpose="ai_inference", at=AT + timedelta(days=400)) == "unknown"
+        )
+
+    def test_a_sunset_before_the_end_of_term_stops_inference_first(self) -> None:
+        given = tuple(
+            replace(grant, purposes=frozenset({"ai_generative_training", "ai_inference"}))
+            for grant in grants(sunset_on=date(2026, 2, 1))
+        )
+        assert answer(claims=(), given=given) == "allowed"
+        assert answer(claims=(), given=given, purpose="ai_inference") == "unknown"
+
+    def test_what_was_given_to_another_house_is_not_ours(self) -> None:
+        given = grants(licensee="Another House")
+        assert answer(claims=(), given=given) == "allowed"
+        assert answer(claims=(), given=given, licensees=frozenset({"This House"})) == "unknown"
+        assert answer(claims=(), given=given, licensees=frozenset({"another house", "X"})) == "allowed"
+
+
 class TestTerritory:
     def test_two_countries_together_answer_for_both(self) -> None:
         benelux = [grants(territory=(code,)) for code in ("BE", "NL", "LU")]
