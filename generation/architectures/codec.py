@@ -5,7 +5,7 @@ Any recording serves: MIDI is played through the soundfont first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -36,7 +36,7 @@ from generation.architectures.spectral_codec import (
     compressed_magnitudes,
     fit_codec,
 )
-from generation.architectures.tokens import TokenArchitecture, TokenConfig, read_sources, refuse_text
+from generation.architectures.tokens import Composer, TokenArchitecture, TokenConfig, read_sources
 from generation.architectures.transformer import Sampling, Writer
 from provenance import audio
 
@@ -155,57 +155,27 @@ class Codec(TokenArchitecture):
         super().require_usable(weights)
         _codec_of(weights)
 
-    def generate(
+    def composer(
         self,
         weights: Weights,
         *,
-        seeds: Iterable[int],
         seconds: float,
-        prompt: str = "",
-        prompt_audio: Path | None = None,
-        device: str = "cpu",
-        should_stop: ShouldStop | None = None,
-    ) -> Iterator[Sketch]:
-        """Write codes and sound them.
-
-        Parameters
-        ----------
-        weights : Weights
-            From a checkpoint of this architecture.
-        seeds : iterable of int
-            One output each.
-        seconds : float
-            Length of each output, > 0.
-        prompt : str
-            Must be blank.
-        prompt_audio : Path or None
-            Sound whose end is gone on from; it is not part of the output.
-        device : str
-            A torch device.
-        should_stop : callable or None
-            Asked now and then.
-
-        Yields
-        ------
-        Sketch
-            Mono.
-
-        Raises
-        ------
-        PromptError
-            If there is text, or the prompt's file can't be heard.
-        GenerationStopped
-            If ``should_stop`` said so.
-        """
-        refuse_text(prompt)
+        prompt_audio: Path | None,
+        device: str,
+        should_stop: ShouldStop | None,
+    ) -> Composer:
+        """Write codes and sound them, in mono."""
         writer, sampling = self.writer(weights, device)
         codec = _codec_of(weights)
         opening = None if prompt_audio is None else _opening(prompt_audio, codec)
-        n_samples = round(seconds * SAMPLE_RATE_HZ)
-        for seed in seeds:
-            codes = _write(writer, sampling, seed, int(np.ceil(seconds / STEP_S)), opening, should_stop)
+        n_samples, n_steps = round(seconds * SAMPLE_RATE_HZ), int(np.ceil(seconds / STEP_S))
+
+        def compose(seed: int) -> Sketch:
+            codes = _write(writer, sampling, seed, n_steps, opening, should_stop)
             sound = codec.decode(codes, seed=derived_seed("phases", seed))[:n_samples]
-            yield Sketch(sound[:, None], SAMPLE_RATE_HZ, seed)
+            return Sketch(sound[:, None], SAMPLE_RATE_HZ, seed)
+
+        return compose
 
 
 def _codec(config: Config) -> CodecConfig:

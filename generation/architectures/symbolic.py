@@ -6,7 +6,7 @@ MIDI is read as it is; audio and tracker files are listened to first, roughly (`
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -32,7 +32,7 @@ from generation.architectures.base import (
 )
 from generation.architectures.fitting import Augment, Steps
 from generation.architectures.notes import Note
-from generation.architectures.tokens import TokenArchitecture, TokenConfig, read_sources, refuse_text
+from generation.architectures.tokens import Composer, TokenArchitecture, TokenConfig, read_sources
 from generation.architectures.transformer import Sampling, Writer
 from provenance import audio
 
@@ -187,56 +187,25 @@ class Symbolic(TokenArchitecture):
         if tuple(weights.state["vocabulary"]) != notation.VOCABULARY:
             raise ValueError("the checkpoint's vocabulary is not that of notes")
 
-    def generate(
+    def composer(
         self,
         weights: Weights,
         *,
-        seeds: Iterable[int],
         seconds: float,
-        prompt: str = "",
-        prompt_audio: Path | None = None,
-        device: str = "cpu",
-        should_stop: ShouldStop | None = None,
-    ) -> Iterator[Sketch]:
-        """Write notes and play them.
-
-        Parameters
-        ----------
-        weights : Weights
-            From a checkpoint of this architecture.
-        seeds : iterable of int
-            One output each.
-        seconds : float
-            Length of each output, > 0.
-        prompt : str
-            Must be blank.
-        prompt_audio : Path or None
-            MIDI or audio whose notes are gone on from; they are not part of the output.
-        device : str
-            A torch device.
-        should_stop : callable or None
-            Asked now and then.
-
-        Yields
-        ------
-        Sketch
-            Stereo, with its MIDI.
-
-        Raises
-        ------
-        PromptError
-            If there is text, or the prompt's file holds no notes.
-        GenerationStopped
-            If ``should_stop`` said so.
-        """
-        refuse_text(prompt)
+        prompt_audio: Path | None,
+        device: str,
+        should_stop: ShouldStop | None,
+    ) -> Composer:
+        """Write notes and play them, in stereo; a prompt may be MIDI or audio whose notes are heard."""
         writer, sampling = self.writer(weights, device)
         context = writer.network.shape.context
         opening = None if prompt_audio is None else self.present(_opening(prompt_audio)[-context + 1 :])
-        for seed in seeds:
-            written = _write(writer, sampling, seed, seconds, opening, should_stop)
-            midi = notation.write_midi(written)
-            yield Sketch(_sound(midi, seconds), SOUNDING_RATE_HZ, seed, midi)
+
+        def compose(seed: int) -> Sketch:
+            midi = notation.write_midi(_write(writer, sampling, seed, seconds, opening, should_stop))
+            return Sketch(_sound(midi, seconds), SOUNDING_RATE_HZ, seed, midi)
+
+        return compose
 
 
 def _symbolic(config: Config) -> SymbolicConfig:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeVar
@@ -16,6 +17,7 @@ from generation.architectures.base import (
     Progress,
     PromptError,
     ShouldStop,
+    Sketch,
     SourceError,
     SourceKind,
     TokenCorpus,
@@ -31,6 +33,7 @@ from generation.architectures.fitting import Augment, Recipe, Steps, fit
 from generation.architectures.transformer import NetworkShape, Sampling, Writer, load
 
 Content = TypeVar("Content")
+Composer = Callable[[int], Sketch]
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ class TokenConfig(Config):
         return Sampling(self.temperature, self.top_p)
 
 
-class TokenArchitecture:
+class TokenArchitecture(ABC):
     """Base of the token-writing architectures: they add reading sources and sounding steps."""
 
     config_class: ClassVar[type[TokenConfig]]
@@ -209,6 +212,83 @@ class TokenArchitecture:
         weights = {NETWORK + name: value for name, value in outcome.tensors.items()}
         state = {**corpus.state, "vocabulary": list(corpus.vocabulary)}
         return Trained(weights | corpus.tensors, state, outcome.metrics)
+
+    @abstractmethod
+    def composer(
+        self,
+        weights: Weights,
+        *,
+        seconds: float,
+        prompt_audio: Path | None,
+        device: str,
+        should_stop: ShouldStop | None,
+    ) -> Composer:
+        """Get ready to make outputs, which is the same work whatever their seeds.
+
+        Parameters
+        ----------
+        weights, seconds, prompt_audio, device, should_stop
+            As for ``generate``.
+
+        Returns
+        -------
+        callable
+            Makes one output of a seed.
+
+        Raises
+        ------
+        PromptError
+            If the prompt's file can't be read.
+        """
+
+    def generate(
+        self,
+        weights: Weights,
+        *,
+        seeds: Iterable[int],
+        seconds: float,
+        prompt: str = "",
+        prompt_audio: Path | None = None,
+        device: str = "cpu",
+        should_stop: ShouldStop | None = None,
+    ) -> Iterator[Sketch]:
+        """Write steps and sound them.
+
+        Parameters
+        ----------
+        weights : Weights
+            From a checkpoint of this architecture.
+        seeds : iterable of int
+            One output each.
+        seconds : float
+            Length of each output, > 0.
+        prompt : str
+            Must be blank.
+        prompt_audio : Path or None
+            Music whose end is gone on from; it is not part of the output.
+        device : str
+            A torch device.
+        should_stop : callable or None
+            Asked now and then.
+
+        Yields
+        ------
+        Sketch
+            One a seed, in their order.
+
+        Raises
+        ------
+        PromptError
+            If there is text, or the prompt's file can't be read or holds nothing to go on from.
+        GenerationStopped
+            If ``should_stop`` said so.
+        """
+        refuse_text(prompt)
+        compose = self.composer(
+            weights, seconds=seconds, prompt_audio=prompt_audio, device=device, should_stop=should_stop
+        )
+        for seed in seeds:
+            yield compose(seed)
 
     def require_usable(self, weights: Weights) -> None:
         """Refuse weights that can't generate.
