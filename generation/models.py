@@ -55,6 +55,40 @@ class ModelVersion(models.Model):
         return f"{self.model.name}@{self.number}"
 
 
+class Publication(models.Model):
+    """A version's card as strangers may read it: opened by a person for a reason, and closed again by one.
+
+    It names the version that was looked at: a later one is not public because an earlier one was.
+    """
+
+    public_id = models.UUIDField(default=new_public_id, unique=True, editable=False)
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="publications")
+    published_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    published_at = models.DateTimeField()
+    reason = models.TextField()
+    salt = models.CharField(max_length=64)
+    withdrawn_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    withdrawal_reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-published_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["model_version"], condition=Q(withdrawn_at=None), name="publication_one_open"
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="publication_for_a_reason"),
+            models.CheckConstraint(
+                condition=Q(withdrawn_by=None, withdrawn_at=None, withdrawal_reason="")
+                | (Q(withdrawn_by__isnull=False, withdrawn_at__isnull=False) & ~Q(withdrawal_reason="")),
+                name="publication_withdrawn_by_someone_for_a_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model_version}, {'withdrawn' if self.withdrawn_at else 'public'}"
+
+
 class TrainingRunState(models.TextChoices):
     RUNNING = "running", "Running"
     DONE = "done", "Done"

@@ -9,8 +9,16 @@ from generation.services.checking import (
     targets_of_model,
 )
 from generation.services.generating import Made, generate
+from generation.services.publishing import publish_card, withdraw_card
 from generation.services.registering import register_model
-from generation.services.releasing import ask_model_release, decide_generation, decide_model, revoke_grant
+from generation.services.releasing import (
+    ask_model_release,
+    decide_generation,
+    decide_generations,
+    decide_model,
+    review_of_output,
+    revoke_grant,
+)
 from generation.services.training import train_model
 
 __all__ = [
@@ -19,13 +27,17 @@ __all__ = [
     "check_files",
     "check_generation",
     "decide_generation",
+    "decide_generations",
     "decide_model",
     "generate",
+    "publish_card",
     "record_check",
     "record_checks",
     "register_model",
+    "review_of_output",
     "revoke_grant",
     "targets_for",
     "targets_of_model",
     "train_model",
+    "withdraw_card",
 ]

@@ -1,5 +1,6 @@
 """People's decisions about models and outputs, and revocations seen from above."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -10,7 +11,7 @@ from generation.models import Check, Generation, GenerationState, ModelVersion, 
 from generation.queries import Impact
 from governance import access
 from governance import services as governance
-from governance.errors import ConflictError
+from governance.errors import ConflictError, NotAllowedError
 from governance.models import Decision, Question, Review, User
 from provenance import services as provenance
 from provenance.models import Grant
@@ -73,6 +74,55 @@ def decide_generation(*, review: Review, decision: Decision, reason: str, by: Us
         now=now,
         body={"verdict": check.verdict if check else Verdict.UNVERIFIABLE.value, "sha256": generation.sha256},
     )
+
+
+@transaction.atomic
+def decide_generations(
+    *, generations: Sequence[Generation], decision: Decision, reason: str, by: User, now: datetime
+) -> list[Review]:
+    """Decide about several outputs of one model at once, each by its own review; all of them or none.
+
+    The one reason is given for each. An output that ``by`` may not decide about, or that somebody else decided
+    meanwhile, refuses the lot, and the refusal names it.
+    """
+    if not generations:
+        raise GenerationError("Choose at least one output.")
+    if len({generation.model_version_id for generation in generations}) > 1:
+        raise GenerationError("Outputs of one model version are decided together, and these are of several.")
+    reviews = []
+    for generation in sorted(generations, key=lambda generation: generation.pk):
+        try:
+            reviews.append(_decided_with_others(generation, decision, reason, by, now))
+        except (NotAllowedError, ConflictError) as error:
+            said = f"Seed {generation.seed}: {str(error).rstrip('.')}. Nothing was decided about the others."
+            raise type(error)(said) from error
+    return reviews
+
+
+def _decided_with_others(
+    generation: Generation, decision: Decision, reason: str, by: User, now: datetime
+) -> Review:
+    held = Generation.objects.select_for_update(of=("self",)).get(pk=generation.pk)
+    if held.state != GenerationState.HELD:
+        raise ConflictError(
+            f"it is {held.get_state_display().lower()}, and only what is held is decided with others"
+        )
+    review = review_of_output(generation, by=by, now=now)
+    return decide_generation(review=review, decision=decision, reason=reason, by=by, now=now)
+
+
+def review_of_output(generation: Generation, *, by: User, now: datetime) -> Review:
+    """Return the open question about an output, or put it anew, in the house's name; its maker can't answer it."""
+    found = Review.objects.filter(
+        question=Question.GENERATION_RELEASE, subject_id=generation.public_id, decision=Decision.PENDING
+    ).first()
+    if found is not None:
+        return found
+    check = generation.checks.filter(control=False).order_by("-id").first()
+    if check is None:
+        raise ConflictError("This output was not checked yet: there is nothing to decide on.")
+    asker = by if by.pk == generation.made_by_id else governance.system_user()
+    return ask_generation_release(generation=generation, check=check, by=asker, now=now)
 
 
 def revoke_grant(

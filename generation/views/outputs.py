@@ -13,11 +13,9 @@ from django.views.decorators.http import require_POST, require_safe
 from generation import access, overviews, services
 from generation.forms import OUTPUT_DECISIONS, DecisionForm
 from generation.models import Check, Generation, GenerationState, ModelVersion, Verdict
-from generation.services.releasing import ask_generation_release
 from governance import access as house
-from governance import services as governance
-from governance.errors import ConflictError, NotAllowedError
-from governance.models import Decision, Question, Review, User
+from governance.errors import NotAllowedError
+from governance.models import Decision, Question, User
 from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
 from provenance import media, storage
 
@@ -97,7 +95,7 @@ def decide_output(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
     if form.is_valid():
         with refusals_in(form), transaction.atomic():
             review = services.decide_generation(
-                review=output_review(generation, request.user),
+                review=services.review_of_output(generation, by=request.user, now=timezone.now()),
                 decision=Decision(form.cleaned_data["decision"]),
                 reason=form.cleaned_data["reason"],
                 by=request.user,
@@ -108,18 +106,6 @@ def decide_output(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
             )
             return redirect("generation:output", generation.public_id)
     return show(request, "generation/output.html", _page_of(request, generation, form), status=422)
-
-
-def output_review(generation: Generation, by: User) -> Review:
-    """Return the open question about an output, or put it anew, in the house's name; its maker can't answer it."""
-    found = overviews.open_review(Question.GENERATION_RELEASE, generation.public_id)
-    if found is not None:
-        return found
-    check = newest_check(generation)
-    if check is None:
-        raise ConflictError("This output was not checked yet: there is nothing to decide on.")
-    asker = by if by.pk == generation.made_by_id else governance.system_user()
-    return ask_generation_release(generation=generation, check=check, by=asker, now=timezone.now())
 
 
 @require_safe
