@@ -51,3 +51,9 @@ class AudioMissingError(ConflictError):
     """A stored file is gone from the storage, or no longer is what was registered."""
 
     code = "audio_missing"
+
+
+class EvidenceAlteredError(ConflictError):
+    """A kept document no longer has the hash it was kept by."""
+
+    code = "evidence_altered"
