@@ -1,6 +1,7 @@
 """Periods, countries and purposes in a form whose overlap PostgreSQL can index and exclude."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.postgres.fields import DateRangeField
@@ -48,7 +49,12 @@ def every_purpose() -> Int4Multirange:
 
 def country_ranges(codes: Iterable[str]) -> Int4Multirange:
     """Return the countries that territory codes cover, as numbers of the sorted list of countries."""
-    return _ranges(_COUNTRY_NUMBER[code] for code in countries(tuple(codes)))
+    return _country_ranges(tuple(codes))
+
+
+@lru_cache(maxsize=4096)
+def _country_ranges(codes: tuple[str, ...]) -> Int4Multirange:
+    return _ranges(_COUNTRY_NUMBER[code] for code in countries(codes))
 
 
 def purpose_ranges(purposes: Iterable[str]) -> Int4Multirange:
