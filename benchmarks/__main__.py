@@ -3,25 +3,50 @@
 Machines are shared and noisy: read the ratios, each taken beside its baseline in the same run.
 """
 
+import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
 
-from benchmarks import ingest, rights
-from benchmarks.figures import Figure
+from benchmarks import ingest, likeness, rights
+from benchmarks.figures import Figure, NothingToMeasureError
 
-BENCHMARKS: dict[str, Callable[[], Iterable[Figure]]] = {"ingest": ingest.measure, "rights": rights.measure}
+NAMES = ("ingest", "likeness", "rights")
 
 
-def main(names: list[str]) -> int:
-    if unknown := [name for name in names if name not in BENCHMARKS]:
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks", description="Measure, and print a line a figure.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; all without")
+    of_likeness = parser.add_argument_group("likeness")
+    of_likeness.add_argument("--references", type=Path, metavar="DIR", help="music that is in the index")
+    of_likeness.add_argument("--strangers", type=Path, metavar="DIR", help="music that is not")
+    of_likeness.add_argument("--excerpts", type=int, default=1, metavar="N", help="of each recording")
+    of_likeness.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args(arguments)
+    measures: dict[str, Callable[[], Iterable[Figure]]] = {
+        "ingest": ingest.measure,
+        "likeness": partial(
+            likeness.measure,
+            chosen.references,
+            chosen.strangers,
+            n_excerpts=chosen.excerpts,
+            seed=chosen.seed,
+        ),
+        "rights": rights.measure,
+    }
+    if unknown := [name for name in chosen.names if name not in measures]:
         print(
-            f"There is no benchmark {', '.join(unknown)}: choose among {', '.join(BENCHMARKS)}.",
-            file=sys.stderr,
+            f"There is no benchmark {', '.join(unknown)}: choose among {', '.join(NAMES)}.", file=sys.stderr
         )
         return 2
-    for name in names or list(BENCHMARKS):
-        for figure in BENCHMARKS[name]():
-            print(figure.line(), flush=True)
+    try:
+        for name in chosen.names or NAMES:
+            for figure in measures[name]():
+                print(figure.line(), flush=True)
+    except NothingToMeasureError as error:
+        print(error, file=sys.stderr)
+        return 2
     return 0
 
 

@@ -12,6 +12,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
+class NothingToMeasureError(Exception):
+    """A benchmark lacks what it measures on; the message says what to give it."""
+
+
 @dataclass(frozen=True)
 class Figure:
     """``baseline`` says what stands beside it and ``ratio`` is the figure over that; both may be missing."""

@@ -1,24 +1,26 @@
 """How well recording likeness finds copies, and how often it accuses strangers.
 
-    python -m benchmarks.likeness REFERENCES STRANGERS [--excerpts N] [--seed N]
+    make bench ARGS="likeness --references DIR --strangers DIR"
 
-Both are folders of music, searched through; no recording may be in both. A line a figure: name, value, unit,
-baseline, ratio. The baseline is what Chromaprint alone answers when a best bit error rate below 0.35 counts
-as found.
+Both are folders of music, searched through; no recording may be in both. The baseline is what Chromaprint alone
+answers when a best bit error rate below 0.35 counts as found. Without folders it runs on tunes made up here.
 """
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import tunes
+from benchmarks.figures import Figure, NothingToMeasureError
 from provenance import audio
 from provenance.similarity.align import error_curve
 from provenance.similarity.chromaprint import CHROMA, items_of
@@ -28,19 +30,24 @@ from tests.vocoding import griffin_lim
 
 RATE_HZ = 22_050
 BASELINE_BER = 0.35
+LEAST_S = 12.0
+N_TUNES = 3
+TUNE_S = 32.0
 CONDITIONS = ("clean", "mp3_64k", "noise_10db", "noise_0db", "mel80", "mel128_32_levels")
+
+WANTED = 'make bench ARGS="likeness --references DIR --strangers DIR".'
 
 Samples = NDArray[np.float32]
 
 
 def recordings_in(folder: Path) -> Iterator[tuple[Path, audio.Survey]]:
-    """Whatever under ``folder`` is music of at least 12 s."""
+    """Whatever under ``folder`` is music of at least ``LEAST_S``."""
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         try:
             surveyed = audio.survey(path)
         except audio.AudioError:
             continue
-        if surveyed.seconds >= 12 and not surveyed.is_silent:
+        if surveyed.seconds >= LEAST_S and not surveyed.is_silent:
             yield path, surveyed
 
 
@@ -99,11 +106,6 @@ def answer(piece: Samples, index: RecordingIndex) -> RecordingCheck:
     return check(items_of(piece, sample_rate_hz=RATE_HZ), index, query_seconds=len(piece) / RATE_HZ)
 
 
-def figure(name: str, value: float, unit: str, baseline: float | None = None) -> None:
-    ratio = f"{value / baseline:.3f}" if baseline else "-"
-    print(name, f"{value:.4f}", unit, "-" if baseline is None else f"{baseline:.4f}", ratio, flush=True)
-
-
 def found_and_placed(found: RecordingCheck, key: str, start_s: float) -> bool:
     return any(
         match.accepted
@@ -113,50 +115,100 @@ def found_and_placed(found: RecordingCheck, key: str, start_s: float) -> bool:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("references", type=Path)
-    parser.add_argument("strangers", type=Path)
-    parser.add_argument("--excerpts", type=int, default=1, help="of each recording, length and condition")
-    parser.add_argument("--seed", type=int, default=1)
-    chosen = parser.parse_args()
-    rng = np.random.default_rng(chosen.seed)
-    references = dict(recordings_in(chosen.references))
-    if not references:
-        sys.exit(f"no music was found under {chosen.references}")
-    index = RecordingIndex.build((str(path), surveyed.items) for path, surveyed in references.items())
-    print(f"{len(references)} references, {index.facts.n_windows} windows", file=sys.stderr)
+def measure(
+    references: Path | None = None, strangers: Path | None = None, *, n_excerpts: int = 1, seed: int = 1
+) -> Iterator[Figure]:
+    """Measure on two folders of music, or without them on tunes made up here.
+
+    Raises
+    ------
+    NothingToMeasureError
+        If one folder is named without the other, is no folder, or holds no music.
+    """
+    if references is None and strangers is None:
+        yield from _made_up(n_excerpts, seed)
+        return
+    if references is None or strangers is None:
+        raise NothingToMeasureError("likeness needs two folders that share no recording: " + WANTED)
+    yield from _on_music(references, strangers, n_excerpts, seed)
+
+
+def _made_up(n_excerpts: int, seed: int) -> Iterator[Figure]:
+    print(
+        f"No music was given, so these figures are of {2 * N_TUNES} made-up tunes: they show that the check runs, "
+        f"not how good it is. For that: {WANTED}",
+        file=sys.stderr,
+    )
+    with tempfile.TemporaryDirectory(prefix="liner-bench-") as folder:
+        references, strangers = Path(folder) / "references", Path(folder) / "strangers"
+        for number, place in enumerate((references, strangers)):
+            place.mkdir()
+            for tune in range(N_TUNES):
+                seed_of_tune = number * N_TUNES + tune
+                tunes.write(place / f"{tune}.wav", seed=seed_of_tune, seconds=TUNE_S, rate_hz=RATE_HZ)
+        for found in _on_music(references, strangers, n_excerpts, seed):
+            yield replace(found, name=found.name.replace("likeness_", "likeness_made_up_", 1))
+
+
+def _on_music(references: Path, strangers: Path, n_excerpts: int, seed: int) -> Iterator[Figure]:
+    rng = np.random.default_rng(seed)
+    known, unknown = _music_in(references), _music_in(strangers)
+    if shared := {one.samples_sha256 for one in known.values()} & {
+        one.samples_sha256 for one in unknown.values()
+    }:
+        raise NothingToMeasureError(
+            f"{len(shared)} recordings lie under {references} and under {strangers}: no recording may be in both."
+        )
+    index = RecordingIndex.build((str(path), surveyed.items) for path, surveyed in known.items())
+    print(
+        f"{len(known)} references, {index.facts.n_windows} windows; {len(unknown)} strangers", file=sys.stderr
+    )
     checks_s: list[float] = []
+    yield from _copies(list(known), index, n_excerpts, rng, checks_s)
+    yield from _false_alarms(list(unknown), index, n_excerpts, rng)
+    if checks_s:
+        yield Figure("likeness_check_cpu_s", float(np.median(checks_s)), "s")
+
+
+def _copies(
+    paths: list[Path], index: RecordingIndex, n_excerpts: int, rng: np.random.Generator, checks_s: list[float]
+) -> Iterator[Figure]:
     for seconds in (5.0, 10.0):
         for condition in CONDITIONS:
             hits, naive = [], []
-            for path in references:
-                for start_s, piece in excerpts(path, seconds, chosen.excerpts, rng):
+            for path in paths:
+                for start_s, piece in excerpts(path, seconds, n_excerpts, rng):
                     heard = changed(piece, condition, rng)
                     began = time.process_time()
                     hits.append(found_and_placed(answer(heard, index), str(path), start_s))
                     checks_s.append(time.process_time() - began)
                     naive.append(baseline_answer(heard, index) == str(path))
-            figure(
-                f"likeness_found_{condition}_{seconds:.0f}s",
-                float(np.mean(hits)),
-                "share",
-                float(np.mean(naive)),
-            )
-    strangers = [path for path, _ in recordings_in(chosen.strangers)]
+            if hits:
+                yield _share(f"likeness_found_{condition}_{seconds:.0f}s", hits, naive)
+
+
+def _false_alarms(
+    paths: list[Path], index: RecordingIndex, n_excerpts: int, rng: np.random.Generator
+) -> Iterator[Figure]:
     for seconds in (5.0, 10.0, 30.0):
         wrong, naive = [], []
-        for path in strangers:
-            for _, piece in excerpts(path, seconds, chosen.excerpts, rng):
+        for path in paths:
+            for _, piece in excerpts(path, seconds, n_excerpts, rng):
                 wrong.append(answer(piece, index).verdict != "no_match")
                 naive.append(baseline_answer(piece, index) is not None)
         if wrong:
-            figure(
-                f"likeness_false_alarms_{seconds:.0f}s", float(np.mean(wrong)), "share", float(np.mean(naive))
-            )
-            figure(f"likeness_strangers_{seconds:.0f}s", len(wrong), "excerpts")
-    figure("likeness_check_cpu_s", float(np.median(checks_s)), "s")
+            yield _share(f"likeness_false_alarms_{seconds:.0f}s", wrong, naive)
+            yield Figure(f"likeness_strangers_{seconds:.0f}s", len(wrong), "excerpts")
 
 
-if __name__ == "__main__":
-    main()
+def _share(name: str, ours: list[bool], naive: list[bool]) -> Figure:
+    share, beside = float(np.mean(ours)), float(np.mean(naive))
+    return Figure(name, share, "share", f"chromaprint_alone={beside:.3f}", share / beside if beside else None)
+
+
+def _music_in(folder: Path) -> dict[Path, audio.Survey]:
+    if not folder.is_dir():
+        raise NothingToMeasureError(f"{folder} is no folder: {WANTED}")
+    if not (found := dict(recordings_in(folder))):
+        raise NothingToMeasureError(f"No music of {LEAST_S:g} s or more was found under {folder}.")
+    return found

@@ -90,6 +90,9 @@ def _end_to_end() -> Iterator[Figure]:
                 yield Figure(
                     f"{what}_{k}_s", ran.seconds, "s", f"a_row_at_{SIZES[0] // 1000}k", each / first[what]
                 )
+                yield Figure(
+                    f"{what}_{k}_cpu_s", ran.cpu_seconds, "s_cpu", "wall", ran.cpu_seconds / ran.seconds
+                )
             yield Figure(f"clear_{k}_mb", cleared.peak_mb, "MB")
 
 
