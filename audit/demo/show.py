@@ -10,7 +10,6 @@ from rich.table import Table
 
 from audit.demo.loop import Cleared, Judged
 from audit.demo.plan import Planned
-from generation.models import ModelVersion
 from provenance.models import Conflict, DatasetVersion
 from provenance.rights.values import ANSWERS
 
@@ -99,12 +98,20 @@ def fallen(console: Console, models: Mapping[str, str]) -> None:
             console.print(f"  {name} falls away: {why}.")
 
 
+def training(fallen: Mapping[str, str]) -> str:
+    """Say which of the planned models are trained."""
+    names = [name for name, why in fallen.items() if not why]
+    n = f"all {len(fallen)}" if len(names) == len(fallen) else f"{len(names)} of {len(fallen)}"
+    return f"Train {n} models: {', '.join(names)}"
+
+
 def models(
-    console: Console, judged: Sequence[Judged], trained: Sequence[tuple[Planned, ModelVersion]]
+    console: Console, judged: Sequence[Judged], planned: Sequence[Planned], fallen: Mapping[str, str]
 ) -> None:
     table = Table(title="What the models made, held against what they were trained on")
     for title in ("Model", "Kind", "Outputs", "Blocked", "Review", "No match", "Unverif.", "Confirmed"):
-        table.add_column(title, justify="left" if title in {"Model", "Kind"} else "right")
+        is_word = title in {"Model", "Kind"}
+        table.add_column(title, justify="left" if is_word else "right", no_wrap=is_word)
     table.add_column("Held-out loss (best baseline)", justify="right")
     table.add_column("Control flagged", justify="right")
     for one in judged:
@@ -121,7 +128,13 @@ def models(
             _losses(one.figures),
             _control(one),
         )
+    for one_planned in planned:
+        if fallen.get(one_planned.name):
+            table.add_row(one_planned.name, one_planned.kind, *["–"] * 6, "untrained", "–")
     console.print(table)
+    for name, why in fallen.items():
+        if why:
+            console.print(f"  {name} was not trained: {why}.")
     console.print(
         "  Confirmed: the samples or spectra of the aligned stretches correlate. Control flagged: the same check on "
         "outputs of a model trained on other music.\n  An overfitted model's outputs that are not flagged were missed, "

@@ -1,11 +1,13 @@
 """The demo's own decisions; the loop itself is run by `make demo`."""
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from audit.demo import music
+from audit.demo import music, show
 from audit.demo.loop import Judged, problems_with, why_not
 from audit.demo.plan import MODELS, N_OUTPUTS, Planned, halves
 from governance.errors import PartMissingError
@@ -116,3 +118,28 @@ class TestModels:
 class TestWhyNot:
     def test_says_that_a_half_is_empty(self) -> None:
         assert why_not(MODELS[0], None) == "nothing is left for the training half"
+
+
+class TestShow:
+    FALLEN = {
+        planned.name: "0 MIDI files are cleared" if "notes" in planned.name else "" for planned in MODELS
+    }
+
+    def test_names_the_models_that_will_be_trained(self) -> None:
+        assert (
+            show.training(self.FALLEN) == "Train 3 of 6 models: sound-overfitted, sound-decent, sound-control"
+        )
+
+    def test_says_when_none_fell_away(self) -> None:
+        assert show.training(dict.fromkeys(self.FALLEN, "")).startswith(
+            "Train all 6 models: notes-overfitted"
+        )
+
+    def test_lists_what_was_not_trained_beside_what_was(self) -> None:
+        console = Console(file=io.StringIO(), record=True, width=120)
+        show.models(console, [judged("overfitted", blocked=20, confirmed=20)], MODELS, self.FALLEN)
+        said = console.export_text()
+        row = next(line for line in said.splitlines() if "notes-decent" in line and "│" in line)
+        assert "untrained" in row
+        assert "notes-decent was not trained: 0 MIDI files are cleared." in said
+        assert "sound-decent was not trained" not in said

@@ -76,7 +76,7 @@ class Command(ContractCommand):
         with self.step("Build the indexes"):
             loop.index(list(versions.values()), who)
         connections.close_all()  # the threads below open their own
-        with self.step("Train: decent, overfitted and control models of two families"):
+        with self.step(show.training(fallen)):
             models = loop.train(versions, who, self.note)
         with self.step("Generate, and check every output before it leaves"):
             loop.generate(models, home / "outputs", self.note)
@@ -86,7 +86,7 @@ class Command(ContractCommand):
             folders = loop.report(judged, who, home / "reports", self.note)
             good, refused = loop.verify(folders)
             loop.ask_release(judged, who)
-        show.models(self.console, judged, models)
+        show.models(self.console, judged, MODELS, fallen)
         show.reports(self.console, folders, good, refused)
         problems = loop.problems_with(judged)
         if not good:
