@@ -8,9 +8,9 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 
 from governance import services
@@ -18,6 +18,17 @@ from governance.errors import LinerNotesError
 from governance.models import Organisation, User
 
 DONE, ANSWER_IS_NO, BAD_INPUT, PART_MISSING = 0, 1, 2, 3
+
+
+class _Parser(CommandParser):
+    """Says what is wrong in one sentence, where argparse prints the whole usage first."""
+
+    def error(self, message: str) -> NoReturn:
+        if not self.called_from_command_line:
+            super().error(message)
+        command = self.prog.split()[-1]
+        said = " ".join(message.split())
+        self.exit(BAD_INPUT, f"{command}: {said} (see `manage.py {command} --help`)\n")
 
 
 class ContractCommand(BaseCommand):
@@ -29,6 +40,11 @@ class ContractCommand(BaseCommand):
     engine_errors: tuple[type[Exception], ...] = ()
     user: User
     as_json: bool
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        parser.__class__ = _Parser
+        return parser
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
