@@ -24,6 +24,7 @@ HEARTBEAT_S = 5.0
 SILENT_S = 30.0  # six missed heartbeats: the worker is dead
 MAX_ATTEMPTS = 4
 SWEEP_S = 10.0
+TIDY_S = 900.0
 WAKE_AGAIN_S = 600.0  # a job that waits this long in a queue that answers has lost its message
 
 Progress = Callable[[int, int, str], None]
@@ -52,6 +53,15 @@ def job_kind(name: str, *, queue: str = "default") -> Callable[[Work], Work]:
         return work
 
     return register
+
+
+SWEEPS: list[Callable[[], None]] = []
+
+
+def sweeping(sweep: Callable[[], None]) -> Callable[[], None]:
+    """Register what a worker does every ``TIDY_S``: removing what ended jobs left behind."""
+    SWEEPS.append(sweep)
+    return sweep
 
 
 def enqueue(job: Job) -> None:
@@ -167,6 +177,7 @@ class Sweeper:
 
     def __init__(self) -> None:
         self._woken: dict[tuple[str, int], float] = {}  # (job, attempt) -> when a worker was told of it
+        self._tidied_at = 0.0
 
     def sweep(self) -> int:
         """Put back the jobs whose worker died, wake a worker for what waits, and return for how many."""
@@ -176,7 +187,18 @@ class Sweeper:
         for job in told:
             _send(str(job.public_id), KINDS[job.kind].queue)
             self._woken[str(job.public_id), job.n_attempts] = time.monotonic()
+        self._tidy()
         return len(told)
+
+    def _tidy(self) -> None:
+        if self._tidied_at and time.monotonic() - self._tidied_at < TIDY_S:
+            return
+        self._tidied_at = time.monotonic()
+        for tidy in SWEEPS:
+            try:
+                tidy()
+            except OSError as error:
+                logger.warning("Could not tidy up: %s", error)
 
     def _is_due(self, job: Job) -> bool:
         told_at = self._woken.get((str(job.public_id), job.n_attempts))

@@ -30,10 +30,10 @@ from governance.api import (
     queued,
     validated,
 )
-from governance.models import Decision, Job, JobState
+from governance.models import Decision
 from governance.serializers import ProblemSerializer, ReasonSerializer, ReviewSerializer
 from provenance import access, queries, services
-from provenance.jobs import INDEX, REGISTER
+from provenance.jobs import INDEX, REGISTER, forget_uploads
 from provenance.models import (
     Conflict,
     ConflictStatus,
@@ -72,7 +72,7 @@ from provenance.serializers import (
     VersionSerializer,
 )
 from provenance.services.granting import GrantOutcome
-from provenance.uploads import forget_finished, keep_source
+from provenance.uploads import keep_source
 
 MAY_INDEX = (*house.WRITES_DATASETS, *house.MAKES_MODELS, *house.DECIDES)
 
@@ -138,7 +138,7 @@ class DatasetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseView
         asked = validated(RegisterSerializer, request.data)
         organisation = organisation_for(self.person, asked["organisation"])
         house.require(self.person, organisation, house.WRITES_DATASETS, "register a dataset")
-        forget_finished(_awaited_sources(), now=timezone.now())
+        forget_uploads()
         source = keep_source(asked["file"])
         job = governance.queue_job(
             kind=REGISTER,
@@ -275,11 +275,6 @@ class DatasetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseView
         if number is None:
             return None
         return queries.dataset_named(f"{dataset.name}@{number}", [dataset.organisation])[1]
-
-
-def _awaited_sources() -> list[str]:
-    unfinished = Job.objects.filter(kind=REGISTER, state__in=[JobState.QUEUED, JobState.RUNNING])
-    return [job.arguments["source"] for job in unfinished]
 
 
 @extend_schema(tags=["datasets"])

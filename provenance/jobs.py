@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from governance.errors import LinerNotesError
-from governance.jobs import Progress, job_kind
-from governance.models import Job
-from provenance import audio, queries, services
+from governance.errors import LinerNotesError, PartMissingError
+from governance.jobs import Progress, job_kind, sweeping
+from governance.models import Job, JobState
+from provenance import audio, queries, services, uploads
 from provenance.intake.errors import IntakeError
 from provenance.models import DatasetKind
 
@@ -20,6 +21,34 @@ MAX_SHOWN = 200  # rejected rows that a job's outcome lists; its registration ke
 
 @job_kind(REGISTER)
 def register(job: Job, progress: Progress) -> Mapping[str, Any]:
+    """Register what the job names, and forget what was sent for it unless the job will be tried again."""
+    try:
+        outcome = _register(job, progress)
+    except (OperationalError, InterfaceError, PartMissingError):  # a passing reason: it is read once more
+        raise
+    except Exception:
+        _forget(job)
+        raise
+    _forget(job)
+    return outcome
+
+
+def _forget(job: Job) -> None:
+    uploads.forget(Path(job.arguments["source"]))
+
+
+@sweeping
+def forget_uploads() -> None:
+    """Remove what was sent for jobs that were stopped or given up before a worker read it."""
+    uploads.forget_finished(awaited_sources(), now=timezone.now())
+
+
+def awaited_sources() -> list[str]:
+    waiting = Job.objects.filter(kind=REGISTER, state__in=(JobState.QUEUED, JobState.RUNNING))
+    return [job.arguments["source"] for job in waiting]
+
+
+def _register(job: Job, progress: Progress) -> Mapping[str, Any]:
     wanted = job.arguments
 
     def tell(n_done: int, n_total: int | None) -> bool:

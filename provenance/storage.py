@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.core.files import File
@@ -28,6 +28,8 @@ def keep(path: Path, sha256: str, *, room: str = "recordings") -> str:
         with path.open("rb") as opened:
             return default_storage.save(name, File(opened))
     except OSError as error:
+        with suppress(OSError):
+            default_storage.delete(name)  # half a file would only keep the disk full
         raise StorageFullError(f"The storage did not take {path.name}: {error.strerror or error}.") from error
 
 

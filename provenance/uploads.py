@@ -103,6 +103,13 @@ def upload_folder() -> Path:
     return Path(settings.DATA_DIR) / "uploads" / secrets.token_hex(16)
 
 
+def forget(source: Path) -> None:
+    """Remove what was sent with ``source``; what was named where it lies, by a command or in the inbox, stays."""
+    room = Path(settings.DATA_DIR) / "uploads"
+    if source.is_relative_to(room) and source != room:
+        remove_source(room / source.relative_to(room).parts[0])
+
+
 def forget_finished(awaited: Iterable[str], *, now: datetime) -> None:
     """Remove what no job waits for any more: audio that was registered is kept elsewhere.
 
@@ -110,7 +117,10 @@ def forget_finished(awaited: Iterable[str], *, now: datetime) -> None:
     """
     wanted = {Path(source) for source in awaited}
     for folder in (Path(settings.DATA_DIR) / "uploads").glob("*"):
-        age_s = now.timestamp() - folder.stat().st_mtime
+        try:
+            age_s = now.timestamp() - folder.stat().st_mtime
+        except FileNotFoundError:  # a worker that ended has removed it meanwhile
+            continue
         if age_s > FRESH_S and not any(source.is_relative_to(folder) for source in wanted):
             remove_source(folder)
 
