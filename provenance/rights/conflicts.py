@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from provenance.rights.expressions import compatible
@@ -56,6 +56,47 @@ class Finding:
         """What makes it the same finding when it is found again."""
         first, second = sorted((self.one, self.other))
         return self.kind, first, second
+
+
+def merged(findings: Iterable[Finding]) -> list[Finding]:
+    """Make one finding of all that say the same kind of thing of the same pair.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        In any orientation; the first of a pair says which side is ``one``.
+
+    Returns
+    -------
+    list of Finding
+        In the order of the first of each pair, with the evidence of all; where a recording disagrees with
+        itself, ``one_evidence`` is what says the same as the first statement found, ``other_evidence`` the rest.
+    """
+    groups: dict[tuple[str, str, str], list[Finding]] = defaultdict(list)
+    for finding in findings:
+        groups[finding.key].append(finding)
+    return [_joined(group) for group in groups.values()]
+
+
+def _joined(group: list[Finding]) -> Finding:
+    first = group[0]
+    if len(group) == 1:
+        return first
+    sides = [
+        (one.one_evidence, one.other_evidence)
+        if one.one == first.one
+        else (one.other_evidence, one.one_evidence)
+        for one in group
+    ]
+    mine = tuple(dict.fromkeys(said for side, _ in sides for said in side))
+    theirs = tuple(dict.fromkeys(said for _, side in sides for said in side))
+    if first.one == first.other and theirs:
+        every = tuple(dict.fromkeys((*mine, *theirs)))
+        mine = tuple(said for said in every if said.expression == first.one_evidence[0].expression)
+        theirs = tuple(said for said in every if said not in mine)
+    says = list(dict.fromkeys(one.says for one in group))
+    more = f" (and {len(says) - 1} more such)" if len(says) > 1 else ""
+    return replace(first, says=says[0] + more, one_evidence=mine, other_evidence=theirs)
 
 
 def within(recording: Known) -> Iterator[Finding]:

@@ -196,18 +196,27 @@ def _resembles_another(key: str, excerpt: Any, index: RecordingIndex) -> bool:
 
 @transaction.atomic
 def _keep(findings: Iterable[Finding], dataset: Dataset, by: User, now: datetime) -> None:
-    """Keep the findings that are new; one found before stays as it is, open or closed."""
-    rows: dict[str, Conflict] = {}
-    recordings = _recordings_of(findings := list(findings))
+    """Keep one finding a pair and kind. An open one takes up new evidence; a closed one stays, and new evidence
+    opens another."""
+    findings = contradictions.merged(findings)
+    recordings = _recordings_of(findings)
+    known = _known_conflicts(dataset, recordings.values())
+    fresh: list[Conflict] = []
+    grown: list[Conflict] = []
     for finding in findings:
         row = _row(finding, recordings, dataset, now)
-        rows.setdefault(row.key, row)
-    old = set(
-        Conflict.objects.filter(organisation=dataset.organisation, key__in=rows).values_list("key", flat=True)
-    )
-    fresh = [row for key, row in rows.items() if key not in old]
+        earlier = known[_pair(row)]
+        if any(_heard(one) >= _heard(row) for one in earlier):
+            continue
+        standing = next((one for one in earlier if one.status == ConflictStatus.OPEN), None)
+        if standing is None:
+            fresh.append(row)
+            continue
+        _grow(standing, row)
+        grown.append(standing)
     Conflict.objects.bulk_create(fresh, ignore_conflicts=True)
-    if fresh:
+    Conflict.objects.bulk_update(grown, ["evidence_a", "evidence_b", "summary", "key"])
+    if fresh or grown:
         ledger.record(
             kind="provenance.conflicts.found",
             subject_kind="dataset",
@@ -217,9 +226,51 @@ def _keep(findings: Iterable[Finding], dataset: Dataset, by: User, now: datetime
             now=now,
             body={
                 "conflicts": len(fresh),
-                "merkle_root": merkle_root([canonical_json({"key": row.key}) for row in fresh]).hex(),
+                "grown": len(grown),
+                "merkle_root": merkle_root(
+                    [canonical_json({"key": row.key}) for row in (*fresh, *grown)]
+                ).hex(),
             },
         )
+
+
+def _pair(conflict: Conflict) -> tuple[str, int, int]:
+    first, second = sorted((conflict.recording_a_id, conflict.recording_b_id))
+    return conflict.kind, first, second
+
+
+def _known_conflicts(
+    dataset: Dataset, recordings: Collection[Recording]
+) -> dict[tuple[str, int, int], list[Conflict]]:
+    known: dict[tuple[str, int, int], list[Conflict]] = defaultdict(list)
+    earlier = Conflict.objects.filter(
+        organisation=dataset.organisation, recording_a__in=recordings, recording_b__in=recordings
+    )
+    for conflict in earlier.select_for_update().order_by("id"):
+        known[_pair(conflict)].append(conflict)
+    return known
+
+
+def _heard(conflict: Conflict) -> set[str]:
+    """Return what a finding rests on, whichever side it stands on."""
+    sides = (conflict.evidence_a, conflict.evidence_b)
+    return {canonical_sha256(said) for side in sides for said in side.get("statements", [])}
+
+
+def _grow(standing: Conflict, found: Conflict) -> None:
+    """Add to an open finding what was found since, each statement on the side of its recording."""
+    turned = standing.recording_a_id != found.recording_a_id
+    sides = (found.evidence_b, found.evidence_a) if turned else (found.evidence_a, found.evidence_b)
+    heard = _heard(standing)
+    for mine, theirs in zip((standing.evidence_a, standing.evidence_b), sides, strict=True):
+        new = [said for said in theirs["statements"] if canonical_sha256(said) not in heard]
+        mine["statements"] = [*mine.get("statements", []), *new]
+    standing.summary = found.summary
+    standing.key = _conflict_key(
+        standing.kind,
+        [str(found.recording_a.public_id), str(found.recording_b.public_id)],
+        [standing.evidence_a, standing.evidence_b],
+    )
 
 
 def _recordings_of(findings: list[Finding]) -> dict[str, Recording]:
@@ -239,14 +290,18 @@ def _row(finding: Finding, recordings: dict[str, Recording], dataset: Dataset, n
         evidence_a=evidence[0],
         evidence_b=evidence[1],
         summary=f"{named}: {finding.says}"[:1000],
-        key=canonical_sha256(
-            {
-                "kind": finding.kind,
-                "recordings": sorted([finding.one, finding.other]),
-                "evidence": sorted(canonical_sha256(side) for side in evidence),
-            }
-        ),
+        key=_conflict_key(finding.kind, [finding.one, finding.other], evidence),
         found_at=now,
+    )
+
+
+def _conflict_key(kind: str, recordings: list[str], evidence: list[dict[str, Any]]) -> str:
+    return canonical_sha256(
+        {
+            "kind": kind,
+            "recordings": sorted(recordings),
+            "evidence": sorted(canonical_sha256(side) for side in evidence),
+        }
     )
 
 

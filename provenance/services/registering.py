@@ -1,7 +1,7 @@
 """Registering a source into a dataset or a protected collection."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,7 @@ class _Run:
     progress: Progress | None
     counts: dict[str, int] = field(default_factory=lambda: {"registered": 0, "duplicate": 0, "rejected": 0})
     fresh: list[int] = field(default_factory=list)
+    founded: set[int] = field(default_factory=set)
 
     @property
     def dataset(self) -> Dataset:
@@ -79,8 +80,17 @@ class _Run:
                 )
             if outcome.changed and outcome.recording is not None:
                 self.fresh.append(outcome.recording.pk)
+            if self.dry_run:
+                outcome = self._without_what_will_not_be(outcome)
             if self.tell is not None:
                 self.tell(outcome)
+
+    def _without_what_will_not_be(self, outcome: RowOutcome) -> RowOutcome:
+        """A recording that a dry run founds has no id that anybody could ask for."""
+        if outcome.recording is not None and outcome.new_recording:
+            self.founded.add(outcome.recording.pk)
+        is_new = outcome.recording is not None and outcome.recording.pk in self.founded
+        return replace(outcome, recording=None) if is_new else outcome
 
     def goes_on(self, n_done: int) -> bool:
         return self.progress is None or self.progress(n_done, self.n_rows)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import load_command_class
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
@@ -443,6 +444,30 @@ class TestGrants:
         ran = run("revoke_grant", "the-first", "--as", "label_auditor", "--reason", "Unpaid.")
         assert ran.code == 2
         assert "no id of a grant" in one_sentence(ran)
+
+
+class TestWrongArguments:
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (("register_dataset",), "the following arguments are required: NAME, --from"),
+            (("register_dataset", "a", "--from", "b", "--format", "mp3"), "--format: invalid choice: 'mp3'"),
+            (("clear_dataset", "a", "--purpose", "fun"), "--purpose: invalid choice: 'fun'"),
+            (("conflicts", "a", "--loud"), "unrecognized arguments: --loud"),
+        ],
+    )
+    def test_are_answered_by_one_sentence_and_2(
+        self, arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        command = load_command_class("provenance", arguments[0])
+
+        with pytest.raises(SystemExit) as left:
+            command.run_from_argv(["manage.py", *arguments])
+
+        said = capsys.readouterr()
+        assert (left.value.code, said.out, said.err.count("\n")) == (2, "", 1)
+        assert words in said.err
+        assert said.err.endswith(f"(see `manage.py {arguments[0]} --help`)\n")
 
 
 class TestAddMember:

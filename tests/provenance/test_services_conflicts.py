@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
+from governance import ledger
 from governance import services as governance
 from governance.errors import ConflictError, NotAllowedError
 from governance.models import Review
@@ -89,6 +90,36 @@ class TestFindConflicts:
         sides = {conflict.recording_a.title, conflict.recording_b.title}
         assert (done.n_conflicts, sides) == (1, {"Tune a.wav", "Tune a.mp3"})
 
+    def test_makes_one_finding_of_a_pair_however_many_statements_differ(
+        self, people: People, tmp_path: Path
+    ) -> None:
+        sound(tmp_path / "a.wav", 1)
+        licences = ["CC-BY-4.0", "CC-BY-NC-4.0", "CC-BY-SA-4.0", "GPL-3.0-only"]
+        for name in "bcd":
+            shutil.copy(tmp_path / "a.wav", tmp_path / f"{name}.wav")
+        rows = [row(f"{name}.wav", licence) for name, licence in zip("abcd", licences, strict=True)]
+
+        done = register("folk", table(tmp_path / "rows.csv", rows), people.steward, people.house)
+
+        conflict = Conflict.objects.get()
+        sides = [
+            {said["expression"] for said in side["statements"]}
+            for side in (conflict.evidence_a, conflict.evidence_b)
+        ]
+        assert (done.n_conflicts, sides) == (1, [{licences[0]}, set(licences[1:])])
+
+    def test_adds_later_evidence_to_an_open_finding(self, people: People, tmp_path: Path) -> None:
+        register("folk", a_catalogue(tmp_path, 1), people.steward, people.house)
+        for place, licence in enumerate(["CC-BY-NC-4.0", "GPL-3.0-only"]):
+            later = table(tmp_path / f"{place}.csv", [row("0.wav", licence)])
+            again = register("folk", later, people.steward, people.house)
+
+        conflict = Conflict.objects.get()
+        assert again.n_conflicts == 1
+        said = [*conflict.evidence_a["statements"], *conflict.evidence_b["statements"]]
+        assert {one["expression"] for one in said} == {"CC0-1.0", "CC-BY-NC-4.0", "GPL-3.0-only"}
+        assert ledger.verify().ok
+
     def test_keeps_a_finding_once(self, people: People, tmp_path: Path) -> None:
         sound(tmp_path / "a.wav", 1)
         shutil.copy(tmp_path / "a.wav", tmp_path / "b.wav")
@@ -140,6 +171,23 @@ class TestCloseConflict:
         again = register("folk", tmp_path / "later.csv", people.steward, people.house)
 
         assert (again.n_conflicts, Conflict.objects.count()) == (0, 1)
+
+    def test_does_not_hide_what_is_found_later(
+        self, people: People, conflict: Conflict, tmp_path: Path
+    ) -> None:
+        services.close_conflict(
+            conflict=conflict,
+            status=ConflictStatus.DISMISSED,
+            reason="Seen.",
+            by=people.steward,
+            now=timezone.now(),
+        )
+        third = table(tmp_path / "third.csv", [row("0.wav", "GPL-3.0-only")])
+
+        assert register("folk", third, people.steward, people.house).n_conflicts == 1
+        assert Conflict.objects.filter(status=ConflictStatus.OPEN).count() == 1
+        conflict.refresh_from_db()
+        assert conflict.reason == "Seen."
 
     def test_is_for_a_person_with_a_reason(self, people: People, conflict: Conflict) -> None:
         for by, reason, error in (

@@ -89,7 +89,7 @@ class TestRegister:
         shutil.copy(tmp_path / "a.wav", tmp_path / "c.wav")
         rows = [row("a.wav"), row("b.wav"), row("c.wav", "CC-BY-NC-4.0"), row("gone.wav")]
         source = table(tmp_path / "rows.csv", rows)
-        told: dict[bool, list[tuple[str, tuple[str, ...]]]] = {True: [], False: []}
+        told: dict[bool, list[pipeline.RowOutcome]] = {True: [], False: []}
         done = {}
 
         with mock.patch.object(pipeline, "SURVEYED_A_CHUNK", 1):  # the duplicate lies in a later chunk
@@ -100,13 +100,16 @@ class TestRegister:
                     people.steward,
                     people.house,
                     dry_run=dry_run,
-                    tell=lambda one, told=told[dry_run]: told.append((one.status, one.reasons)),
+                    tell=told[dry_run].append,
                 )
                 if dry_run:
                     assert not any(counts().values())
 
-        assert [status for status, _ in told[True]] == ["registered", "registered", "duplicate", "rejected"]
-        assert told[True] == told[False]
+        said = {dry: [(one.status, one.reasons) for one in outcomes] for dry, outcomes in told.items()}
+        assert [status for status, _ in said[True]] == ["registered", "registered", "duplicate", "rejected"]
+        assert said[True] == said[False]
+        assert {one.recording for one in told[True]} == {None}
+        assert {one.recording for one in told[False]} == {*Recording.objects.all(), None}
         assert (done[True].n_conflicts, done[True].as_json()) == (1, done[False].as_json())
 
     def test_leaves_no_dataset_where_every_row_was_rejected(self, people: People, tmp_path: Path) -> None:

@@ -1,5 +1,4 @@
 from argparse import ArgumentParser
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +51,7 @@ class Command(DatasetCommand):
             now=timezone.now(),
             only=options["only"],
             dry_run=options["dry_run"],
-            tell=self.tell_rehearsed if options["dry_run"] else self.tell_row,
+            tell=self.tell_row,
             progress=self.tell_progress,
         )
         summary = done.as_json()
@@ -99,10 +98,6 @@ class Command(DatasetCommand):
             line["audio"] = "absent"
         reasons = f": {'; '.join(outcome.reasons)}" if outcome.reasons else ""
         self.show(line, words=f"{outcome.status:<10} {outcome.external_id}{reasons}")
-
-    def tell_rehearsed(self, outcome: RowOutcome) -> None:
-        """Tell a row of a dry run; a recording that would be new has no id that anybody could use."""
-        self.tell_row(replace(outcome, recording=None) if outcome.new_recording else outcome)
 
     def tell_progress(self, n_done: int, n_total: int | None) -> bool:
         if self.stderr.isatty():
