@@ -1,0 +1,155 @@
+"""The TDM Reservation Protocol (W3C community group final report, 10 May 2024).
+
+https://www.w3.org/community/reports/tdmrep/CG-FINAL-tdmrep-20240510/
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from html.parser import HTMLParser
+from typing import Any, Final
+from urllib.parse import urljoin
+
+from provenance.rights.optouts.addresses import absolute, matches, path_of
+from provenance.rights.optouts.findings import Finding, OptOutError, Reading, Snapshot, text_of
+
+MAX_RULES: Final = 10_000
+_YES: Final = (1, "1", True, "true")
+_NO: Final = (0, "0", False, "false")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a ``tdmrep.json``."""
+
+    location: str
+    reserved: bool
+    policy_url: str = ""
+
+
+def read_file(snapshot: Snapshot) -> Reading:
+    """Read a ``/.well-known/tdmrep.json`` (section 6): one finding for each rule that reserves.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        The file. Its address gives the host that the patterns are for.
+
+    Raises
+    ------
+    OptOutError
+        If it is no JSON list. A bad rule in a good list is a problem, and the others are read.
+    """
+    raw = text_of(snapshot, strict=True)
+    rules, problems = rules_of(raw)
+    findings = tuple(
+        Finding(
+            "tdmrep_file",
+            location=absolute(rule.location, snapshot.url),
+            raw=raw,
+            policy_url=urljoin(snapshot.url, rule.policy_url) if rule.policy_url else "",
+        )
+        for rule in rules
+        if rule.reserved
+    )
+    return Reading(tuple(dict.fromkeys(findings)), problems)
+
+
+@lru_cache(maxsize=64)
+def rules_of(raw: str) -> tuple[tuple[Rule, ...], tuple[str, ...]]:
+    """Return the rules of a file in its order, and what is wrong with the others."""
+    try:
+        said = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise OptOutError(f"tdmrep.json is not JSON: {why}.") from None
+    if not isinstance(said, list):
+        raise OptOutError("tdmrep.json must hold a list of rules, each with location and tdm-reservation.")
+    if len(said) > MAX_RULES:
+        raise OptOutError(f"tdmrep.json has {len(said)} rules: {MAX_RULES} are read at most.")
+    rules, problems = [], []
+    for number, rule in enumerate(said, start=1):
+        try:
+            rules.append(_rule(rule))
+        except ValueError as error:
+            problems.append(f"rule {number}: {error}")
+    return tuple(rules), tuple(problems)
+
+
+def _rule(said: Any) -> Rule:
+    if not isinstance(said, Mapping):
+        raise ValueError("it is no JSON object")
+    location, policy = said.get("location"), said.get("tdm-policy", "")
+    if not isinstance(location, str) or not location.startswith(("/", "*")):
+        raise ValueError("location must be a path pattern that starts with a slash")
+    if "tdm-reservation" not in said:
+        raise ValueError("tdm-reservation is missing")
+    return Rule(location, _flag(said["tdm-reservation"]), policy if isinstance(policy, str) else "")
+
+
+def _flag(said: Any) -> bool:
+    """Read 0 or 1; a text or a truth value in its place is understood, for an opt-out is not lost over a quote."""
+    if isinstance(said, str):
+        said = said.strip().lower()
+    if isinstance(said, int | str) and said in _YES:
+        return True
+    if isinstance(said, int | str) and said in _NO:
+        return False
+    raise ValueError(f"tdm-reservation is {str(said)[:40]!r}: it must be 0 or 1")
+
+
+def deciding(rules: Iterable[Rule], url: str) -> Rule | None:
+    """Return the rule that decides for an address: the longest pattern, and of equal ones the one that reserves.
+
+    The report leaves it to its agents which of several matching rules wins; the order of RFC 9309, section 2.2.2
+    (most octets), lets a site open one folder of a closed site, which is what such rules are written for.
+    """
+    path = path_of(url)
+    return max(
+        (rule for rule in rules if matches(rule.location, path)),
+        key=lambda rule: (len(rule.location), rule.reserved),
+        default=None,
+    )
+
+
+def read_headers(headers: Iterable[tuple[str, str]], url: str) -> Reading:
+    """Read the ``tdm-reservation`` and ``tdm-policy`` fields of an answer (section 5.2)."""
+    fields = [(name.strip().lower(), value.strip()) for name, value in headers]
+    return _of_one_address(fields, url, "tdmrep_header", "header")
+
+
+class _Metas(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "meta":
+            said = {name: value or "" for name, value in attrs}
+            self.found.append((said.get("name", "").strip().lower(), said.get("content", "").strip()))
+
+
+def read_page(snapshot: Snapshot) -> Reading:
+    """Read the ``meta`` elements of an HTML page (section 5.3). They speak of that page and what it embeds."""
+    metas = _Metas()
+    metas.feed(text_of(snapshot))
+    return _of_one_address(metas.found, snapshot.url, "tdmrep_page", "meta")
+
+
+def _of_one_address(fields: list[tuple[str, str]], url: str, source: str, where: str) -> Reading:
+    said = [value for name, value in fields if name == "tdm-reservation"]
+    policy = next((value for name, value in fields if name == "tdm-policy" and value), "")
+    reserved, problems = [], []
+    for value in said:
+        try:
+            reserved.append(_flag(value))
+        except ValueError as error:
+            problems.append(f"{where}: {error}")
+    if not any(reserved):
+        return Reading(problems=tuple(problems))
+    raw = "\n".join(f"{name}: {value}" for name, value in fields if name.startswith("tdm-"))
+    finding = Finding(source, location=url, raw=raw, policy_url=urljoin(url, policy) if policy else "")
+    return Reading((finding,), tuple(problems))
