@@ -10,4 +10,11 @@ class CatalogueError(RightsError):
 
 
 class PolicyError(RightsError):
-    """A clearance policy names a question, a reading, a licence or a condition that does not exist."""
+    """A clearance policy names a question, a reading, a licence or a condition that does not exist.
+
+    ``where`` is the way to the place in the policy's JSON: keys and positions, outermost first.
+    """
+
+    def __init__(self, problem: str, where: tuple[str | int, ...] = ()) -> None:
+        super().__init__(problem)
+        self.where = where

@@ -90,33 +90,67 @@ def _read_leaf(leaf: Leaf, purpose: Purpose, commercial: bool, policy: Clearance
 def _read_licence(
     licence: LicenceTerms, purpose: Purpose, commercial: bool, policy: ClearancePolicy
 ) -> LicenceReading:
-    terms = [_read_term(licence, purpose, policy)]
+    terms = [read_axis(licence, purpose, policy)]
     if commercial:
-        terms.append(_read_term(licence, "commercial", policy))
+        terms.append(read_axis(licence, "commercial", policy))
     return _all_of(terms)
 
 
-def _read_term(licence: LicenceTerms, axis: str, policy: ClearancePolicy) -> LicenceReading:
+def read_axis(licence: LicenceTerms, axis: str, policy: ClearancePolicy) -> LicenceReading:
+    """Read one licence on one axis.
+
+    An override decides before a reading of a contested question does; what the policy says of a condition
+    is weighed last, so that a condition it refuses is refused wherever it comes from.
+
+    Parameters
+    ----------
+    licence : LicenceTerms
+        From the catalogue.
+    axis : str
+        One of `terms.AXES`.
+    policy : ClearancePolicy
+        Which readings hold.
+    """
     term = licence.terms[axis]
     override = policy.override_for(licence.id, axis)
+    says = ""
     if override is not None:
         says = override.reason or "the organisation's own reading"
-        return _reading(licence, Term(override.value, term.clause, override.conditions), axis, says)
-    if not term.contested:
-        return _reading(licence, term, axis, "")
-    name = policy.reading_of(term.contested)
-    reading = questions()[term.contested].readings[name]
-    kept = tuple(condition for condition in term.conditions if condition not in reading.without)
-    asked = tuple(dict.fromkeys((*kept, *reading.added)))
-    value = reading.value or term.value
+        term = Term(override.value, term.clause, override.conditions)
+    elif term.contested:
+        name = policy.reading_of(term.contested)
+        reading = questions()[term.contested].readings[name]
+        kept = tuple(condition for condition in term.conditions if condition not in reading.without)
+        asked = tuple(dict.fromkeys((*kept, *reading.added)))
+        term = _with_conditions(term, reading.value or term.value, asked)
+        says = f"{term.contested}, {name} reading: {reading.says}"
+    if not policy.condition_readings:
+        return _reading(licence, term, axis, (says,) if says else ())
+    term, more = _weigh_conditions(term, policy)
+    return _reading(licence, term, axis, (says, *more) if says else more)
+
+
+def _with_conditions(term: Term, value: Answer, asked: tuple[str, ...]) -> Term:
     if value == "constrained" and not asked:
         value = "allowed"
-    decided = Term(value, term.clause, asked if value == "constrained" else (), term.contested)
-    says = f"{term.contested}, {name} reading: {reading.says}"
-    return _reading(licence, decided, axis, says)
+    return Term(value, term.clause, asked if value == "constrained" else (), term.contested)
 
 
-def _reading(licence: LicenceTerms, term: Term, axis: str, says: str) -> LicenceReading:
+def _weigh_conditions(term: Term, policy: ClearancePolicy) -> tuple[Term, tuple[str, ...]]:
+    """Refuse what asks for a refused condition; leave out those read as not owed, where that is contested."""
+    refused = [one for one in term.conditions if policy.reading_of_condition(one) == "refused"]
+    if refused:
+        says = f"policy {policy.name} refuses the condition {', '.join(refused)}"
+        return Term("not_allowed", term.clause, (), term.contested), (says,)
+    dropped = [one for one in term.conditions if policy.reading_of_condition(one) == "not_owed"]
+    if not dropped or not term.contested:
+        return term, ()
+    kept = tuple(one for one in term.conditions if one not in dropped)
+    says = f"policy {policy.name} reads {', '.join(dropped)} as not owed"
+    return _with_conditions(term, term.value, kept), (says,)
+
+
+def _reading(licence: LicenceTerms, term: Term, axis: str, says: tuple[str, ...]) -> LicenceReading:
     verb = {
         "allowed": "allows it",
         "constrained": "allows it under conditions",
@@ -133,7 +167,7 @@ def _reading(licence: LicenceTerms, term: Term, axis: str, says: str) -> Licence
         term.value,
         licence.id,
         basis=basis,
-        reasons=(reason, says) if says else (reason,),
+        reasons=(reason, *says),
         conditions=tuple(sorted(term.conditions)),
         clauses=(f"{licence.id}: {term.clause}",),
         contested=(term.contested,) if term.contested else (),

@@ -307,7 +307,12 @@ class TestPolicy:
     def test_of_commercial_output_always_asks_for_commercial_use(self) -> None:
         from provenance.rights.readings import read
 
-        fields = {"licence": "CC-BY-NC-4.0", "axis": "output_commercial", "value": "allowed"}
+        fields = {
+            "licence": "CC-BY-NC-4.0",
+            "axis": "output_commercial",
+            "value": "allowed",
+            "reason": "memo 7",
+        }
         own = policy.policy_from_json({"name": "own", "overrides": [fields]})
         assert read("CC-BY-NC-4.0", "output_commercial", False, own).answer == "not_allowed"
 
