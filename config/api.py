@@ -11,6 +11,7 @@ from rest_framework.routers import SimpleRouter
 from generation import api as generation
 from governance import api as governance
 from provenance import api as provenance
+from provenance import api_policies as policies
 
 app_name = "api"
 
@@ -20,6 +21,7 @@ router.register("dataset-versions", provenance.VersionViewSet, basename="dataset
 router.register("recordings", provenance.RecordingViewSet, basename="recording")
 router.register("conflicts", provenance.ConflictViewSet, basename="conflict")
 router.register("grants", provenance.GrantViewSet, basename="grant")
+router.register("policies", policies.PolicyViewSet, basename="policy")
 router.register("models", generation.ModelViewSet, basename="model")
 router.register("model-versions", generation.ModelVersionViewSet, basename="model-version")
 router.register("generations", generation.GenerationViewSet, basename="generation")

@@ -67,7 +67,7 @@ from provenance import services as provenance
 from provenance.models import Recording
 
 SEEN_S = 30
-NOBODY_WORKS = "No worker is running: this waits, and is done once one is started."
+NOBODY_WORKS = "No worker answers: this waits, and is done once one is running."
 EVIDENCE = ("generation", "matches__recording", "indexes__dataset", "indexes__version")
 
 
@@ -326,7 +326,9 @@ class RecordingMatchViewSet(HouseViewSet[Match]):
         """Which outputs and files came close to this recording, closest first."""
         asked = self.asked(MatchQuerySerializer)
         recording = provenance_access.recording_for_reading(self.caller, self.public_id)
-        rows = recording.matches.select_related("recording", "check_made", "check_made__generation")
+        rows = recording.matches.filter(
+            check_made__organisation__in=house.organisations_of(self.caller)
+        ).select_related("recording", "check_made", "check_made__generation")
         if asked["accepted"] is not None:
             rows = rows.filter(accepted=asked["accepted"])
         return self.page_of(rows.order_by("-score", "-id"), RecordingMatchSerializer)
@@ -408,6 +410,8 @@ class ReviewDecisionView(HouseView):
             return services.decide_model(review=review, **answer)
         if review.question == Question.GENERATION_RELEASE:
             return services.decide_generation(review=review, **answer)
+        if review.question == Question.POLICY_ADOPTION:
+            return provenance.decide_policy(review=review, **answer)
         if review.decision != Decision.PENDING:
             raise ConflictError("Somebody else has decided this review already.")
         dataset = provenance_access.dataset_for_reading(self.person, review.subject_id)

@@ -21,7 +21,7 @@ class Role(models.TextChoices):
 class Organisation(models.Model):
     public_id = models.UUIDField(default=new_public_id, unique=True, editable=False)
     name = models.CharField(max_length=200, unique=True)
-    clearance_policy = models.CharField(max_length=100, default="default")
+    clearance_policy = models.CharField(max_length=100, default="default")  # until a policy is adopted
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
@@ -62,7 +62,10 @@ class Member(models.Model):
 
 
 class Policy(models.Model):
-    """An organisation's own reading of contested terms; the shipped readings live in files."""
+    """An organisation's own reading of contested terms, as proposed; a trigger refuses any change to it.
+
+    It holds from its adoption on. The shipped readings live in files; one that was adopted is kept here too.
+    """
 
     public_id = models.UUIDField(default=new_public_id, unique=True, editable=False)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="policies")
@@ -80,7 +83,7 @@ class Policy(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} v{self.version}"
+        return f"{self.name}@{self.version}"
 
 
 class Decision(models.TextChoices):
@@ -94,6 +97,7 @@ class Question(models.TextChoices):
     DATASET_APPROVAL = "dataset.approval", "May this dataset be used?"
     MODEL_RELEASE = "model.release", "May this model be released?"
     GENERATION_RELEASE = "generation.release", "May this output be released?"
+    POLICY_ADOPTION = "policy.adoption", "May this policy come into force?"
 
 
 class Review(models.Model):
@@ -140,6 +144,25 @@ class Review(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_question_display()} {self.subject_name}: {self.get_decision_display()}"
+
+
+class PolicyAdoption(models.Model):
+    """From when a policy holds, until the next; a trigger refuses any change, so that the past stays answerable."""
+
+    public_id = models.UUIDField(default=new_public_id, unique=True, editable=False)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="adoptions")
+    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="adoptions")
+    review = models.OneToOneField(Review, on_delete=models.PROTECT, related_name="adoption")
+    in_force_from = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-in_force_from", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["organisation", "in_force_from"], name="adoption_once_an_instant")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.policy} from {self.in_force_from.isoformat()}"
 
 
 class JobState(models.TextChoices):

@@ -17,6 +17,7 @@ WAIT_FOR_YOU = {
     Question.DATASET_APPROVAL: ("dataset waits for your approval", "datasets wait for your approval"),
     Question.MODEL_RELEASE: ("model waits for your decision", "models wait for your decision"),
     Question.GENERATION_RELEASE: ("output waits for your decision", "outputs wait for your decision"),
+    Question.POLICY_ADOPTION: ("policy waits for your decision", "policies wait for your decision"),
 }
 
 

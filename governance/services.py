@@ -18,6 +18,7 @@ from governance.models import (
     Member,
     Organisation,
     Policy,
+    PolicyAdoption,
     Question,
     Review,
     Role,
@@ -208,34 +209,62 @@ def decide_review(
 
 
 @transaction.atomic
-def choose_policy(*, organisation: Organisation, name: str, by: User, now: datetime) -> None:
-    """Make ``name`` the reading by which the organisation clears from now on."""
-    access.require(by, organisation, access.DECIDES, "choose the clearance policy")
-    organisation.clearance_policy = name
-    organisation.save(update_fields=["clearance_policy"])
-    ledger.record(
-        kind="governance.policy.chosen",
-        subject_kind="organisation",
-        subject_id=organisation.public_id,
-        actor=by,
-        organisation=organisation,
-        now=now,
-        body={"policy": name},
-    )
-
-
-@transaction.atomic
 def write_policy(
-    *, organisation: Organisation, name: str, body: Mapping[str, Any], by: User, now: datetime
+    *,
+    organisation: Organisation,
+    name: str,
+    body: Mapping[str, Any],
+    reason: str,
+    by: User,
+    now: datetime,
+    version: int | None = None,
+) -> tuple[Policy, Review]:
+    """Write a policy's next version and put it before those who decide; it holds for nothing yet.
+
+    ``version`` is for what has its number already (a shipped policy). The version there is, is not written
+    twice: the same body proposed again is the same version, and the question that is open about it stays.
+    """
+    access.require(by, organisation, access.PROPOSES_POLICIES, "propose a policy")
+    if not reason.strip():
+        raise LinerNotesError("A policy needs a reason.")
+    Organisation.objects.select_for_update().get(pk=organisation.pk)
+    policy = _policy_version(organisation, name, body, by, now, version)
+    review = ask_review(
+        question=Question.POLICY_ADOPTION,
+        subject_kind="policy",
+        subject_id=policy.public_id,
+        subject_name=str(policy),
+        organisation=organisation,
+        asked_by=by,
+        now=now,
+        why=reason.strip(),
+    )
+    return policy, review
+
+
+def _policy_version(
+    organisation: Organisation,
+    name: str,
+    body: Mapping[str, Any],
+    by: User,
+    now: datetime,
+    version: int | None,
 ) -> Policy:
-    access.require(by, organisation, access.DECIDES, "write a policy")
-    last = Policy.objects.filter(organisation=organisation, name=name).order_by("-version").first()
+    own = Policy.objects.filter(organisation=organisation, name=name)
+    last = own.order_by("-version").first()
+    number = version or (last.version if last else 1)
+    same = own.filter(version=number, sha256=canonical_sha256({**body, "version": number})).first()
+    if same is not None:
+        return same
+    if version is None and last is not None:
+        number += 1
+    numbered = {**body, "version": number}
     policy = Policy.objects.create(
         organisation=organisation,
         name=name,
-        version=last.version + 1 if last else 1,
-        body=dict(body),
-        sha256=canonical_sha256(dict(body)),
+        version=number,
+        body=numbered,
+        sha256=canonical_sha256(numbered),
         created_by=by,
         created_at=now,
     )
@@ -249,6 +278,49 @@ def write_policy(
         body={"version": policy.version, "sha256": policy.sha256},
     )
     return policy
+
+
+@transaction.atomic
+def decide_policy(
+    *, policy: Policy, review: Review, decision: Decision, reason: str, by: User, now: datetime
+) -> Review:
+    """Adopt a policy from now on, or reject it. Whoever proposed it cannot; nor is one adopted over a later one."""
+    Organisation.objects.select_for_update().get(pk=policy.organisation_id)
+    since = policy.organisation.adoptions.filter(in_force_from__gte=review.asked_at).first()
+    if decision == Decision.APPROVED and since is not None:
+        raise ConflictError(
+            f"{since.policy} came into force after {policy} was proposed, so its preview no longer holds: "
+            "reject it, and propose it again."
+        )
+    before = policy.organisation.adoptions.select_related("policy").first()
+    decided = decide_review(
+        review=review,
+        decision=decision,
+        reason=reason,
+        by=by,
+        now=now,
+        body={"sha256": policy.sha256},
+    )
+    if decision != Decision.APPROVED:
+        return decided
+    PolicyAdoption.objects.create(
+        organisation=policy.organisation, policy=policy, review=decided, in_force_from=now
+    )
+    ledger.record(
+        kind="governance.policy.adopted",
+        subject_kind="policy",
+        subject_id=policy.public_id,
+        actor=by,
+        organisation=policy.organisation,
+        now=now,
+        body={
+            "version": policy.version,
+            "sha256": policy.sha256,
+            "replaces_sha256": before.policy.sha256 if before else None,
+            "review": str(decided.public_id),
+        },
+    )
+    return decided
 
 
 def queue_job(

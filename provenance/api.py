@@ -169,10 +169,11 @@ class DatasetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseView
         page: list[DatasetEntry] = self.page(rows)
         context = {**self.get_serializer_context(), "cleared": {}}
         if "purpose" in asked:
+            use = use_asked(asked, timezone.now())
             cleared = queries.clear_entries(
                 rows.filter(pk__in=[entry.pk for entry in page]),
-                use=use_asked(asked, timezone.now()),
-                policy=queries.policy_of(dataset.organisation, asked["policy"]),
+                use=use,
+                policy=queries.policy_of(dataset.organisation, asked["policy"], at=use.at),
             )
             context["cleared"] = {one.entry.pk: one for one in cleared}
         return self.get_paginated_response(EntrySerializer(page, many=True, context=context).data)
@@ -186,13 +187,14 @@ class DatasetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseView
         asked = self.asked(ClearanceQuerySerializer)
         dataset = self.get_object()
         version = self._version(dataset, asked.get("version"))
-        policy = queries.policy_of(dataset.organisation, asked["policy"])
+        use = use_asked(asked, timezone.now())
+        policy = queries.policy_of(dataset.organisation, asked["policy"], at=use.at)
         summary = queries.ClearanceSummary.empty(queries.conditions_accepted(dataset, version))
         for cleared in queries.clear_entries(
-            queries.entries_of(dataset, version), use=use_asked(asked, timezone.now()), policy=policy
+            queries.entries_of(dataset, version), use=use, policy=policy
         ):
             summary.add(cleared)
-        return Response({**summary.as_json(), "policy": policy.name, "draft": version is None})
+        return Response({**summary.as_json(), "policy": policy.reference, "draft": version is None})
 
     @extend_schema(
         parameters=[DatasetConflictQuerySerializer],

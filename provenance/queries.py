@@ -1,35 +1,27 @@
 """Reads that span models: what is known of a dataset's rights, and what that answers."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from governance.models import Decision, Organisation, Policy, Question, Review
+from governance.models import Decision, Organisation, Policy, PolicyAdoption, Question, Review
 from provenance.errors import ProvenanceError, UnknownDatasetError
+from provenance.known import rights_of
 from provenance.models import (
     Conflict,
-    ConflictStatus,
     Dataset,
     DatasetEntry,
-    DatasetKind,
     DatasetVersion,
-    GrantRecording,
     IndexBuild,
-    LicenceStatement,
     Recording,
 )
 from provenance.rights import values
 from provenance.rights.clearance import clear
 from provenance.rights.policy import SHIPPED, ClearancePolicy, policy_from_json
 from provenance.rights.territory import UnknownTerritory, normalise
-
-T = TypeVar("T")
-CHUNK = 2000
 
 
 @dataclass(frozen=True)
@@ -155,15 +147,54 @@ def dataset_named(
     return found[0], version
 
 
-def policy_of(organisation: Organisation, name: str = "") -> ClearancePolicy:
-    """Return the clearance policy an organisation chose, or the one named; its own come before the shipped."""
-    wanted = name or organisation.clearance_policy
-    own = Policy.objects.filter(organisation=organisation, name=wanted).order_by("-version").first()
-    if own is not None:
-        return policy_from_json(own.body)
-    if wanted not in SHIPPED:
-        raise ProvenanceError(f"There is no policy {wanted!r}: shipped are {', '.join(SHIPPED)}.")
-    return SHIPPED[wanted]
+def adoption_of(organisation: Organisation, *, at: datetime | None = None) -> PolicyAdoption | None:
+    """Return the adoption whose policy held at that instant (default: now); None before the first."""
+    adoptions = organisation.adoptions.filter(in_force_from__lte=at) if at else organisation.adoptions
+    return adoptions.select_related("policy", "review").order_by("-in_force_from", "-id").first()
+
+
+def policy_of(organisation: Organisation, name: str = "", *, at: datetime | None = None) -> ClearancePolicy:
+    """Return the clearance policy in force at that instant (default: now), or the one named.
+
+    ``house@2`` names one version, proposed or adopted; ``house`` the newest that was adopted until then.
+    """
+    if not name:
+        adoption = adoption_of(organisation, at=at)
+        return policy_value(adoption.policy) if adoption else _named(organisation.clearance_policy)
+    own = Policy.objects.filter(organisation=organisation, name=name.partition("@")[0])
+    if "@" in name:
+        number = name.partition("@")[2]
+        version = own.filter(version=int(number)).first() if number.isdecimal() else None
+        if version is None:
+            known = ", ".join(str(one) for one in own.order_by("version"))
+            raise ProvenanceError(f"There is no policy {name!r}; there {_are(known)}.")
+        return policy_value(version)
+    if name in SHIPPED:
+        return SHIPPED[name]
+    adopted = PolicyAdoption.objects.filter(policy__in=own, **({"in_force_from__lte": at} if at else {}))
+    newest = adopted.select_related("policy").order_by("-in_force_from", "-id").first()
+    if newest is not None:
+        return policy_value(newest.policy)
+    if proposed := own.order_by("-version").first():
+        raise ProvenanceError(
+            f"No version of policy {name!r} was in force; {proposed} names what was proposed last."
+        )
+    return _named(name)
+
+
+def policy_value(policy: Policy) -> ClearancePolicy:
+    """Return the value that a kept policy stands for."""
+    return policy_from_json(policy.body)
+
+
+def _named(name: str) -> ClearancePolicy:
+    if name not in SHIPPED:
+        raise ProvenanceError(f"There is no policy {name!r}: shipped are {', '.join(SHIPPED)}.")
+    return SHIPPED[name]
+
+
+def _are(known: str) -> str:
+    return f"are {known}" if known else "is none of that name"
 
 
 def entries_of(dataset: Dataset, version: DatasetVersion | None = None) -> QuerySet[DatasetEntry]:
@@ -179,119 +210,6 @@ def clear_entries(
     """Answer one question for each entry, in order, a few queries for every couple of thousand."""
     for entry, rights in rights_of(entries):
         yield Cleared(entry, clear(rights, use, policy))
-
-
-def rights_of(entries: QuerySet[DatasetEntry]) -> Iterator[tuple[DatasetEntry, values.RecordingRights]]:
-    for chunk in _chunks(entries.iterator(chunk_size=CHUNK), CHUNK):
-        yield from _rights_of_chunk(chunk)
-
-
-def _chunks(rows: Iterator[T], size: int) -> Iterator[list[T]]:
-    while chunk := list(islice(rows, size)):
-        yield chunk
-
-
-def _rights_of_chunk(chunk: list[DatasetEntry]) -> Iterator[tuple[DatasetEntry, values.RecordingRights]]:
-    recording_ids = {entry.recording_id for entry in chunk}
-    statements = _statements_by_entry(chunk)
-    grants = _grants_by_recording(recording_ids)
-    conflicts = _conflicts_by_recording(recording_ids)
-    protected = set(
-        DatasetEntry.objects.filter(
-            recording_id__in=recording_ids, dataset__kind=DatasetKind.PROTECTED
-        ).values_list("recording_id", flat=True)
-    )
-    for entry in chunk:
-        yield (
-            entry,
-            values.RecordingRights(
-                statements=tuple(statements.get(entry.pk, ())),
-                grants=tuple(grants.get(entry.recording_id, ())),
-                conflicts=tuple(conflicts.get(entry.recording_id, ())),
-                protected=entry.recording_id in protected,
-            ),
-        )
-
-
-def _statements_by_entry(chunk: Iterable[DatasetEntry]) -> dict[int, list[values.Statement]]:
-    found: dict[int, list[values.Statement]] = defaultdict(list)
-    for statement in LicenceStatement.objects.filter(entry__in=[entry.pk for entry in chunk]).order_by("id"):
-        found[statement.entry_id].append(statement_value(statement))
-    return found
-
-
-def statement_value(statement: LicenceStatement) -> values.Statement:
-    return values.Statement(
-        right=statement.right,  # type: ignore[arg-type]  # the database holds known rights and sources only
-        expression=statement.expression,
-        raw=statement.raw,
-        source=statement.source,  # type: ignore[arg-type]
-        weak=statement.weak,
-        evidence=statement.evidence,
-        quote=statement.quote,
-        holders=tuple(statement.holders),
-        licence_url=statement.licence_url,
-        territory=tuple(statement.territory),
-        valid_from=statement.valid_from,
-        valid_until=statement.valid_until,
-    )
-
-
-def _grants_by_recording(recording_ids: Iterable[int]) -> dict[int, list[values.Grant]]:
-    found: dict[int, list[values.Grant]] = defaultdict(list)
-    links = GrantRecording.objects.filter(recording_id__in=recording_ids).select_related(
-        "grant", "grant__licensor"
-    )
-    for link in links.order_by("grant_id"):
-        grant = link.grant
-        found[link.recording_id].append(
-            values.Grant(
-                id=str(grant.public_id),
-                right=grant.right,  # type: ignore[arg-type]
-                licensor=grant.licensor.name,
-                purposes=frozenset(grant.purposes),
-                commercial=grant.commercial,
-                territory=tuple(grant.territory),
-                valid_from=grant.valid_from,
-                valid_until=grant.valid_until,
-                model_scope=frozenset(grant.model_scope),
-                conditions=tuple(grant.conditions),
-                revoked_at=grant.revoked_from,
-                document=grant.document,
-            )
-        )
-    return found
-
-
-def _conflicts_by_recording(recording_ids: set[int]) -> dict[int, list[values.OpenConflict]]:
-    """Return the open conflicts of each recording with what the other side's sources say."""
-    conflicts = list(
-        Conflict.objects.filter(status=ConflictStatus.OPEN).filter(
-            Q(recording_a_id__in=recording_ids) | Q(recording_b_id__in=recording_ids)
-        )
-    )
-    if not conflicts:
-        return {}
-    sides = {conflict.recording_a_id for conflict in conflicts} | {
-        conflict.recording_b_id for conflict in conflicts
-    }
-    said: dict[int, list[values.Statement]] = defaultdict(list)
-    for statement in LicenceStatement.objects.filter(entry__recording_id__in=sides).select_related("entry"):
-        said[statement.entry.recording_id].append(statement_value(statement))
-    found: dict[int, list[values.OpenConflict]] = defaultdict(list)
-    for conflict in conflicts:
-        for own, other in (
-            (conflict.recording_a_id, conflict.recording_b_id),
-            (conflict.recording_b_id, conflict.recording_a_id),
-        ):
-            if own not in recording_ids:
-                continue
-            found[own].append(
-                values.OpenConflict(str(conflict.public_id), conflict.kind, tuple(said.get(other, ())))
-            )
-            if own == other:
-                break
-    return found
 
 
 def conflicts_touching(dataset: Dataset) -> QuerySet[Conflict]:
@@ -366,7 +284,7 @@ def use_for(*, purpose: str, commercial: bool, territory: str, at: datetime, mod
 
 def conditions_in(dataset: Dataset, *, at: datetime) -> set[str]:
     """Return every condition that a dataset's recordings are under, for whichever purpose."""
-    policy = policy_of(dataset.organisation)
+    policy = policy_of(dataset.organisation, at=at)
     uses = [
         values.Use(purpose=purpose, commercial=commercial, at=at)
         for purpose in values.PURPOSES

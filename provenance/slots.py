@@ -10,11 +10,13 @@ from django.utils import timezone
 
 from governance import access as house
 from governance import slots
-from governance.models import Decision, LedgerEvent, Question, Review, Role, User
+from governance.models import Decision, LedgerEvent, Policy, Question, Review, Role, User
 from governance.queues import Line, queue
 from governance.templatetags.sleeve import conflict_name
-from provenance import access, queries, services, tables
+from provenance import access, policies, previews, queries, services, tables
 from provenance.models import Dataset, DatasetKind, DatasetVersion, Grant, Recording
+from provenance.rights.changes import reading_changes
+from provenance.rights.values import PURPOSES
 
 SUBJECTS = {
     "dataset": "provenance:dataset",
@@ -22,12 +24,14 @@ SUBJECTS = {
     "recording": "provenance:recording",
     "grant": "provenance:grant",
     "conflict": "provenance:conflict",
+    "policy": "provenance:policy",
 }
 CHANGES = {
     "provenance.grant.registered": "Grant registered",
     "provenance.grant.revoked": "Grant revoked",
     "provenance.dataset.rows_registered": "Recordings registered",
     "provenance.dataset.frozen": "Version frozen",
+    "governance.policy.adopted": "Policy adopted",
     "governance.review.approved": "Approved",
     "governance.review.rejected": "Rejected",
     "governance.review.suspended": "Suspended",
@@ -53,6 +57,7 @@ slots.decider(
     (Decision.APPROVED, Decision.REJECTED),
     conditions=conditions_of_review,
 )
+slots.decider(Question.POLICY_ADOPTION, services.decide_policy, (Decision.APPROVED, Decision.REJECTED))
 
 
 @slots.home_slot(Role.DATA_STEWARD, template="provenance/slots/steward.html", order=10)
@@ -175,6 +180,7 @@ def _named(events: list[LedgerEvent]) -> list[tuple[LedgerEvent, str, str]]:
     names |= {version.public_id: str(version) for version in versions}
     grants = Grant.objects.filter(public_id__in=ids).select_related("licensor", "licensee")
     names |= {grant.public_id: f"{grant.licensor} to {grant.licensee}" for grant in grants}
+    names |= {policy.public_id: str(policy) for policy in Policy.objects.filter(public_id__in=ids)}
     named = []
     for (kind, subject_id), run in groupby(events, key=lambda event: (event.kind, event.subject_id)):
         last, *before = run
@@ -196,4 +202,31 @@ def dataset_under_review(user: User, review: Review) -> Mapping[str, object] | N
         "dataset": counted,
         "n_conflicts": queries.conflicts_touching(dataset).filter(status="open").count(),
         "registrations": dataset.registrations.select_related("registered_by").order_by("-registered_at")[:5],
+    }
+
+
+@slots.fill("review", template="provenance/slots/policy.html", order=10)
+def policy_under_review(user: User, review: Review) -> Mapping[str, object] | None:
+    """What a policy asked about decides, what it would change, and what every dataset would answer by it."""
+    if review.question != Question.POLICY_ADOPTION:
+        return None
+    kept = policies.policies_for_reading(user).filter(public_id=review.subject_id).first()
+    if kept is None:
+        return None
+    policy, before = queries.policy_value(kept), policies.replaced_by(kept)
+    use = queries.use_for(purpose=PURPOSES[0], commercial=True, territory="", at=timezone.now())
+    datasets = access.datasets_for_reading(user).filter(organisation=kept.organisation).order_by("name")
+    pending = review.decision == Decision.PENDING
+    return {
+        "kept": kept,
+        "choices": [choice for choice in policies.choices(policy, before) if choice.changed],
+        "changes": policies.grouped(reading_changes(before, policy)),
+        "before": before,
+        "after": policy,
+        "use": use,
+        "previews": previews.preview(
+            datasets, before=before, after=policy, use=use, at_most=tables.SUMMED_AT_ONCE
+        )
+        if pending
+        else [],
     }

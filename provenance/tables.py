@@ -120,13 +120,16 @@ def conditions_offered(dataset: Dataset, *, at: datetime) -> list[tuple[str, str
     return [(name, known[name]) for name in sorted(queries.conditions_in(dataset, at=at)) if name in known]
 
 
-def policies_of(organisation: Organisation) -> list[tuple[str, str]]:
-    """Return (name, label) of each reading that an organisation may clear by, its own first."""
-    own = organisation.policies.order_by("name").values_list("name", flat=True).distinct()
-    names = dict.fromkeys([organisation.clearance_policy, *SHIPPED, *own])
-    return [
-        (name, f"{name} (ours)" if name == organisation.clearance_policy else name) for name in names if name
-    ]
+def policies_of(organisation: Organisation, *, at: datetime | None = None) -> list[tuple[str, str]]:
+    """Return (name, label) of each reading that an organisation may clear by, the one in force first.
+
+    The one in force has no name: for another day it is the one that was in force then.
+    """
+    in_force = queries.policy_of(organisation, at=at)
+    adopted = organisation.adoptions.values_list("policy__name", "policy__version").distinct()
+    own = [name if name in SHIPPED else f"{name}@{number}" for name, number in adopted]
+    names = dict.fromkeys([*SHIPPED, *sorted(own)])
+    return [("", f"ours ({in_force.reference})"), *((name, name) for name in names)]
 
 
 @dataclass(frozen=True)

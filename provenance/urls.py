@@ -1,6 +1,6 @@
 from django.urls import path
 
-from provenance.views import datasets, grants, recordings
+from provenance.views import datasets, grants, policies, recordings
 
 app_name = "provenance"
 
@@ -22,6 +22,11 @@ urlpatterns = [
     path("grants/register/", grants.register, name="grant-register"),
     path("grants/<uuid:public_id>/", grants.grant, name="grant"),
     path("grants/<uuid:public_id>/revoke/", grants.revoke, name="grant-revoke"),
+    path("policies/", policies.current, name="policies"),
+    path("policies/policy.yaml", policies.current_file, name="policies-file"),
+    path("policies/propose/", policies.propose, name="policy-propose"),
+    path("policies/<uuid:public_id>/", policies.policy, name="policy"),
+    path("policies/<uuid:public_id>/policy.yaml", policies.policy_file, name="policy-file"),
     path("licences/", grants.licence_list, name="licence-list"),
     path("licences/<str:licence_id>/", grants.licence, name="licence"),
 ]

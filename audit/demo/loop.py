@@ -21,12 +21,12 @@ from audit.demo.plan import DATASET, LEAST_SYMBOLIC, MODELS, N_OUTPUTS, SECONDS,
 from generation import queries as generation_queries
 from generation import services as generation
 from generation.models import Check, Generation, Match, ModelVersion, TrainingRun
-from governance import services as governance
 from governance.errors import LinerNotesError
-from governance.models import Question, Review
+from governance.models import Decision, Question, Review
 from provenance import queries, services
 from provenance.models import Conflict, ConflictStatus, Dataset, DatasetKind, DatasetVersion
 from provenance.pipeline import RowOutcome
+from provenance.rights.policy import SHIPPED
 from provenance.rights.values import Purpose, Use
 
 PURPOSE: Purpose = "ai_generative_training"
@@ -129,11 +129,21 @@ def open_conflicts(dataset: Dataset) -> list[Conflict]:
 def approve(dataset: Dataset, people: People, policy: str) -> list[str]:
     """Have the officer choose the reading and approve what is registered; return the conditions accepted."""
     chosen = "strict" if policy == "strict" else "default"
-    if people.organisation.clearance_policy != chosen:
-        governance.choose_policy(
-            organisation=people.organisation, name=chosen, by=people.officer, now=timezone.now()
+    if queries.policy_of(people.organisation).name != chosen:
+        _, review = services.propose_policy(
+            organisation=people.organisation,
+            policy=SHIPPED[chosen],
+            reason=f"Demo: the {chosen} reading, chosen when the demo was started.",
+            by=people.steward,
+            now=timezone.now(),
         )
-        dataset.organisation.refresh_from_db()
+        services.decide_policy(
+            review=review,
+            decision=Decision.APPROVED,
+            reason=f"Demo: the {chosen} reading was asked for.",
+            by=people.officer,
+            now=timezone.now(),
+        )
     standing = queries.approval_of(dataset)
     if standing is not None:
         return list(standing.conditions)

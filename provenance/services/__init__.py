@@ -5,17 +5,21 @@ from provenance.services.conflicts import close_conflict, find_conflicts
 from provenance.services.freezing import freeze_dataset
 from provenance.services.granting import register_grants, revoke_grant
 from provenance.services.indexing import current_index, index_dataset
+from provenance.services.policies import check_proposal, decide_policy, propose_policy
 from provenance.services.registering import Registered, register
 
 __all__ = [
     "Registered",
     "approve_dataset",
     "ask_for_approval",
+    "check_proposal",
     "close_conflict",
     "current_index",
+    "decide_policy",
     "find_conflicts",
     "freeze_dataset",
     "index_dataset",
+    "propose_policy",
     "register",
     "register_grants",
     "revoke_grant",

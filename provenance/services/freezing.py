@@ -17,6 +17,7 @@ from provenance import queries
 from provenance.errors import EmptyDatasetError, NotApprovedError, NotClearedError, ProtectedCollectionError
 from provenance.models import Dataset, DatasetEntry, DatasetKind, DatasetVersion, VersionEntry
 from provenance.queries import Cleared
+from provenance.rights.changes import loosenings
 from provenance.rights.policy import ClearancePolicy
 from provenance.rights.values import Use
 
@@ -80,7 +81,7 @@ def freeze_dataset(
             f"{dataset.name} is a protected collection: it is never frozen for training."
         )
     approval = _approval(dataset)
-    policy = queries.policy_of(dataset.organisation, policy_name)
+    policy = _policy(dataset, policy_name, use)
     taken, left_out = _sort_out(_entries(dataset, only_listed), use, policy, frozenset(approval.conditions))
     if left_out and not only_cleared:
         raise NotClearedError(_refusal(dataset, left_out))
@@ -102,6 +103,19 @@ def _approval(dataset: Dataset) -> Review:
             f'none of it runs approve_dataset {dataset.name} --as USER --reason "…".'
         )
     return approval
+
+
+def _policy(dataset: Dataset, name: str, use: Use) -> ClearancePolicy:
+    """Return the policy to freeze by: none that reads anything more loosely than the one in force now."""
+    policy = queries.policy_of(dataset.organisation, name, at=use.at)
+    in_force = queries.policy_of(dataset.organisation)
+    if loose := loosenings(in_force, policy):
+        more = f" and {len(loose) - 2} more" if len(loose) > 2 else ""
+        raise NotClearedError(
+            f"Policy {policy.reference} is looser than {in_force.reference}, which is in force: "
+            f"{'; '.join(loose[:2])}{more}. Propose it (write_policy) and have it approved before freezing by it."
+        )
+    return policy
 
 
 def _entries(dataset: Dataset, only_listed: Sequence[str] | None) -> QuerySet[DatasetEntry]:
@@ -181,7 +195,7 @@ def _write(
         commercial=use.commercial,
         territory=territory,
         cleared_as_of=use.at,
-        policy_name=policy.name,
+        policy_name=policy.reference,
         policy_sha256=policy.sha256,
         conditions_accepted=list(approval.conditions),
         review_id=approval.public_id,

@@ -55,6 +55,7 @@ def dataset(request: PersonRequest, public_id: str) -> HttpResponse:
         **clearance,
         "counted": tables.with_counts(Dataset.objects.filter(pk=found.pk)).get(),
         "approval": approval,
+        "in_force": queries.policy_of(found.organisation),
         "n_conflicts": open_conflicts.count(),
         "conflicts": open_conflicts[:6],
         "versions": found.versions.select_related("frozen_by").order_by("-number"),
@@ -72,11 +73,12 @@ def clearance_of(request: PersonRequest, dataset: Dataset, now: datetime) -> dic
     form = ClearanceForm.asked(request.GET.dict(), policies)
     context: dict[str, Any] = {"dataset": dataset, "form": form, "table": None}
     if form.is_valid():
+        use = form.use(now)
         context["table"] = tables.clearance_table(
             request,
             queries.entries_of(dataset),
-            use=form.use(now),
-            policy=queries.policy_of(dataset.organisation, form.cleaned_data["policy"]),
+            use=use,
+            policy=queries.policy_of(dataset.organisation, form.cleaned_data["policy"], at=use.at),
             answer=form.cleaned_data["answer"],
             count=form.cleaned_data["count"],
         )

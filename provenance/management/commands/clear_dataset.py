@@ -18,13 +18,13 @@ class Command(DatasetCommand):
 
     def perform(self, **options: Any) -> int:
         dataset, version = queries.dataset_named(options["reference"], access.organisations_of(self.user))
-        policy = queries.policy_of(dataset.organisation, options["policy"])
         use = queries.use_for(
             purpose=options["purpose"],
             commercial=options["commercial"],
             territory=options["territory"],
             at=instant(options["at"]),
         )
+        policy = queries.policy_of(dataset.organisation, options["policy"], at=use.at)
         summary = queries.ClearanceSummary.empty(queries.conditions_accepted(dataset, version))
         for cleared in queries.clear_entries(queries.entries_of(dataset, version), use=use, policy=policy):
             summary.add(cleared)
@@ -37,5 +37,5 @@ class Command(DatasetCommand):
             "at": use.at.isoformat(),
         }
         words = ", ".join(f"{count} {answer}" for answer, count in summary.counts.items())
-        self.show({"summary": closing}, words=f"{words} (policy {policy.name})")
+        self.show({"summary": closing}, words=f"{words} (policy {policy.reference})")
         return DONE if summary.all_clear else ANSWER_IS_NO
