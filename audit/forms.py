@@ -28,6 +28,10 @@ class CampaignForm(forms.Form):
         choose(self, "kind", [(name, name.capitalize()) for name in MEASURES])
 
 
+class PublishForm(forms.Form):
+    reason = ReasonField()
+
+
 class AttestForm(forms.Form):
     conformance = forms.ChoiceField(label="Answer", widget=forms.RadioSelect)
     reason = ReasonField(help_text="What you know, and how. It stands in the assessment and in reports.")
@@ -39,7 +43,7 @@ class AttestForm(forms.Form):
     )
     effective_on = forms.DateField(
         label="True since",
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
         help_text="The day from which it holds, not the day on which you write it.",
     )
 

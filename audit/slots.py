@@ -33,6 +33,16 @@ def judged(user: User, version: ModelVersion) -> Mapping[str, object]:
     }
 
 
+@slots.fill("model_version", template="audit/slots/publication.html", order=30)
+def publication(user: User, version: ModelVersion) -> Mapping[str, object]:
+    """Whether strangers may read the card, and for whoever decides that, where."""
+    return {
+        "version": version,
+        "standing": version.publications.filter(withdrawn_at=None).first(),
+        "may_publish": house.may(user, version.model.organisation, house.DECIDES),
+    }
+
+
 @slots.home_slot(Role.EXTERNAL_AUDITOR, template="audit/slots/reports.html", order=10)
 @slots.home_slot(Role.COMPLIANCE_OFFICER, template="audit/slots/reports.html", order=60)
 def latest_reports(user: User) -> Mapping[str, object]:

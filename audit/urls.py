@@ -7,6 +7,9 @@ from audit import views
 app_name = "audit"
 
 urlpatterns = [
+    path("gallery/", views.gallery, name="gallery"),
+    path("gallery/<uuid:public_id>/", views.public_card, name="public-card"),
+    path("models/versions/<uuid:public_id>/publish/", views.publish, name="publish"),
     path("reports/", views.report_list, name="report-list"),
     path("reports/issuer.pem", views.public_key, name="public-key"),
     path("reports/<uuid:public_id>/", views.report, name="report"),

@@ -1,4 +1,4 @@
-"""Pages of the audit: reports, assessments, campaigns."""
+"""Pages of the audit: reports, assessments, campaigns, and the gallery that strangers read."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,19 +7,21 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Count
-from django.http import HttpResponse, HttpResponseBase
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from audit import access, jobs, services
-from audit.forms import AssessForm, AttestForm, CampaignForm
+from audit import access, jobs, public, services
+from audit.forms import AssessForm, AttestForm, CampaignForm, PublishForm
 from audit.frameworks import loader
 from audit.frameworks.loader import Feature, Framework, UnknownFrameworkError
 from audit.models import Assessment, Campaign, Conformance, FeatureAnswer, Report
 from audit.reports import bundle
 from audit.reports.bundle import ReportFolderError, Verification
 from audit.services.reporting import own_public_key
+from generation import overviews
+from generation import services as generation
 from generation.access import model_version_for_reading
 from generation.models import ModelVersion
 from governance import access as house
@@ -28,7 +30,7 @@ from governance import services as governance
 from governance import signing, slots
 from governance.errors import NotFoundError, PartMissingError
 from governance.models import Job
-from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
+from governance.pages import PersonRequest, page, page_of, refusal, refusals_in, say, show
 from lib.canonical import CanonicalError, parse_canonical
 from provenance import media
 
@@ -48,6 +50,7 @@ CONFORMANCE_WORST_FIRST = (
     Conformance.NOT_APPLICABLE,
     Conformance.MET,
 )
+CARDS_A_PAGE = 24
 
 
 @require_safe
@@ -304,3 +307,46 @@ def _feature(framework: str, feature: str) -> tuple[Framework, Feature]:
         return frame, frame.feature(feature)
     except (UnknownFrameworkError, KeyError) as error:
         raise NotFoundError(f"There is no feature {feature} in {framework}.") from error
+
+
+@require_safe
+def gallery(request: HttpRequest) -> HttpResponseBase:
+    """The cards that were opened to strangers; it asks nobody to sign in."""
+    shown = page_of(request, public.public_versions(), size=CARDS_A_PAGE)
+    context = {"page": shown, "cards": overviews.cards(list(shown.object_list), at=timezone.now())}
+    return render(request, "audit/gallery.html", context)
+
+
+@require_safe
+def public_card(request: HttpRequest, public_id: UUID) -> HttpResponseBase:
+    try:
+        version = public.public_version(public_id)
+    except NotFoundError as error:
+        return refusal(request, error)
+    return render(request, "audit/public_card.html", {"card": public.card_of(version, at=timezone.now())})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def publish(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
+    """Show an officer what strangers would read, and open or close it for a reason."""
+    version = model_version_for_reading(request.user, public_id)
+    house.require(request.user, version.model.organisation, house.DECIDES, "publish a model's card")
+    standing = version.publications.filter(withdrawn_at=None).select_related("published_by").first()
+    form = PublishForm(request.POST or None)
+    if form.is_valid():
+        with refusals_in(form):
+            deed = generation.withdraw_card if standing else generation.publish_card
+            deed(version=version, reason=form.cleaned_data["reason"], by=request.user, now=timezone.now())
+            say(request, f"The card of {version} is {'closed again' if standing else 'public'}.")
+            return redirect("audit:publish", version.public_id)
+    context = {
+        "version": version,
+        "standing": standing,
+        "past": version.publications.exclude(withdrawn_at=None).select_related(
+            "published_by", "withdrawn_by"
+        ),
+        "card": public.card_of(version, at=timezone.now()),
+        "form": form,
+    }
+    return show(request, "audit/publish.html", context, status=422 if form.errors else 200)

@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.routers import SimpleRouter
 
+from audit import api as audit
 from generation import api as generation
 from governance import api as governance
 from provenance import api as provenance
@@ -49,6 +50,8 @@ urlpatterns = [
     path("tokens/logout-all/", governance.TokenLogoutAllView.as_view(), name="logout-all"),
     path("ledger/head/", governance.LedgerHeadView.as_view(), name="ledger-head"),
     path("ledger/verification/", governance.LedgerVerificationView.as_view(), name="ledger-verification"),
+    path("public/models/", audit.PublicModelListView.as_view(), name="public-model-list"),
+    path("public/models/<uuid:public_id>/", audit.PublicModelView.as_view(), name="public-model"),
     path(
         "recordings/<uuid:public_id>/matches/",
         generation.RecordingMatchViewSet.as_view({"get": "list"}),

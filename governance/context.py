@@ -16,7 +16,9 @@ PLACES = [
     ("Reports", "audit:report-list"),
     ("Ledger", "governance:ledger"),
 ]
+STRANGERS_PLACES = [("Model cards", "audit:gallery")]
 FOOTER = [
+    ("Public model cards", "audit:gallery"),
     ("Licences", "provenance:licence-list"),
     ("Jobs", "governance:job-list"),
     ("API", "schema"),
@@ -24,16 +26,19 @@ FOOTER = [
 
 
 def navigation(request: HttpRequest) -> dict[str, object]:
-    """Return (label, url, current) for each place the signed-in person can open, and the role they hold."""
+    """Return (label, url, current) for each place that whoever asks can open, and the role they hold."""
     user = getattr(request, "user", None)
     if not isinstance(user, User):
-        return {"navigation": [], "footer_navigation": []}
-    places = [(label, url, _is_current(request, url)) for label, url in _known(PLACES)]
+        return {"navigation": _places(request, STRANGERS_PLACES), "footer_navigation": []}
     return {
-        "navigation": places,
+        "navigation": _places(request, PLACES),
         "footer_navigation": _known(FOOTER),
         "role_name": _role_of(user),
     }
+
+
+def _places(request: HttpRequest, places: list[tuple[str, str]]) -> list[tuple[str, str, bool]]:
+    return [(label, url, _is_current(request, url)) for label, url in _known(places)]
 
 
 def _known(places: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from django.db import IntegrityError, transaction
 
@@ -145,7 +147,7 @@ class TestPublishCard:
     def test_leaves_later_versions_unpublished(self, scene: Scene, version: ModelVersion) -> None:
         services.publish_card(version=version, reason=REASON, by=scene.officer, now=NOW)
         later = ModelVersion.objects.get(pk=version.pk)
-        later.pk, later.public_id, later.number = None, rows.uuid4(), 2
+        later.pk, later.public_id, later.number = None, uuid4(), 2
         later.save(force_insert=True)
         assert not later.publications.exists()
 
