@@ -16,11 +16,14 @@ from django.db import IntegrityError, transaction
 from governance import ledger
 from governance.models import Organisation, User
 from lib.canonical import canonical_json
+from lib.ids import new_public_id
 from lib.merkle import merkle_root
 from lib.words import keepable
 from provenance import audio, storage
+from provenance.bulk import copy_models, copy_rows
 from provenance.errors import KindTakenError
 from provenance.intake.record import IntakeRecord
+from provenance.known import STATEMENT_FIELDS
 from provenance.models import (
     Dataset,
     DatasetEntry,
@@ -31,10 +34,10 @@ from provenance.models import (
     Recording,
     RecordingKind,
     Registration,
-    Right,
     RightsClaim,
     Work,
 )
+from provenance.models.ranges import whole_world
 from provenance.rights.values import Statement
 from provenance.similarity import chromaprint
 
@@ -374,14 +377,14 @@ def _keep_audio(plan: _Plan) -> None:
 def _save(plans: list[_Plan], *, registration: Registration, by: User, now: datetime, dry_run: bool) -> None:
     dataset = registration.dataset
     _save_works([plan for plan in plans if plan.new_recording], dataset)
-    Recording.objects.bulk_create([plan.recording for plan in plans if plan.new_recording])
+    copy_models([plan.recording for plan in plans if plan.new_recording])
     fresh = [plan for plan in plans if plan.new_entry and plan.entry is not None]
     for plan in fresh:
         assert plan.entry is not None  # noqa: S101 — said above; for the type checker
         plan.entry.recording = plan.recording
-    DatasetEntry.objects.bulk_create([plan.entry for plan in fresh if plan.entry])
+    copy_models([plan.entry for plan in fresh if plan.entry])
     statements = _save_statements(plans)
-    _save_claims([plan for plan in plans if plan.new_entry], dataset)
+    _save_claims([plan for plan in plans if plan.new_entry], dataset, now)
     _save_fingerprints(plans, now)
     if dry_run or (not fresh and not statements):
         return
@@ -429,34 +432,55 @@ def _statement_leaf(statement: Statement) -> dict[str, object]:
 
 
 def _save_works(plans: list[_Plan], dataset: Dataset) -> None:
-    for plan in plans:
+    """Give each new recording its work: the one of its ISWC, or a new one where only a title is said."""
+    named = [plan for plan in plans if plan.surveyed.record.work_title or plan.surveyed.record.iswc]
+    if not named:
+        return
+    codes = {plan.surveyed.record.iswc[:15] for plan in named} - {""}
+    known = {
+        work.iswc: work
+        for work in Work.objects.filter(organisation_id=dataset.organisation_id, iswc__in=codes)
+    }
+    fresh = []
+    for plan in named:
         record = plan.surveyed.record
-        if not record.work_title and not record.iswc:
-            continue
-        title = record.work_title or record.title or record.external_id
-        if record.iswc:
-            work, _ = Work.objects.get_or_create(
-                organisation_id=dataset.organisation_id,
-                iswc=record.iswc[:15],
-                defaults={"title": title[:500]},
-            )
-        else:
-            work = Work.objects.create(organisation_id=dataset.organisation_id, title=title[:500])
-        composers = _parties(record.composers, dataset)
-        work.composers.add(*composers.values())
+        work = known.get(record.iswc[:15]) if record.iswc else None
+        if work is None:
+            title = record.work_title or record.title or record.external_id
+            work = Work(organisation_id=dataset.organisation_id, title=title[:500], iswc=record.iswc[:15])
+            fresh.append(work)
+            if record.iswc:
+                known[work.iswc] = work
         plan.recording.work = work
+    copy_models(fresh)
+    _save_composers(named, dataset)
+
+
+def _save_composers(plans: list[_Plan], dataset: Dataset) -> None:
+    parties = _parties([name for plan in plans for name in plan.surveyed.record.composers], dataset)
+    written = Work.composers.through
+    links = {}
+    for plan in plans:
+        plan.recording.work = plan.recording.work  # takes over the key that the work has now
+        for name in plan.surveyed.record.composers:
+            work_id, party_id = plan.recording.work_id, parties[name[:500]].pk
+            links[work_id, party_id] = written(work_id=work_id, party_id=party_id)
+    written.objects.bulk_create(links.values(), ignore_conflicts=True)
 
 
 def _parties(names: Iterable[str], dataset: Dataset) -> dict[str, Party]:
     wanted = {name[:500] for name in names if name}
     if not wanted:
         return {}
-    Party.objects.bulk_create(
-        [Party(organisation_id=dataset.organisation_id, name=name) for name in sorted(wanted)],
-        ignore_conflicts=True,
-    )
-    found = Party.objects.filter(organisation_id=dataset.organisation_id, name__in=wanted)
-    return {party.name: party for party in found}
+    parties = Party.objects.filter(organisation_id=dataset.organisation_id, name__in=wanted)
+    known = {party.name: party for party in parties}
+    fresh = [
+        Party(organisation_id=dataset.organisation_id, name=name) for name in sorted(wanted - set(known))
+    ]
+    if not fresh:
+        return known
+    Party.objects.bulk_create(fresh, ignore_conflicts=True)
+    return {party.name: party for party in parties.all()}
 
 
 def _save_statements(plans: list[_Plan]) -> int:
@@ -475,13 +499,12 @@ def _save_statements(plans: list[_Plan]) -> int:
             if key in known:
                 continue
             known.add(key)
-            fresh.append(_new_statement(plan.entry, statement))
+            fresh.append(_new_statement(plan.entry.pk, statement))
             plan.new_statements = True
-            if not plan.new_entry:
-                plan.reasons.append(
-                    f"a further licence statement was added: {statement.expression or 'none stated'}"
-                )
-    LicenceStatement.objects.bulk_create(fresh)
+            further = f"a further licence statement was added: {statement.expression or 'none stated'}"
+            if not plan.new_entry and further not in plan.reasons:
+                plan.reasons.append(further)
+    copy_rows(LicenceStatement, ("public_id", "entry_id", *STATEMENT_FIELDS), fresh)
     return len(fresh)
 
 
@@ -496,35 +519,54 @@ def _statement_key(entry_id: int, statement: LicenceStatement | Statement) -> tu
     )
 
 
-def _new_statement(entry: DatasetEntry, statement: Statement) -> LicenceStatement:
-    return LicenceStatement(
-        entry=entry,
-        right=statement.right,
-        source=statement.source,
-        expression=statement.expression[:500],
-        raw=statement.raw,
-        weak=statement.weak,
-        evidence=statement.evidence[:2000],
-        quote=statement.quote,
-        holders=[holder[:500] for holder in statement.holders],
-        licence_url=statement.licence_url[:2000],
-        territory=list(statement.territory),
-        valid_from=statement.valid_from,
-        valid_until=statement.valid_until,
+def _new_statement(entry_id: int, statement: Statement) -> tuple[object, ...]:
+    """Return the row of a statement, in the order of `STATEMENT_FIELDS`."""
+    return (
+        new_public_id(),
+        entry_id,
+        statement.right,
+        statement.expression[:500],
+        statement.raw,
+        statement.source,
+        statement.weak,
+        statement.evidence[:2000],
+        statement.quote,
+        [holder[:500] for holder in statement.holders],
+        statement.licence_url[:2000],
+        list(statement.territory),
+        statement.valid_from,
+        statement.valid_until,
     )
 
 
-def _save_claims(plans: list[_Plan], dataset: Dataset) -> None:
-    wanted = [
-        (plan, name, right, role) for plan in plans for name, right, role in _claimed(plan.surveyed.record)
-    ]
-    parties = _parties([name for _, name, _, _ in wanted], dataset)
+CLAIM_FIELDS = (
+    *("public_id", "recording_id", "party_id", "right", "role", "territory", "territory_ranges"),
+    *("source", "evidence", "recorded_at"),
+)
+
+
+def _save_claims(plans: list[_Plan], dataset: Dataset, now: datetime) -> None:
+    wanted = dict.fromkeys(
+        (plan.recording.pk, plan.new_recording, name[:500], right, role)
+        for plan in plans
+        for name, right, role in _claimed(plan.surveyed.record)
+    )
+    parties = _parties([name for _, _, name, _, _ in wanted], dataset)
+    world = whole_world()
+    copy_rows(
+        RightsClaim,
+        CLAIM_FIELDS,
+        [
+            (new_public_id(), recording, parties[name].pk, right, role, [], world, "steward", "", now)
+            for recording, is_new, name, right, role in wanted
+            if is_new
+        ],
+    )
     RightsClaim.objects.bulk_create(
         [
-            RightsClaim(
-                recording=plan.recording, party=parties[name[:500]], right=right, role=role, source="steward"
-            )
-            for plan, name, right, role in wanted
+            RightsClaim(recording_id=recording, party=parties[name], right=right, role=role, source="steward")
+            for recording, is_new, name, right, role in wanted
+            if not is_new
         ],
         ignore_conflicts=True,
     )
@@ -532,11 +574,11 @@ def _save_claims(plans: list[_Plan], dataset: Dataset) -> None:
 
 def _claimed(record: IntakeRecord) -> Iterator[tuple[str, str, str]]:
     if record.master_owner:
-        yield record.master_owner, Right.MASTER, "owner"
+        yield record.master_owner, "master", "owner"
     if record.composition_owner:
-        yield record.composition_owner, Right.COMPOSITION, "owner"
+        yield record.composition_owner, "composition", "owner"
     for composer in record.composers:
-        yield composer, Right.COMPOSITION, "composer"
+        yield composer, "composition", "composer"
 
 
 def _save_fingerprints(plans: list[_Plan], now: datetime) -> None:
