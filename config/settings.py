@@ -2,6 +2,7 @@
 
 import secrets
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +23,24 @@ def _flag(name: str, default: bool) -> bool:
     if value not in {"true", "false", "1", "0", "yes", "no"}:
         raise ImproperlyConfigured(f"{name} is {value!r}: use true or false.")
     return value in {"true", "1", "yes"}
+
+
+def _number(name: str, default: float, kind: type[int] | type[float]) -> Any:
+    raw = env.str(name, default="").strip()
+    try:
+        number = kind(raw or default)
+    except ValueError:
+        number = kind(-1)
+    if not number >= 0:
+        raise ImproperlyConfigured(f"{name} is {raw!r}: use a number that is not negative.")
+    return number
+
+
+def _log_level(default: str) -> str:
+    level = env.str("LOG_LEVEL", default="").strip().upper() or default
+    if level not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+        raise ImproperlyConfigured(f"LOG_LEVEL is {level!r}: use DEBUG, INFO, WARNING, ERROR or CRITICAL.")
+    return level
 
 
 def _folder(name: str, default: Path) -> Path:
@@ -91,6 +110,10 @@ TEMPLATES = [
 ]
 
 
+def _beginning(scheme: str) -> str:
+    return f"starts with {scheme!r}" if scheme else "starts with no scheme"
+
+
 def _database() -> dict[str, Any]:
     url = env.str("DATABASE_URL", default="")
     if not url:
@@ -98,10 +121,16 @@ def _database() -> dict[str, Any]:
     scheme = urlsplit(url).scheme
     if scheme not in {"postgres", "postgresql"}:
         raise ImproperlyConfigured(
-            f"DATABASE_URL starts with {scheme!r}: Liner Notes keeps its records in PostgreSQL only. "
+            f"DATABASE_URL {_beginning(scheme)}: Liner Notes keeps its records in PostgreSQL only. "
             "Write postgresql://USER:PASSWORD@HOST:PORT/NAME, or unset it to use the embedded server."
         )
-    database: dict[str, Any] = dict(Env.db_url_config(url))
+    try:
+        database: dict[str, Any] = dict(Env.db_url_config(url))
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            "DATABASE_URL can't be read: the port must be a number, and what is special in a name or password "
+            "must be percent-encoded (@ is %40, / is %2F, : is %3A)."
+        ) from error
     if not database.get("NAME"):
         raise ImproperlyConfigured("DATABASE_URL names no database: end it with /NAME.")
     database["ENGINE"] = "django.db.backends.postgresql"
@@ -127,7 +156,7 @@ def _broker() -> str:
         return embedded.broker_url(DATA_DIR)
     if urlsplit(url).scheme not in {"redis", "rediss", "redis+socket", "amqp", "amqps"}:
         raise ImproperlyConfigured(
-            f"BROKER_URL starts with {urlsplit(url).scheme!r}: use redis://, rediss:// or amqp://, "
+            f"BROKER_URL {_beginning(urlsplit(url).scheme)}: use redis://, rediss:// or amqp://, "
             "or unset it to use the embedded Valkey."
         )
     return str(url)
@@ -158,6 +187,11 @@ def _storage() -> dict[str, Any]:
             "OPTIONS": {"location": parts.path, "directory_permissions_mode": 0o700},
         }
     if parts.scheme == "s3" and parts.netloc:
+        if find_spec("boto3") is None:
+            raise ImproperlyConfigured(
+                "STORAGE_URL leads to S3, which needs the extra s3: run `.venv/bin/python -m uv pip install "
+                "--constraint constraints.txt --requirement pyproject.toml --extra s3`."
+            )
         return {
             "BACKEND": "storages.backends.s3.S3Storage",
             "OPTIONS": {"bucket_name": parts.netloc, "location": parts.path.strip("/")},
@@ -180,7 +214,7 @@ INDEX_DIR = DATA_DIR / "indexes"
 CHECKPOINT_DIR = DATA_DIR / "checkpoints"
 REPORT_DIR = DATA_DIR / "reports"
 KEY_DIR = DATA_DIR / "keys"
-UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=200_000_000)
+UPLOAD_MAX_BYTES = _number("UPLOAD_MAX_BYTES", 200_000_000, int)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000
 
 REST_FRAMEWORK = {
@@ -198,7 +232,7 @@ REST_FRAMEWORK = {
         "rest_framework.throttling.ScopedRateThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {"anon": "60/min", "user": "600/min", "login": "10/min", "check": "60/min"},
-    "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
+    "NUM_PROXIES": _number("NUM_PROXIES", 0, int),
     "EXCEPTION_HANDLER": "config.exceptions.api_exception_handler",
 }
 REST_KNOX = {"TOKEN_TTL": None, "AUTO_REFRESH": False}
@@ -238,9 +272,9 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "loggers": {name: {"level": "ERROR"} for name in ("weasyprint", "fontTools")},
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
+    "root": {"handlers": ["stderr"], "level": _log_level("WARNING")},
 }
 
-WATTS_PER_CPU = env.float(
-    "WATTS_PER_CPU", default=15.0
+WATTS_PER_CPU = _number(
+    "WATTS_PER_CPU", 15.0, float
 )  # for the energy estimate: an assumption, stated beside it

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -69,9 +70,25 @@ class TestExitCode:
             ("DATABASE_URL", "mysql://someone@localhost/music", 2, "DATABASE_URL starts with 'mysql'"),
             ("DATABASE_URL", "postgresql://localhost", 2, "DATABASE_URL names no database"),
             ("DATABASE_URL", "postgresql://127.0.0.1:1/music", 3, "DATABASE_URL leads to no usable database"),
+            ("DATABASE_URL", "music", 2, "DATABASE_URL starts with no scheme"),
+            (
+                "DATABASE_URL",
+                "postgresql://me:a/b@127.0.0.1/music",
+                2,
+                "DATABASE_URL can't be read: the port",
+            ),
             ("BROKER_URL", "ftp://localhost", 2, "BROKER_URL starts with 'ftp'"),
             ("STORAGE_URL", "nowhere", 2, "STORAGE_URL is 'nowhere'"),
+            pytest.param(
+                *("STORAGE_URL", "s3://bucket/music", 2, "STORAGE_URL leads to S3, which needs the extra s3"),
+                marks=pytest.mark.skipif(find_spec("boto3") is not None, reason="the extra s3 is installed"),
+            ),
             ("DATA_DIR", "/proc/nowhere", 2, "DATA_DIR"),
+            ("LOG_LEVEL", "loud", 2, "LOG_LEVEL is 'LOUD': use DEBUG"),
+            ("NUM_PROXIES", "many", 2, "NUM_PROXIES is 'many': use a number"),
+            ("UPLOAD_MAX_BYTES", "-1", 2, "UPLOAD_MAX_BYTES is '-1': use a number"),
+            ("WATTS_PER_CPU", "nan", 2, "WATTS_PER_CPU is 'nan': use a number"),
+            ("HTTPS", "perhaps", 2, "HTTPS is 'perhaps': use true or false"),
         ],
     )
     def test_comes_with_one_sentence(
