@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from audit.reports.markup import Markup, join, tag
 from audit.reports.snapshot import Match, TrainingRun
-from audit.reports.wording import clock, figure
+from audit.reports.wording import figure
+from lib.figures import clock
 
 INK, SOFT, RULE, SPOT, MATCH, WAIT = "#15181b", "#4d545b", "#c8cdcf", "#173fae", "#ffcf3f", "#804b00"
 FACE = "Archivo, Helvetica, Arial, sans-serif"

@@ -9,19 +9,8 @@ from typing import Any
 from audit.reports import charts, faces, pieces, proof, snapshot
 from audit.reports.markup import Child, Markup, join, tag, trusted
 from audit.reports.snapshot import AssessedFeature, Dataset, Match, Outputs, Snapshot, TrainingRun
-from audit.reports.wording import (
-    NOT_KNOWN,
-    clock,
-    count,
-    counted,
-    day,
-    duration,
-    figure,
-    minute,
-    scalar,
-    share,
-    word,
-)
+from audit.reports.wording import NOT_KNOWN, counted, day, figure, minute, scalar, word
+from lib.figures import clock, count, duration, share
 
 SHEET = Path(__file__).with_name("sheet.css")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; font-src data:; img-src data:; base-uri 'none'"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from audit.reports import charts, pieces, snapshot
 from audit.reports.markup import Child, Markup, join, tag
 from audit.reports.snapshot import Dataset, Outputs, Snapshot, TrainingRun, Verdicts
-from audit.reports.wording import NOT_KNOWN, count, duration, figure, minute, scalar, word
+from audit.reports.wording import NOT_KNOWN, figure, minute, scalar, word
+from lib.figures import count, duration
 
 
 def evidence(said: Snapshot) -> Markup:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lib.figures import count
+
 WORDS = {
     "no_match": "no match",
     "review": "review",
@@ -22,7 +24,6 @@ WORDS = {
     "undecided": "undecided",
 }
 NOT_KNOWN = "not known"
-THIN = "\u202f"
 
 
 def word(answer: str) -> str:
@@ -30,43 +31,14 @@ def word(answer: str) -> str:
     return WORDS.get(answer, answer.replace("_", " "))
 
 
-def count(n: int) -> str:
-    """A whole number, its thousands set apart by a narrow space."""
-    return f"{n:,}".replace(",", THIN)
-
-
 def counted(n: int, one: str, many: str) -> str:
     """A number with its noun: ``1 recording``, ``12 recordings``."""
     return f"{count(n)} {one if n == 1 else many}"
 
 
-def share(n: int, total: int) -> str:
-    """A part of a whole in per cent, with no more digits than the whole bears; a dash of nothing."""
-    if total == 0:
-        return "–"
-    return f"{100 * n / total:.{1 if total >= 200 else 0}f}{THIN}%"
-
-
 def figure(value: float | None, digits: int = 3) -> str:
     """A measured number to ``digits`` significant digits, or that it is not known."""
     return NOT_KNOWN if value is None else f"{value:.{digits}g}"
-
-
-def clock(seconds: float) -> str:
-    """A place in a recording: ``1:02.4``."""
-    tenths = round(seconds * 10)
-    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
-
-
-def duration(seconds: float) -> str:
-    """How long something took or lasts, in its two largest units."""
-    if seconds < 60:
-        return f"{seconds:.3g}{THIN}s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes}{THIN}min {rest}{THIN}s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{count(hours)}{THIN}h {minutes}{THIN}min"
 
 
 def scalar(value: str | int | float | bool | None) -> str:

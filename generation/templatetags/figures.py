@@ -4,13 +4,13 @@ from django import template
 
 from generation.architectures import registry
 from governance.templatetags import sleeve
+from lib import figures
 
 register = template.Library()
 MISSING: tuple[object, ...] = (
     None,
     "",
 )  # what a template hands on where a value is null, or not there at all
-THIN = "\u202f"
 NOT_KNOWN = "not known"
 
 
@@ -25,8 +25,7 @@ def clock(seconds: float | None) -> str:
     """A place in a recording: ``1:02.4``."""
     if seconds in MISSING or seconds is None:
         return NOT_KNOWN
-    tenths = round(float(seconds) * 10)
-    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
+    return figures.clock(float(seconds))
 
 
 @register.filter
@@ -34,13 +33,7 @@ def duration(seconds: float | None) -> str:
     """How long something lasts or took, in its two largest units."""
     if seconds in MISSING or seconds is None:
         return NOT_KNOWN
-    if seconds < 60:
-        return f"{seconds:.3g}{THIN}s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes}{THIN}min {rest}{THIN}s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:,}{THIN}h {minutes}{THIN}min"
+    return figures.duration(float(seconds))
 
 
 @register.filter
@@ -55,17 +48,12 @@ def fixed(value: float | None, decimals: int = 2) -> str:
     return "–" if value in MISSING else f"{float(value or 0):.{decimals}f}"
 
 
-@register.filter
-def share(n: int, total: int) -> str:
-    """A part of a whole in per cent, with no more digits than the whole bears; a dash of nothing."""
-    if not total:
-        return "–"
-    return f"{100 * n / total:.{1 if total >= 200 else 0}f}{THIN}%"
+register.filter("share", figures.share)
 
 
 @register.filter
 def count(n: int | None) -> str:
-    return NOT_KNOWN if n in MISSING else f"{n:,}".replace(",", THIN)
+    return NOT_KNOWN if n in MISSING or n is None else figures.count(n)
 
 
 register.filter("words", sleeve.words)

@@ -22,9 +22,10 @@ from audit.reports.html import render_html
 from audit.reports.markup import join, tag
 from audit.reports.pdf import UnexpectedFetchError, render_pdf
 from audit.reports.snapshot import Answer
-from audit.reports.wording import clock, count, day, duration, figure, minute, share
+from audit.reports.wording import day, figure, minute
 from governance import signing
 from lib.canonical import canonical_json, sha256_hex
+from lib.figures import clock, count, duration, share
 from tests.audit.report_sample import a_match, evidence, sample
 
 HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>&lt;b&amp;'
