@@ -10,12 +10,12 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
 from generation import queries, services
-from generation.errors import GenerationError
+from generation.errors import GenerationError, StoppedError
 from generation.models import ModelVersion
 from generation.pipeline import Target
 from governance import access
 from governance import services as governance
-from governance.jobs import Progress, job_kind
+from governance.jobs import JobStopped, Progress, job_kind
 from governance.models import Job, Organisation, User
 from provenance import storage
 from provenance.uploads import audio_file
@@ -60,18 +60,38 @@ def train(job: Job, progress: Progress) -> Mapping[str, Any]:
         raise GenerationError(
             f"{wanted['dataset']} is a draft: a model is trained on a frozen version of it."
         )
-    version = services.train_model(
+    stop_asked = False
+
+    def tell(part: float, message: str) -> None:
+        nonlocal stop_asked
+        try:
+            progress(int(1000 * part), 1000, message)
+        except JobStopped:  # let the training write down what it learned before it ends
+            stop_asked = True
+
+    begun = services.unfinished_run(
         name=wanted["name"],
         dataset_version=dataset_version,
-        architecture=wanted["architecture"],
-        settings_given=wanted.get("config", {}),
-        steps=wanted.get("steps"),
         seed=int(wanted.get("seed", 0)),
-        device=wanted.get("device", "auto"),
-        by=job.asked_by,
-        now=timezone.now(),
-        tell=lambda part, message: progress(int(1000 * part), 1000, message),
+        since=job.asked_at,
     )
+    try:
+        version = services.train_model(
+            name=wanted["name"],
+            dataset_version=dataset_version,
+            architecture=wanted["architecture"],
+            settings_given=wanted.get("config", {}),
+            steps=wanted.get("steps"),
+            seed=int(wanted.get("seed", 0)),
+            device=wanted.get("device", "auto"),
+            by=job.asked_by,
+            now=timezone.now(),
+            resume=job.n_attempts > 1 and begun is not None,  # its worker died: go on where it was
+            tell=tell,
+            should_stop=lambda: stop_asked,
+        )
+    except StoppedError as stopped:
+        raise JobStopped from stopped
     return {"model_version": str(version.public_id)}
 
 

@@ -19,7 +19,7 @@ from generation.services.releasing import (
     review_of_output,
     revoke_grant,
 )
-from generation.services.training import train_model
+from generation.services.training import train_model, unfinished_run
 
 __all__ = [
     "Made",
@@ -39,5 +39,6 @@ __all__ = [
     "targets_for",
     "targets_of_model",
     "train_model",
+    "unfinished_run",
     "withdraw_card",
 ]

@@ -48,8 +48,10 @@ def ask_model_release(*, version: ModelVersion, by: User, now: datetime) -> Revi
 
 @transaction.atomic
 def decide_model(*, review: Review, decision: Decision, reason: str, by: User, now: datetime) -> Review:
-    """Approve, reject or suspend a model version; a closed gate can't be approved."""
+    """Approve, reject or suspend a model version; a closed gate can't be approved, nor one's own model."""
     version = ModelVersion.objects.get(public_id=review.subject_id)
+    if decision == Decision.APPROVED and version.registered_by_id == by.pk:
+        raise NotAllowedError(f"{by.username} made {version}: somebody else must approve it.")
     gate = queries.gate_of(version, at=now)
     if decision == Decision.APPROVED and gate.n_not_cleared:
         raise ConflictError(f"{version} can't be approved: {'; '.join(gate.reasons)}.")
@@ -58,11 +60,16 @@ def decide_model(*, review: Review, decision: Decision, reason: str, by: User, n
 
 @transaction.atomic
 def decide_generation(*, review: Review, decision: Decision, reason: str, by: User, now: datetime) -> Review:
-    """Release or refuse an output by a person's recorded decision."""
+    """Release or refuse an output by a person's recorded decision.
+
+    While the model's gate is closed nothing is released, and nobody releases what they made themselves.
+    """
     generation = Generation.objects.select_for_update().get(public_id=review.subject_id)
     check = generation.checks.filter(control=False).order_by("-id").first()
     if decision not in {Decision.APPROVED, Decision.REJECTED}:
         raise GenerationError("An output is approved or rejected.")
+    if decision == Decision.APPROVED:
+        _require_releasable(generation, by, now)
     state = GenerationState.RELEASED if decision == Decision.APPROVED else GenerationState.REFUSED
     generation.state = state
     generation.save(update_fields=["state"])
@@ -123,6 +130,14 @@ def review_of_output(generation: Generation, *, by: User, now: datetime) -> Revi
         raise ConflictError("This output was not checked yet: there is nothing to decide on.")
     asker = by if by.pk == generation.made_by_id else governance.system_user()
     return ask_generation_release(generation=generation, check=check, by=asker, now=now)
+
+
+def _require_releasable(generation: Generation, by: User, now: datetime) -> None:
+    if generation.made_by_id == by.pk:
+        raise NotAllowedError(f"{by.username} made this output: somebody else must release it.")
+    gate = queries.gate_of(generation.model_version, at=now)
+    if not gate.is_open:
+        raise ConflictError(f"No output of {generation.model_version} can leave: {'; '.join(gate.reasons)}.")
 
 
 def revoke_grant(

@@ -78,19 +78,27 @@ def train_model(
             run, maker, config, dataset_version, only, held_out_part, resume, tell, should_stop
         )
     except TrainingStopped as stopped:
+        _count_time(run, started, cpu_started)
         _close(run, TrainingRunState.STOPPED, f"stopped at step {stopped.step}; --resume goes on from there")
         raise StoppedError(
             f"Training of {name} was stopped at step {stopped.step}: --resume goes on."
         ) from stopped
     except ArchitectureError as error:
+        _count_time(run, started, cpu_started)
         _close(run, TrainingRunState.FAILED, str(error))
         raise GenerationError(f"{name} can't be trained: {error}.") from error
     except BaseException as error:
+        _count_time(run, started, cpu_started)
         _close(run, TrainingRunState.FAILED, f"{type(error).__name__}: {error}")
         raise
-    run.seconds = round(time.perf_counter() - started, 3)
-    run.cpu_seconds = round(time.process_time() - cpu_started, 3)
+    _count_time(run, started, cpu_started)
     return _keep(run, maker, config, corpus, trained, by, timezone.now())
+
+
+def _count_time(run: TrainingRun, started: float, cpu_started: float) -> None:
+    """Add what this stretch took: a resumed run has had others before."""
+    run.seconds = round((run.seconds or 0.0) + time.perf_counter() - started, 3)
+    run.cpu_seconds = round((run.cpu_seconds or 0.0) + time.process_time() - cpu_started, 3)
 
 
 def require_frozen_for_training(version: DatasetVersion) -> None:
@@ -149,18 +157,15 @@ def _run(
     resume: bool,
 ) -> TrainingRun:
     if resume:
-        run = (
-            TrainingRun.objects.filter(model=model, dataset_version=version, model_version=None, seed=seed)
-            .exclude(state=TrainingRunState.DONE)
-            .order_by("-started_at")
-            .first()
-        )
+        run = unfinished_run(name=model.name, dataset_version=version, seed=seed)
         if run is None:
             raise GenerationError(
                 f"There is no unfinished training of {model} on {version} with seed {seed}."
             )
         run.state = TrainingRunState.RUNNING
-        run.save(update_fields=["state"])
+        run.problem = ""
+        run.finished_at = None
+        run.save(update_fields=["state", "problem", "finished_at"])
         return run
     return TrainingRun.objects.create(
         model=model,
@@ -173,6 +178,22 @@ def _run(
         started_by=by,
         started_at=now,
     )
+
+
+def unfinished_run(
+    *, name: str, dataset_version: DatasetVersion, seed: int, since: datetime | None = None
+) -> TrainingRun | None:
+    """Return the newest training of that model on that version that left no weights."""
+    runs = TrainingRun.objects.filter(
+        model__organisation=dataset_version.dataset.organisation,
+        model__name=name,
+        dataset_version=dataset_version,
+        model_version=None,
+        seed=seed,
+    )
+    if since is not None:
+        runs = runs.filter(started_at__gte=since)
+    return runs.exclude(state=TrainingRunState.DONE).order_by("-started_at", "-id").first()
 
 
 def _device(wanted: str) -> str:
@@ -234,7 +255,7 @@ def _close(run: TrainingRun, state: TrainingRunState, problem: str) -> None:
     run.state = state
     run.problem = problem
     run.finished_at = timezone.now()
-    run.save(update_fields=["state", "problem", "finished_at"])
+    run.save(update_fields=["state", "problem", "finished_at", "seconds", "cpu_seconds"])
 
 
 def _keep(

@@ -10,11 +10,11 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from generation import access, overviews, services
+from generation import access, overviews, queries, services
 from generation.forms import OUTPUT_DECISIONS, DecisionForm
 from generation.models import Check, Generation, GenerationState, ModelVersion, Verdict
 from governance import access as house
-from governance.errors import NotAllowedError
+from governance.errors import ConflictError, NotAllowedError
 from governance.models import Decision, Question, User
 from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
 from provenance import media, storage
@@ -131,6 +131,9 @@ def output_file(request: PersonRequest, public_id: UUID, kind: str) -> HttpRespo
     generation = access.generation_for_reading(request.user, public_id)
     if generation.state != GenerationState.RELEASED:
         raise NotAllowedError("Only what was released can be taken away.")
+    gate = queries.gate_of(generation.model_version, at=timezone.now())
+    if not gate.is_open:  # suspended, or its music revoked, since the output was released
+        raise ConflictError(f"Nothing of {generation.model_version} leaves now: {'; '.join(gate.reasons)}.")
     name = generation.midi if kind == "mid" else generation.audio
     with storage.local_file(name) as path:
         response = media.ranged(request, path, etag=f"{generation.sha256}.{kind}")

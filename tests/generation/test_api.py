@@ -240,6 +240,20 @@ class TestHearing:
         refused = client_of(people.auditor).get(where, HTTP_ACCEPT="audio/wav")
         assert refused.json()["code"] == "not_allowed"
 
+    def test_lets_nothing_be_taken_away_once_the_model_is_suspended(
+        self, people: People, version: ModelVersion, output: Generation
+    ) -> None:
+        Generation.objects.update(state="released")
+        client = Client()
+        client.force_login(people.officer)
+        page = f"/models/outputs/{output.public_id}/file.wav"
+        assert client.get(page).status_code == 200
+        review = services.ask_model_release(version=version, by=people.engineer, now=timezone.now())
+        services.decide_model(
+            review=review, decision=Decision.SUSPENDED, reason="Stop.", by=people.officer, now=timezone.now()
+        )
+        assert client.get(page).status_code == 409
+
 
 class TestLists:
     def test_cost_the_same_whatever_their_length(
@@ -504,6 +518,13 @@ class TestMatches:
         assert match["p_value"] is None
         assert client_of(people.auditor).get(f"{where}?accepted=false").json()["count"] == 0
 
+    def test_of_checks_elsewhere_are_not_shown(self, people: People, version: ModelVersion) -> None:
+        an_output(people, version)
+        match = Match.objects.get(accepted=True)
+        Check.objects.update(organisation=people.elsewhere)
+        where = f"{API}/recordings/{match.recording.public_id}/matches/"
+        assert client_of(people.auditor).get(where).json()["count"] == 0
+
 
 class TestCheck:
     @pytest.fixture(autouse=True)
@@ -559,8 +580,8 @@ class TestCheck:
         monkeypatch.setattr("governance.jobs.worker_answers", lambda queue: False)
         asked = self.ask(client_of(people.auditor), b"no sound", against=["folk"])
         assert (asked.status_code, asked.json()["state"]) == (202, "queued")
-        assert "No worker is running" in asked.json()["message"]
-        assert "No worker is running" in client_of(people.officer).get(asked["Location"]).json()["message"]
+        assert "No worker answers" in asked.json()["message"]
+        assert "No worker answers" in client_of(people.officer).get(asked["Location"]).json()["message"]
 
         jobs.perform(asked.json()["id"])  # one is started
         done = client_of(people.officer).get(asked["Location"]).json()

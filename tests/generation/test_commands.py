@@ -11,6 +11,8 @@ import pytest
 import torch
 from django.utils import timezone
 
+from generation import services
+from generation.errors import StoppedError
 from generation.models import Check, GenerativeModel, ModelVersion, TrainingRun
 from governance.models import LedgerEvent
 from provenance.models import Dataset
@@ -81,6 +83,32 @@ class TestTrainModel:
         assert "was frozen for data_mining" in one_sentence(ran)
         assert not TrainingRun.objects.exists()
         assert not GenerativeModel.objects.exists()
+
+    def test_that_was_stopped_is_resumed_and_its_time_is_counted_whole(
+        self, people: People, notes: Dataset
+    ) -> None:
+        version = freeze(notes, people.officer, people.steward)
+        given: dict[str, Any] = {
+            "name": "tide",
+            "dataset_version": version,
+            "architecture": "symbolic",
+            "settings_given": {**TINY, "batch": 2},
+            "steps": 2,
+            "seed": 3,
+            "device": "cpu",
+            "by": people.engineer,
+        }
+        with pytest.raises(StoppedError, match="--resume goes on"):
+            services.train_model(**given, now=timezone.now(), should_stop=lambda: True)
+        stopped = TrainingRun.objects.get()
+        assert (stopped.state, bool(stopped.problem)) == ("stopped", True)
+        assert stopped.seconds is not None
+
+        services.train_model(**given, now=timezone.now(), resume=True)
+        done = TrainingRun.objects.get()
+        assert (done.state, done.problem, done.pk) == ("done", "", stopped.pk)
+        assert done.seconds is not None
+        assert done.seconds > stopped.seconds
 
     @pytest.mark.parametrize(
         ("arguments", "words"),

@@ -273,8 +273,46 @@ class TestDecideGeneration:
         held.generation.refresh_from_db()
         assert held.generation.state == GenerationState.HELD
 
+    def test_is_not_for_who_made_it_whoever_asked(self, people: People, held: Made) -> None:
+        people.engineer.memberships.create(
+            organisation=people.house, role="compliance_officer", valid_from=timezone.now()
+        )
+        Review.objects.filter(subject_id=held.generation.public_id).update(asked_by=people.steward)
+        with pytest.raises(NotAllowedError, match="somebody else must release it"):
+            self.decide(held, people.engineer)
+        self.decide(held, people.engineer, Decision.REJECTED)
+
+    def test_releases_nothing_of_a_suspended_model(
+        self, people: People, held: Made, model: ModelVersion
+    ) -> None:
+        review = services.ask_model_release(version=model, by=people.engineer, now=timezone.now())
+        services.decide_model(
+            review=review, decision=Decision.SUSPENDED, reason="Stop.", by=people.officer, now=timezone.now()
+        )
+        with pytest.raises(ConflictError, match="the model is suspended"):
+            self.decide(held, people.officer)
+        self.decide(held, people.officer, Decision.REJECTED)
+        held.generation.refresh_from_db()
+        assert held.generation.state == GenerationState.REFUSED
+
+    def test_releases_nothing_once_a_grant_is_revoked(self, people: People, held: Made) -> None:
+        revoke(people)
+        with pytest.raises(ConflictError, match="no longer cleared"):
+            self.decide(held, people.officer)
+        assert Review.objects.get(subject_id=held.generation.public_id).decision == Decision.PENDING
+
 
 class TestDecideModel:
+    def test_is_not_approved_by_who_made_it_whoever_asked(self, people: People, model: ModelVersion) -> None:
+        people.engineer.memberships.create(
+            organisation=people.house, role="compliance_officer", valid_from=timezone.now()
+        )
+        review = services.ask_model_release(version=model, by=people.officer, now=timezone.now())
+        answer: dict[str, Any] = {"reason": "Mine.", "by": people.engineer, "now": timezone.now()}
+        with pytest.raises(NotAllowedError, match="somebody else must approve it"):
+            services.decide_model(review=review, decision=Decision.APPROVED, **answer)
+        services.decide_model(review=review, decision=Decision.SUSPENDED, **answer)
+
     def test_can_not_approve_behind_a_closed_gate(self, people: People, model: ModelVersion) -> None:
         review = services.ask_model_release(version=model, by=people.engineer, now=timezone.now())
         revoke(people)
