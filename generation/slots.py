@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils import timezone
 
 from generation import access, jobs, overviews, services
-from generation.models import Check, Match
+from generation.models import Check, GenerationState, Match
 from governance import access as house
 from governance import slots
 from governance.models import Decision, Job, Question, Review, Role, User
@@ -116,6 +116,20 @@ def _models_of(user: User, trained_on: Q) -> dict[str, object]:
     versions = list(rows.order_by("model__name", "number"))
     counts = overviews.verdict_counts_of(versions)
     return {"versions": [(version, counts[version.pk]) for version in versions]}
+
+
+@slots.fill("review_list", template="generation/slots/held.html", order=20)
+def held(user: User, _: object) -> Mapping[str, object] | None:
+    """Where several outputs of one version can be decided about together."""
+    places = [place for place in house.organisations_of(user) if house.may(user, place, house.DECIDES)]
+    waiting = (
+        access.model_versions_for_reading(user)
+        .filter(model__organisation__in=places, generations__state=GenerationState.HELD)
+        .annotate(n_held=Count("generations"))
+        .filter(n_held__gt=1)
+        .order_by("-n_held", "model__name")
+    )
+    return {"versions": list(waiting[:SHOWN])} if waiting else None
 
 
 @slots.fill("review", template="generation/slots/reviewed.html", order=20)

@@ -15,6 +15,7 @@ urlpatterns = [
     path("models/versions/<uuid:public_id>/decide/", models.decide_model, name="decide-model"),
     path("models/versions/<uuid:public_id>/generate/", making.generate, name="generate"),
     path("models/versions/<uuid:public_id>/outputs/", outputs.output_list, name="version-outputs"),
+    path("models/versions/<uuid:public_id>/outputs/decide/", outputs.decide_outputs, name="decide-outputs"),
     path("models/outputs/", outputs.output_list, name="output-list"),
     path("models/outputs/<uuid:public_id>/", outputs.output, name="output"),
     path("models/outputs/<uuid:public_id>/decide/", outputs.decide_output, name="decide-output"),

@@ -43,7 +43,11 @@ def review_list(request: PersonRequest) -> HttpResponse:
     if form.is_valid():
         reviews = _narrowed(reviews, form.cleaned_data)
     reviews = reviews.select_related("asked_by", "decided_by")
-    context = {"form": form, "page": page_of(request, reviews)}
+    context = {
+        "form": form,
+        "page": page_of(request, reviews),
+        "pieces": [] if request.htmx else slots.shown("review_list", request),
+    }
     return show(request, "governance/review_list.html", context, partial="reviews")
 
 

@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 
@@ -14,7 +15,7 @@ from governance.models import Decision, LedgerEvent, Policy, Question, Review, R
 from governance.queues import Line, queue
 from governance.templatetags.sleeve import conflict_name
 from provenance import access, policies, previews, queries, services, tables
-from provenance.models import Dataset, DatasetKind, DatasetVersion, Grant, Recording
+from provenance.models import Dataset, DatasetKind, DatasetVersion, Grant, Party, Recording, RightsClaim
 from provenance.rights.changes import reading_changes
 from provenance.rights.values import PURPOSES
 
@@ -148,9 +149,25 @@ def where_our_recordings_are(user: User) -> Mapping[str, object]:
     grants = tables.grants_with_counts(access.grants_for_reading(user))
     return {
         "datasets": list(datasets[:12]),
+        "holders": _holders(user),
         "n_recordings": Recording.objects.filter(organisation__in=house.organisations_of(user)).count(),
         "grants": [(grant, *tables.grant_state(grant, today)) for grant in grants[:6]],
     }
+
+
+def _holders(user: User) -> list[Any]:
+    """Return who claims most recordings, with how many of theirs are frozen in versions that may be trained on."""
+    ours = house.organisations_of(user)
+    claims = RightsClaim.objects.filter(party=OuterRef("pk")).order_by().values("party")
+    frozen = claims.filter(recording__version_entries__isnull=False)
+    counted = Count("recording", distinct=True)
+    holders = Party.objects.filter(organisation__in=ours, claims__isnull=False).distinct()
+    return list(
+        holders.annotate(
+            n_recordings=Subquery(claims.annotate(n=counted).values("n")),
+            n_frozen=Coalesce(Subquery(frozen.annotate(n=counted).values("n")), 0),
+        ).order_by("-n_recordings", "name")[:8]
+    )
 
 
 @slots.home_slot(Role.DATA_STEWARD, template="provenance/slots/datasets.html", order=50)

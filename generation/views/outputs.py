@@ -40,8 +40,65 @@ def output_list(request: PersonRequest, public_id: UUID | None = None) -> HttpRe
         "states": GenerationState.choices,
         "verdicts": Verdict.choices,
         "may_make": version is not None and may_make(request.user, version),
+        **_together(request, version),
     }
     return show(request, "generation/outputs.html", context, partial="rows")
+
+
+def _together(request: PersonRequest, version: ModelVersion | None) -> dict[str, object]:
+    """Offer whoever decides a form over the outputs of one version that are held; ``select=all`` ticks each."""
+    if version is None or not house.may(request.user, version.model.organisation, house.DECIDES):
+        return {}
+    return {
+        "together": DecisionForm(choices=OUTPUT_DECISIONS),
+        "n_held": version.generations.filter(state=GenerationState.HELD).count(),
+        "ticked": "all" if request.GET.get("select") == "all" else (),
+    }
+
+
+@require_POST
+@page
+def decide_outputs(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
+    """Decide about the held outputs that were ticked: one reason, and a review for each."""
+    version = access.model_version_for_reading(request.user, public_id)
+    house.require(request.user, version.model.organisation, house.DECIDES, "decide about outputs")
+    form = DecisionForm(request.POST, choices=OUTPUT_DECISIONS)
+    ticked = set(request.POST.getlist("output"))
+    rows = access.generations_for_reading(request.user).filter(model_version=version)
+    chosen = [made for made in rows.filter(state=GenerationState.HELD) if str(made.public_id) in ticked]
+    if form.is_valid():
+        with refusals_in(form):
+            if len(chosen) < len(ticked):
+                raise ConflictError(
+                    "Some of these are no longer held. Nothing was decided: look at what is left."
+                )
+            reviews = services.decide_generations(
+                generations=chosen,
+                decision=Decision(form.cleaned_data["decision"]),
+                reason=form.cleaned_data["reason"],
+                by=request.user,
+                now=timezone.now(),
+            )
+            said = "released" if form.cleaned_data["decision"] == Decision.APPROVED else "refused"
+            n = len(reviews)
+            say(request, f"{n} output{'s are' if n > 1 else ' is'} {said}, each with a review of its own.")
+            return redirect("generation:version-outputs", version.public_id)
+    context = {
+        "version": version,
+        "page": page_of(
+            request,
+            overviews.with_verdicts(rows.filter(state=GenerationState.HELD)),
+            size=max(OUTPUTS_A_PAGE, len(ticked)),
+        ),
+        "state": GenerationState.HELD.value,
+        "verdict": "",
+        "states": GenerationState.choices,
+        "verdicts": Verdict.choices,
+        **_together(request, version),
+        "together": form,
+        "ticked": ticked,
+    }
+    return show(request, "generation/outputs.html", context, status=422)
 
 
 def narrowed(rows: QuerySet[Generation], *, state: str, verdict: str) -> QuerySet[Generation]:

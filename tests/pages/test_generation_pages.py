@@ -645,3 +645,69 @@ class TestImports:
         )
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-500:]
+
+
+class TestDecideOutputs:
+    URL = "generation:decide-outputs"
+
+    def held(self, house: House, n: int = 3) -> list[Generation]:
+        made = [rows.an_output(house.scene, house.version, state=GenerationState.HELD) for _ in range(n)]
+        for one in made:
+            rows.a_check(one, house.index, "review")
+        return made
+
+    def post(self, house: House, user: User, chosen: list[Generation], **words: str) -> Any:
+        answer = {"decision": "rejected", "reason": "Each is its source.", **words}
+        answer["output"] = [str(one.public_id) for one in chosen]  # type: ignore[assignment]
+        return client_of(user).post(reverse(self.URL, args=[house.version.public_id]), answer)
+
+    def test_records_a_review_for_each_that_is_ticked(self, house: House) -> None:
+        first, second, left = self.held(house)
+        assert self.post(house, house.scene.officer, [first, second]).status_code == 302
+        states = dict(Generation.objects.values_list("pk", "state"))
+        assert [states[one.pk] for one in (first, second, left)] == ["refused", "refused", "held"]
+        assert Review.objects.filter(reason="Each is its source.").count() == 2
+
+    def test_keeps_the_ticks_where_the_reason_is_missing(self, house: House) -> None:
+        first, *_ = self.held(house)
+        response = self.post(house, house.scene.officer, [first], reason="")
+        text = " ".join(response.content.decode().split())
+        assert response.status_code == 422
+        assert f'value="{first.public_id}" form="decide-together" checked' in text
+        assert text.count('form="decide-together" checked') == 1
+
+    def test_says_that_none_was_ticked(self, house: House) -> None:
+        response = self.post(house, house.scene.officer, [])
+        assert response.status_code == 422
+        assert "Choose at least one output" in response.content.decode()
+
+    def test_decides_nothing_where_one_is_no_longer_held(self, house: House) -> None:
+        first, second, _ = self.held(house)
+        Generation.objects.filter(pk=first.pk).update(state=GenerationState.REFUSED)
+        response = self.post(house, house.scene.officer, [first, second])
+        assert "no longer held" in response.content.decode()
+        second.refresh_from_db()
+        assert second.state == GenerationState.HELD
+
+    @pytest.mark.parametrize("role", [role for role in ROLES if role != "compliance_officer"])
+    def test_refuses_every_other_role(self, house: House, role: str) -> None:
+        held = self.held(house)
+        assert self.post(house, house.people[role], held).status_code == 403
+        assert not Review.objects.filter(question=Question.GENERATION_RELEASE).exists()
+
+    def test_is_not_there_for_a_stranger(self, house: House) -> None:
+        assert self.post(house, house.stranger, self.held(house)).status_code == 404
+
+    def test_is_offered_to_the_officer_with_every_box_at_one_link(self, house: House) -> None:
+        self.held(house)
+        url = reverse("generation:version-outputs", args=[house.version.public_id])
+        page = client_of(house.scene.officer).get(url, {"state": "held", "select": "all"}).content.decode()
+        assert " ".join(page.split()).count('form="decide-together" checked') == 4
+        assert "decide-together" not in client_of(house.scene.engineer).get(url).content.decode()
+
+    def test_is_found_from_the_queue_of_reviews(self, house: House) -> None:
+        self.held(house)
+        url = reverse("governance:review-list")
+        link = f"{reverse('generation:version-outputs', args=[house.version.public_id])}?state=held"
+        assert link in client_of(house.scene.officer).get(url).content.decode()
+        assert link not in client_of(house.scene.engineer).get(url).content.decode()
