@@ -133,6 +133,7 @@ def ask_review(
     why: str = "",
 ) -> Review:
     """Put a question to those who decide; an open one about the same subject is returned as it stands."""
+    salt = secrets.token_hex(16)
     review, made = Review.objects.get_or_create(
         question=question,
         subject_kind=subject_kind,
@@ -144,6 +145,7 @@ def ask_review(
             "asked_by": asked_by,
             "asked_at": now,
             "why": why,
+            "salt": salt,
         },
     )
     if made:
@@ -154,7 +156,11 @@ def ask_review(
             actor=asked_by,
             organisation=organisation,
             now=now,
-            body={"review": str(review.public_id), "question": str(question)},
+            body={
+                "review": str(review.public_id),
+                "question": str(question),
+                "why_commitment": ledger.commitment(why, salt),
+            },
         )
     return review
 
@@ -178,7 +184,7 @@ def decide_review(
         raise LinerNotesError("A decision needs a reason.")
     if decision == Decision.PENDING:
         raise LinerNotesError("A decision is approved, rejected or suspended.")
-    salt = secrets.token_hex(16)
+    salt = review.salt or secrets.token_hex(16)
     changed = Review.objects.filter(pk=review.pk, decision=Decision.PENDING).update(
         decision=decision,
         reason=reason.strip(),

@@ -18,10 +18,11 @@ from governance import slots
 from governance.errors import ConflictError
 from governance.models import Organisation
 from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
-from provenance import access, services, tables, uploads
+from provenance import access, policies, queries, services, tables, uploads
 from provenance.forms import GrantFilterForm, RegisterGrantsForm, RevokeForm
 from provenance.models import Grant, Recording
 from provenance.rights import terms
+from provenance.rights.policy import DEFAULT, ClearancePolicy
 from provenance.services.granting import GrantOutcome
 
 DEALS = (".csv", ".json", ".jsonl", ".ndjson")
@@ -170,11 +171,25 @@ def _register(
         )
 
 
+def _policy(request: PersonRequest) -> ClearancePolicy:
+    """Return the policy of whom the person works for; of somebody who works for nobody, the shipped one."""
+    own = house.organisations_of(request.user)
+    return queries.policy_of(own[0]) if own else DEFAULT
+
+
 @page
 @require_GET
 def licence_list(request: PersonRequest) -> HttpResponse:
     licences = list(terms.catalogue().values())
-    context = {"licences": licences, "questions": terms.questions().values()}
+    policy = _policy(request)
+    context = {
+        "licences": [
+            (licence, {one.axis: one for one in policies.axis_readings(licence, policy)})
+            for licence in licences
+        ],
+        "questions": terms.questions().values(),
+        "policy": policy,
+    }
     return render(request, "provenance/licence_list.html", context)
 
 
@@ -185,9 +200,11 @@ def licence(request: PersonRequest, licence_id: str) -> HttpResponse:
     if found is None:
         raise Http404
     questions = terms.questions()
+    policy = _policy(request)
     context = {
         "licence": found,
-        "terms": found.terms.items(),
+        "policy": policy,
+        "readings": policies.axis_readings(found, policy),
         "sentences": terms.conditions(),
         "questions": [questions[question] for question in found.contested],
     }

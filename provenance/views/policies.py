@@ -76,7 +76,6 @@ def policy(request: PersonRequest, public_id: str) -> HttpResponse:
         "state": policies.STATES[state],
         "review": reviews[0] if reviews else None,
         "choices": policies.choices(value, before),
-        "n_versions": 0,
         **_changes(before, value),
     }
     if state == "proposed":
@@ -120,6 +119,7 @@ def _previews(
         "after": after,
         "previews": found,
         "n_uncounted": sum(not one.counted for one in found),
+        "count_url": f"?purpose={asked['purpose']}&commercial={asked['commercial']}&count=on#preview-title",
     }
 
 
@@ -201,6 +201,7 @@ def _answered(
             **_changes(in_force, policy),
             **_previews(request, organisation, in_force, policy, form.cleaned_data, timezone.now()),
             "previewed": True,
+            "count_url": "",
         }
         return _form(request, organisation, in_force, form, overrides, **context)
     return _form(request, organisation, in_force, form, overrides)
@@ -233,5 +234,6 @@ def _form(
         "shipped": SHIPPED.values(),
         **context,
     }
+    form.fields["reason"].required = True  # proposing takes one, whatever was asked now
     wrong = form.errors or context["file_form"].errors or (overrides.is_bound and not overrides.is_valid())
     return render(request, "provenance/policy_propose.html", context, status=422 if wrong else 200)

@@ -559,3 +559,14 @@ class TestWritePolicyOfGovernance:
                 by=people.engineer,
                 now=timezone.now(),
             )
+
+
+class TestLicencePages:
+    def test_show_the_policys_reading_where_it_differs(self, people: People) -> None:
+        adopt(people)
+        client = page_client(people.auditor)
+        text = client.get(reverse("provenance:licence", args=["GPL-2.0"])).content.decode()
+        assert "copyleft-training, strict reading" in text
+        assert "not reviewed by counsel" in text
+        assert "the same" in text
+        assert "shipped: constrained" in client.get(reverse("provenance:licence-list")).content.decode()
