@@ -12,6 +12,7 @@ from generation.models import Check, Generation, Match, ModelVersion, TrainingRu
 from generation.queries import Gate, VerdictCounts
 from governance.models import Decision, Organisation, Question, Review
 from provenance import queries as provenance
+from provenance.known import rights_of
 from provenance.models import DatasetEntry, DatasetVersion, IndexBuild, Recording, VersionEntry
 from provenance.rights.clearance import clear
 from provenance.similarity import thresholds
@@ -155,7 +156,7 @@ def _not_cleared(versions: Sequence[DatasetVersion], *, at: datetime) -> dict[in
     entries = DatasetEntry.objects.filter(Exists(inside)).select_related("recording", "dataset")
     rights = {
         (entry.dataset_id, entry.recording_id): (entry, held)
-        for entry, held in provenance.rights_of(entries.order_by("external_id", "id"))
+        for entry, held in rights_of(entries.order_by("external_id", "id"))
     }
     members: dict[int, list[int]] = defaultdict(list)
     for version_id, recording_id in VersionEntry.objects.filter(version__in=versions).values_list(
