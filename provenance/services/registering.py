@@ -19,6 +19,7 @@ from provenance.models import Dataset, DatasetKind, Registration
 from provenance.pipeline import RowOutcome, Surveyed
 from provenance.services.approving import ask_for_approval
 from provenance.services.conflicts import find_conflicts
+from provenance.services.reserving import apply_reservations
 
 Told = Callable[[RowOutcome], None]
 Progress = Callable[[int, int | None], bool]
@@ -173,6 +174,7 @@ def _perform(run: _Run, surveyed: Iterable[Surveyed], intake: Intake) -> int:
     n_conflicts = find_conflicts(
         dataset=dataset, by=run.by, now=run.now, fresh=None if cut_short else run.fresh
     )
+    apply_reservations(dataset=dataset, by=run.by, now=run.now, fresh=None if cut_short else run.fresh)
     dataset.refresh_from_db()
     if (run.fresh or cut_short) and dataset.kind == DatasetKind.TRAINING:
         ask_for_approval(dataset=dataset, by=run.by, now=run.now)

@@ -1,0 +1,34 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.utils import timezone
+
+from governance.commands import DONE
+from provenance.access_reservations import reservation_for_reading
+from provenance.commands import DatasetCommand
+from provenance.services import reserving
+
+
+class Command(DatasetCommand):
+    help = "End an opt-out, for a reason. It takes a compliance officer, or the label auditor of whoever declared it."
+    acts_for_a_person = True
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("reservation", metavar="ID")
+        parser.add_argument("--reason", required=True, metavar="TEXT")
+
+    def perform(self, **options: Any) -> int:
+        held = reserving.withdraw_reservation(
+            reservation=reservation_for_reading(self.user, options["reservation"]),
+            by=self.user,
+            reason=options["reason"],
+            now=timezone.now(),
+        )
+        n_bound = held.subjects.count()
+        line = {
+            "reservation": str(held.public_id),
+            "recordings": n_bound,
+            "withdrawn_at": str(held.withdrawn_at),
+        }
+        self.show(line, words=f"withdrawn: {held} ({n_bound} recordings)")
+        return DONE
