@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import BooleanField, F, Func, Q, QuerySet
+from django.db.models.sql.compiler import SQLCompiler
 
 from provenance.models import (
     Conflict,
@@ -29,6 +30,23 @@ STATEMENT_FIELDS = (
 )
 
 
+class AnyOf(Func):
+    """``column = ANY(keys)``: one parameter, where ``IN`` would prepare and quote thousands."""
+
+    output_field = BooleanField()
+
+    def __init__(self, column: str, keys: Iterable[int]) -> None:
+        super().__init__(F(column))
+        self.keys = list(keys)
+
+    def as_sql(
+        self, compiler: SQLCompiler, *_: Any, **__: Any
+    ) -> tuple[str, Any]:  # a list is a parameter too
+        """Return the comparison and its one parameter."""
+        column, params = compiler.compile(self.source_expressions[0])
+        return f"{column} = ANY(%s)", (*params, self.keys)
+
+
 def rights_of(entries: QuerySet[DatasetEntry]) -> Iterator[tuple[DatasetEntry, values.RecordingRights]]:
     for chunk in _chunks(entries.iterator(chunk_size=CHUNK), CHUNK):
         yield from _rights_of_chunk(chunk)
@@ -49,7 +67,7 @@ def _rights_of_chunk(chunk: list[DatasetEntry]) -> Iterator[tuple[DatasetEntry, 
     conflicts = _conflicts_by_recording(recording_ids)
     protected = set(
         DatasetEntry.objects.filter(
-            recording_id__in=recording_ids, dataset__kind=DatasetKind.PROTECTED
+            AnyOf("recording_id", recording_ids), dataset__kind=DatasetKind.PROTECTED
         ).values_list("recording_id", flat=True)
     )
     for entry in chunk:
@@ -70,7 +88,7 @@ def _rights_of_chunk(chunk: list[DatasetEntry]) -> Iterator[tuple[DatasetEntry, 
 
 def _statements_by_entry(chunk: Iterable[DatasetEntry]) -> dict[int, list[values.Statement]]:
     found: dict[int, list[values.Statement]] = defaultdict(list)
-    rows = LicenceStatement.objects.filter(entry__in=[entry.pk for entry in chunk]).order_by("id")
+    rows = LicenceStatement.objects.filter(AnyOf("entry_id", (entry.pk for entry in chunk))).order_by("id")
     for (
         entry_id,
         right,
@@ -124,7 +142,7 @@ def statement_value(statement: LicenceStatement) -> values.Statement:
 
 def _claims_by_recording(recording_ids: Iterable[int]) -> dict[int, list[values.Claim]]:
     found: dict[int, list[values.Claim]] = defaultdict(list)
-    rows = RightsClaim.objects.filter(recording_id__in=recording_ids, withdrawn_at=None).order_by("id")
+    rows = RightsClaim.objects.filter(AnyOf("recording_id", recording_ids), withdrawn_at=None).order_by("id")
     for recording_id, right, party, share, role, where, begin, end, source in rows.values_list(
         *("recording_id", "right", "party__name", "share_percent", "role"),
         *("territory", "valid_from", "valid_until", "source"),
@@ -139,7 +157,7 @@ def _claims_by_recording(recording_ids: Iterable[int]) -> dict[int, list[values.
 def _grants_by_recording(recording_ids: Iterable[int]) -> dict[int, list[values.Grant]]:
     """Return the grants of each recording; one that names thousands of them is read once a chunk."""
     links = list(
-        GrantRecording.objects.filter(recording_id__in=recording_ids)
+        GrantRecording.objects.filter(AnyOf("recording_id", recording_ids))
         .order_by("grant_id")
         .values_list("recording_id", "grant_id")
     )
@@ -177,7 +195,9 @@ def grant_value(grant: Grant) -> values.Grant:
 
 def _reservations_by_recording(recording_ids: Iterable[int]) -> dict[int, list[values.Reservation]]:
     found: dict[int, list[values.Reservation]] = defaultdict(list)
-    links = ReservationRecording.objects.filter(recording_id__in=recording_ids).select_related("reservation")
+    links = ReservationRecording.objects.filter(AnyOf("recording_id", recording_ids)).select_related(
+        "reservation"
+    )
     for link in links.order_by("reservation_id"):
         held = link.reservation
         found[link.recording_id].append(
@@ -198,7 +218,7 @@ def _reservations_by_recording(recording_ids: Iterable[int]) -> dict[int, list[v
 def _memos_by_recording(recording_ids: Iterable[int]) -> dict[int, list[values.ExceptionMemo]]:
     found: dict[int, list[values.ExceptionMemo]] = defaultdict(list)
     links = MemoRecording.objects.filter(
-        recording_id__in=recording_ids, memo__withdrawn_at=None
+        AnyOf("recording_id", recording_ids), memo__withdrawn_at=None
     ).select_related("memo")
     for link in links.order_by("memo_id"):
         memo = link.memo
@@ -220,7 +240,7 @@ def _conflicts_by_recording(recording_ids: set[int]) -> dict[int, list[values.Op
     """Return the open conflicts of each recording with what the other side's sources say."""
     conflicts = list(
         Conflict.objects.filter(status=ConflictStatus.OPEN).filter(
-            Q(recording_a_id__in=recording_ids) | Q(recording_b_id__in=recording_ids)
+            Q(AnyOf("recording_a_id", recording_ids)) | Q(AnyOf("recording_b_id", recording_ids))
         )
     )
     if not conflicts:
@@ -229,7 +249,9 @@ def _conflicts_by_recording(recording_ids: set[int]) -> dict[int, list[values.Op
         conflict.recording_b_id for conflict in conflicts
     }
     said: dict[int, list[values.Statement]] = defaultdict(list)
-    for statement in LicenceStatement.objects.filter(entry__recording_id__in=sides).select_related("entry"):
+    for statement in LicenceStatement.objects.filter(AnyOf("entry__recording_id", sides)).select_related(
+        "entry"
+    ):
         said[statement.entry.recording_id].append(statement_value(statement))
     found: dict[int, list[values.OpenConflict]] = defaultdict(list)
     for conflict in conflicts:

@@ -204,6 +204,17 @@ def entries_of(dataset: Dataset, version: DatasetVersion | None = None) -> Query
     return entries.order_by("external_id", "id")
 
 
+def entries_to_clear(dataset: Dataset, version: DatasetVersion | None = None) -> QuerySet[DatasetEntry]:
+    """Return `entries_of` with no more than `Cleared.as_json` shows: a hundred thousand rows are half as dear."""
+    shown = ("public_id", "sha256", "title", "seconds", "kind")
+    return (
+        entries_of(dataset, version)
+        .select_related(None)
+        .select_related("recording")
+        .only("external_id", "title", *(f"recording__{name}" for name in shown))
+    )
+
+
 def clear_entries(
     entries: QuerySet[DatasetEntry], *, use: values.Use, policy: ClearancePolicy
 ) -> Iterator[Cleared]:

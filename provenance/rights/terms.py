@@ -37,6 +37,7 @@ CLASSES: Final = frozenset(
         "unstated",
     }
 )
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 NO_LICENCE: Final = "LicenseRef-no-licence-stated"
 
 
@@ -206,7 +207,7 @@ def _term(path: Path, axis: str, fields: Mapping[str, Any]) -> Term:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 — safe, in C where it is built
     except (OSError, yaml.YAMLError) as error:
         raise CatalogueError(f"{path.name}: {error}") from error
     if not isinstance(loaded, dict):

@@ -26,7 +26,8 @@ class Command(DatasetCommand):
         )
         policy = queries.policy_of(dataset.organisation, options["policy"], at=use.at)
         summary = queries.ClearanceSummary.empty(queries.conditions_accepted(dataset, version))
-        for cleared in queries.clear_entries(queries.entries_of(dataset, version), use=use, policy=policy):
+        entries = queries.entries_to_clear(dataset, version)
+        for cleared in queries.clear_entries(entries, use=use, policy=policy):
             summary.add(cleared)
             line = cleared.as_json()
             self.show(line, words=lambda line=line: clearance_words(line))  # type: ignore[misc]
