@@ -153,7 +153,11 @@ def approve(dataset: Dataset, people: People, policy: str) -> list[str]:
         else "Demo: licences read file by file; we accept the conditions of copyleft and share-alike and will meet them."
     )
     review = services.approve_dataset(
-        dataset=dataset, by=people.officer, reason=reason, accept=["all"], now=timezone.now()
+        dataset=dataset,
+        by=people.officer,
+        reason=reason,
+        accept=sorted(clear(dataset, chosen).summary.conditions),  # for this use, and no other
+        now=timezone.now(),
     )
     return list(review.conditions)
 
