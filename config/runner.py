@@ -139,7 +139,7 @@ def _works(runner: Runner) -> bool:
 def _in_system_folder(home: Path, ours: Runner, system_dir: Path, system_user: str) -> Runner:
     account = _account(system_user)
     try:
-        system_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _open_folder(system_dir)
         if not (home / MARK).exists():
             files.write_text(home / MARK, str(system_dir / secrets.token_hex(8)))
         folder = Path((home / MARK).read_text())
@@ -155,6 +155,13 @@ def _in_system_folder(home: Path, ours: Runner, system_dir: Path, system_user: s
             "run as an ordinary user, or set DATABASE_URL and BROKER_URL."
         ) from error
     return runner
+
+
+def _open_folder(path: Path) -> None:
+    """Make a folder that others may enter, whatever the umask; one that exists stays as it is."""
+    if not path.exists():
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o755)
 
 
 def _account(name: str) -> pwd.struct_passwd:

@@ -242,7 +242,7 @@ class TestSystemFolder:
     def system_dir(self) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="liner-notes-system-") as folder:
             Path(folder).chmod(0o755)
-            yield Path(folder)
+            yield Path(folder) / "made"
 
     def test_serves_where_user_namespaces_are_not_allowed(
         self, data_dir: Path, system_dir: Path, monkeypatch: pytest.MonkeyPatch
@@ -253,7 +253,11 @@ class TestSystemFolder:
             embedded, "runner_for", lambda home: runner_for(home, system_dir=system_dir, system_user="nobody")
         )
 
-        use = start(data_dir)
+        before_umask = os.umask(0o077)  # as a careful root has it; the system user must get in all the same
+        try:
+            use = start(data_dir)
+        finally:
+            os.umask(before_umask)
 
         (folder,) = (path for path in system_dir.iterdir() if not path.name.startswith("programs-"))
         pid = postgres.pid(folder, embedded.socket_dir(data_dir))
