@@ -2,11 +2,21 @@
 
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from governance.access import Person, organisations_of
 from governance.errors import NotFoundError
-from provenance.models import Conflict, Dataset, DatasetVersion, Grant, Recording
+from governance.models import Member, Role, User
+from provenance.models import (
+    Catalogue,
+    CatalogueRun,
+    Conflict,
+    Dataset,
+    DatasetVersion,
+    Grant,
+    Recording,
+)
 
 
 def datasets_for_reading(user: Person) -> QuerySet[Dataset]:
@@ -74,3 +84,48 @@ def conflict_for_reading(user: Person, public_id: UUID | str) -> Conflict:
     if found is None:
         raise NotFoundError("There is no such conflict.")
     return found
+
+
+def catalogues_for_reading(user: Person) -> QuerySet[Catalogue]:
+    """Return the catalogues that ``user`` brought, and those of labels that they audit for.
+
+    A label that asks as a guest, within the organisation that owns the dataset, is read by nobody else there: the
+    owner reads who asked and how much was found (`catalogue_runs_for_reading`), and no row.
+    """
+    if not isinstance(user, User) or not user.is_active:
+        return Catalogue.objects.none()
+    if user.is_system:
+        return Catalogue.objects.select_related("organisation", "uploaded_by")
+    audits = Member.objects.current(timezone.now()).filter(user=user, role=Role.LABEL_AUDITOR)
+    asked_at_home = CatalogueRun.objects.filter(
+        catalogue=OuterRef("pk"), dataset__organisation=F("catalogue__organisation")
+    )
+    of_own_label = Q(organisation__in=audits.values("organisation")) & ~Exists(asked_at_home)
+    return Catalogue.objects.filter(Q(uploaded_by=user) | of_own_label).select_related(
+        "organisation", "uploaded_by"
+    )
+
+
+def catalogue_for_reading(user: Person, public_id: UUID | str) -> Catalogue:
+    found = catalogues_for_reading(user).filter(public_id=public_id).first()
+    if found is None:
+        raise NotFoundError("There is no such catalogue.")
+    return found
+
+
+def catalogue_runs_for_reading(user: Person) -> QuerySet[CatalogueRun]:
+    """Return what was asked of the datasets that ``user`` answers for: who, when, how much; never which rows."""
+    if not isinstance(user, User) or not user.is_active:
+        return CatalogueRun.objects.none()
+    runs = CatalogueRun.objects.select_related("dataset", "asked_by", "catalogue__organisation")
+    if user.is_system:
+        return runs
+    answers = Member.objects.current(timezone.now()).filter(user=user).exclude(role=Role.LABEL_AUDITOR)
+    return runs.filter(dataset__organisation__in=answers.values("organisation"))
+
+
+def run_answers_for_reading(user: Person, catalogue: Catalogue) -> QuerySet[CatalogueRun]:
+    """Return the answers that ``user`` may still read: of datasets whose owner lets them ask today."""
+    return catalogue.runs.filter(
+        is_latest=True, dataset__organisation__in=organisations_of(user)
+    ).select_related("dataset", "dataset__organisation", "asked_by")

@@ -12,10 +12,11 @@ from governance.jobs import Progress, job_kind, sweeping
 from governance.models import Job, JobState
 from provenance import audio, queries, services, uploads
 from provenance.intake.errors import IntakeError
-from provenance.models import DatasetKind
+from provenance.models import Catalogue, Dataset, DatasetKind
 
 REGISTER = "provenance.register"
 INDEX = "provenance.index"
+MATCH = "provenance.match_catalogue"
 MAX_SHOWN = 200  # rejected rows that a job's outcome lists; its registration keeps them all
 
 
@@ -85,3 +86,47 @@ def index(job: Job, progress: Progress) -> Mapping[str, Any]:
         progress=lambda done, total: progress(done, total, f"{done} of {total} recordings"),
     )
     return indexed.as_json()
+
+
+@job_kind(MATCH)
+def match(job: Job, progress: Progress) -> Mapping[str, Any]:
+    """Keep the catalogue that was sent, if this job has not yet, and hold it against each dataset named."""
+    wanted = job.arguments
+    try:
+        catalogue = _catalogue(job, progress)
+    except (IntakeError, audio.AudioError) as error:
+        raise LinerNotesError(str(error)) from error
+    found = Dataset.objects.filter(public_id__in=wanted["datasets"]).select_related("organisation")
+    runs = services.match_catalogue(
+        catalogue=catalogue,
+        datasets=list(found.order_by("name")),
+        by=job.asked_by,
+        now=timezone.now(),
+        progress=progress,
+    )
+    return {
+        "catalogue": str(catalogue.public_id),
+        "rows": catalogue.n_rows,
+        "rejected": len(catalogue.rejections),
+        **{run.dataset.name: f"{run.n_found} found, {run.n_probable} probable" for run in runs},
+    }
+
+
+def _catalogue(job: Job, progress: Progress) -> Catalogue:
+    wanted = job.arguments
+    if wanted.get("catalogue"):
+        return Catalogue.objects.get(public_id=wanted["catalogue"])
+    kept = services.keep_catalogue(
+        source=Path(wanted["source"]),
+        name=wanted["name"],
+        by=job.asked_by,
+        organisation=job.organisation,
+        now=timezone.now(),
+        format=wanted["format"],
+        root=Path(wanted["root"]) if wanted.get("root") else None,
+        progress=progress,
+    )
+    job.arguments = {**wanted, "catalogue": str(kept.public_id)}
+    job.subject_kind, job.subject_id = "catalogue", kept.public_id
+    job.save(update_fields=["arguments", "subject_kind", "subject_id"])
+    return kept

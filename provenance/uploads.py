@@ -48,21 +48,22 @@ class Source:
     root: Path
 
 
-def keep_source(sent: "UploadedFile[bytes]") -> Source:
-    """Keep a CSV, XLSX or ZIP until a worker registers it.
+def keep_source(sent: "UploadedFile[bytes]", *, also: tuple[str, ...] = ()) -> Source:
+    """Keep a CSV, XLSX or ZIP until a worker registers it; a file of a kind in ``also`` is recognised by its reader.
 
     Raises
     ------
     UploadTooLargeError, UnsafeUploadError, IntakeError
         If it is refused; then nothing of it is kept.
     """
-    name = safe_name(sent, (*TABLES, ".zip"))
+    name = safe_name(sent, (*TABLES, ".zip", *also))
     folder = upload_folder()
     folder.mkdir(parents=True, mode=0o700)
     try:
         path = folder / name
         _write(sent, path)
-        source = _unpacked(path) if path.suffix.lower() == ".zip" else Source(path, "csv", folder)
+        format = "auto" if path.suffix.lower() in also else "csv"
+        source = _unpacked(path) if path.suffix.lower() == ".zip" else Source(path, format, folder)
         if source.format == "csv":
             _refuse_foreign_paths(source)
     except BaseException:

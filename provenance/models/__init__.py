@@ -1,5 +1,12 @@
 """What the product knows: parties, works, recordings, statements, grants, datasets, fingerprints."""
 
+from provenance.models.catalogues import (
+    Catalogue,
+    CatalogueAnswer,
+    CatalogueMatch,
+    CatalogueRow,
+    CatalogueRun,
+)
 from provenance.models.datasets import (
     Conflict,
     ConflictStatus,
@@ -35,6 +42,11 @@ from provenance.models.works import (
 )
 
 __all__ = [
+    "Catalogue",
+    "CatalogueAnswer",
+    "CatalogueMatch",
+    "CatalogueRow",
+    "CatalogueRun",
     "ClaimedRight",
     "Conflict",
     "ConflictStatus",

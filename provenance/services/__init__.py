@@ -5,10 +5,12 @@ from provenance.services.conflicts import close_conflict, find_conflicts
 from provenance.services.freezing import freeze_dataset
 from provenance.services.granting import register_grants, revoke_grant
 from provenance.services.indexing import current_index, index_dataset
+from provenance.services.matching import MAY_ASK, keep_catalogue, match_catalogue
 from provenance.services.policies import check_proposal, decide_policy, propose_policy
 from provenance.services.registering import Registered, register
 
 __all__ = [
+    "MAY_ASK",
     "Registered",
     "approve_dataset",
     "ask_for_approval",
@@ -19,6 +21,8 @@ __all__ = [
     "find_conflicts",
     "freeze_dataset",
     "index_dataset",
+    "keep_catalogue",
+    "match_catalogue",
     "propose_policy",
     "register",
     "register_grants",

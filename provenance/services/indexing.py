@@ -134,6 +134,11 @@ def _load(build: IndexBuild, dataset: Dataset, version: DatasetVersion | None, w
     )
 
 
+def has_fingerprints(dataset: Dataset) -> bool:
+    """Tell whether there is anything in a dataset that can be listened to."""
+    return bool(_fingerprints(dataset, None).exists())
+
+
 def index_path(dataset: Dataset, version: DatasetVersion | None) -> Path:
     return Path(settings.INDEX_DIR) / f"{dataset.public_id}-{_version_key(version)}-{KIND}.index"
 
