@@ -13,6 +13,7 @@ from generation import api as generation
 from governance import api as governance
 from provenance import api as provenance
 from provenance import api_policies as policies
+from provenance import api_reservations as reservations
 
 app_name = "api"
 
@@ -23,6 +24,8 @@ router.register("recordings", provenance.RecordingViewSet, basename="recording")
 router.register("conflicts", provenance.ConflictViewSet, basename="conflict")
 router.register("grants", provenance.GrantViewSet, basename="grant")
 router.register("policies", policies.PolicyViewSet, basename="policy")
+router.register("reservations", reservations.ReservationViewSet, basename="reservation")
+router.register("memos", reservations.MemoViewSet, basename="memo")
 router.register("models", generation.ModelViewSet, basename="model")
 router.register("model-versions", generation.ModelVersionViewSet, basename="model-version")
 router.register("generations", generation.GenerationViewSet, basename="generation")

@@ -24,14 +24,7 @@ def agreement(grant: Grant, targets: Sequence[str], assignee: str) -> dict[str, 
     assignee : str
         Whom it was given to.
     """
-    constraints = _period(grant)
-    if grant.territory:
-        included = [code for code in grant.territory if not code.startswith("-")]
-        excluded = [code[1:] for code in grant.territory if code.startswith("-")]
-        if included and included != ["WORLD"]:
-            constraints.append({"leftOperand": "spatial", "operator": "isAnyOf", "rightOperand": included})
-        if excluded:
-            constraints.append({"leftOperand": "spatial", "operator": "isNoneOf", "rightOperand": excluded})
+    constraints = [*_period(grant), *_places(grant.territory)]
     if not grant.commercial:
         constraints.append({"leftOperand": "purpose", "operator": "eq", "rightOperand": "ln:non-commercial"})
     if grant.model_scope:
@@ -60,16 +53,62 @@ def agreement(grant: Grant, targets: Sequence[str], assignee: str) -> dict[str, 
     }
 
 
-def offer(reservation: Reservation, targets: Sequence[str]) -> dict[str, Any]:
-    """Return a reservation as an offer that prohibits what is reserved."""
+def offer(
+    reservation: Reservation, targets: Sequence[str], *, assigner: str = "", policy_url: str = ""
+) -> dict[str, Any]:
+    """Return a reservation as an offer that prohibits what is reserved.
+
+    Parameters
+    ----------
+    reservation : Reservation
+        A withdrawn one prohibits until that instant.
+    targets : sequence of str
+        IRIs of the recordings it binds.
+    assigner : str
+        Who reserves; empty where a place says it and nobody is named.
+    policy_url : str
+        Where the rights holder offers terms (TDMRep's ``tdm-policy``).
+    """
     purposes = sorted(reservation.purposes) or ["text-and-data-mining"]
-    return {
+    constraints = [*_places(reservation.territory), *_said(reservation)]
+    prohibitions = [
+        {"action": f"ln:{purpose}"} | ({"constraint": constraints} if constraints else {})
+        for purpose in purposes
+    ]
+    rights = ["master", "composition"] if reservation.right == "both" else [reservation.right]
+    written: dict[str, Any] = {
         "@context": CONTEXT,
         "@type": "Offer",
         "uid": f"urn:uuid:{reservation.id}",
         "target": list(targets),
-        "prohibition": [{"action": f"ln:{purpose}"} for purpose in purposes],
+        "ln:right": [_RIGHTS[right] for right in rights],
+        "prohibition": prohibitions,
     }
+    if assigner:
+        written["assigner"] = assigner
+    if policy_url:
+        written["dct:references"] = policy_url
+    return written
+
+
+def _said(reservation: Reservation) -> list[dict[str, Any]]:
+    bounds = []
+    if reservation.declared_at:
+        bounds.append(_bound("gteq", reservation.declared_at.isoformat(), "xsd:dateTime"))
+    if reservation.withdrawn_at:
+        bounds.append(_bound("lt", reservation.withdrawn_at.isoformat(), "xsd:dateTime"))
+    return bounds
+
+
+def _places(territory: Sequence[str]) -> list[dict[str, Any]]:
+    included = [code for code in territory if not code.startswith("-")]
+    excluded = [code[1:] for code in territory if code.startswith("-")]
+    constraints: list[dict[str, Any]] = []
+    if included and included != ["WORLD"]:
+        constraints.append({"leftOperand": "spatial", "operator": "isAnyOf", "rightOperand": included})
+    if excluded:
+        constraints.append({"leftOperand": "spatial", "operator": "isNoneOf", "rightOperand": excluded})
+    return constraints
 
 
 def _period(grant: Grant) -> list[dict[str, Any]]:
