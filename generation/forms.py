@@ -31,6 +31,11 @@ OUTPUT_DECISIONS = (
     (Decision.REJECTED.value, "Refuse it"),
 )
 
+MANY_DECISIONS = (
+    (Decision.APPROVED.value, "Release those ticked"),
+    (Decision.REJECTED.value, "Refuse those ticked"),
+)
+
 
 class DecisionForm(forms.Form):
     decision = forms.ChoiceField(label="Decision", widget=forms.RadioSelect)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import wave
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,26 @@ def write_midi(
         track.append(mido.Message(kind, note=pitch, velocity=90, time=ticks - now))
         now = ticks
     midi.save(path)
+    return path
+
+
+def write_module(path: Path, *, title: str = "module", n_patterns: int = 1) -> Path:
+    """Write a four-channel ProTracker module of one looped square wave, and return its path.
+
+    A pattern's 64 rows at the default speed of 6 ticks and 125 beats a minute last 7.68 s.
+    """
+    wave = bytes([64] * 16 + [192] * 16)
+    sample = b"square".ljust(22, b"\0") + struct.pack(">HBBHH", len(wave) // 2, 0, 64, 0, len(wave) // 2)
+    silent = bytes(22) + struct.pack(">HBBHH", 0, 0, 0, 0, 1)
+    periods = (428, 381, 339, 320, 285, 254, 226, 214)  # C-2 to C-3
+    rows = b""
+    for row in range(64):
+        period = periods[row // 4 % 8]
+        note = struct.pack(">HBB", period, 0x10, 0) if row % 4 == 0 else bytes(4)
+        rows += note + bytes(12)
+    order = bytes([n_patterns, 127]) + bytes(128) + b"M.K."
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(title.encode()[:20].ljust(20, b"\0") + sample + silent * 30 + order + rows + wave)
     return path
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from generation import access, overviews, queries, services
-from generation.forms import OUTPUT_DECISIONS, DecisionForm
+from generation.forms import MANY_DECISIONS, OUTPUT_DECISIONS, DecisionForm
 from generation.models import Check, Generation, GenerationState, ModelVersion, Verdict
 from governance import access as house
 from governance.errors import ConflictError, NotAllowedError
@@ -50,7 +50,7 @@ def _together(request: PersonRequest, version: ModelVersion | None) -> dict[str,
     if version is None or not house.may(request.user, version.model.organisation, house.DECIDES):
         return {}
     return {
-        "together": DecisionForm(choices=OUTPUT_DECISIONS),
+        "together": DecisionForm(choices=MANY_DECISIONS),
         "n_held": version.generations.filter(state=GenerationState.HELD).count(),
         "ticked": "all" if request.GET.get("select") == "all" else (),
     }
@@ -62,7 +62,7 @@ def decide_outputs(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
     """Decide about the held outputs that were ticked: one reason, and a review for each."""
     version = access.model_version_for_reading(request.user, public_id)
     house.require(request.user, version.model.organisation, house.DECIDES, "decide about outputs")
-    form = DecisionForm(request.POST, choices=OUTPUT_DECISIONS)
+    form = DecisionForm(request.POST, choices=MANY_DECISIONS)
     ticked = set(request.POST.getlist("output"))
     rows = access.generations_for_reading(request.user).filter(model_version=version)
     chosen = [made for made in rows.filter(state=GenerationState.HELD) if str(made.public_id) in ticked]

@@ -1,7 +1,7 @@
 // <pair-player> with two <audio controls src data-label data-title data-peaks-url data-start data-end> inside: the
 // output above, its source below, the matched stretch marked in both and drawn from one to the other. One is heard at a
 // time; J jumps to the same moment of the music in the other. Without script the two <audio> stand as they are.
-import { Voice, button, node } from "./waveform.js";
+import { Voice, button, node, ready } from "./waveform.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const BRIDGE_PX = 34;
@@ -24,6 +24,7 @@ customElements.define(
         this.fallBack(sounds, failed.reason);
         return;
       }
+      ready(this.player, true);
       this.voices.forEach((voice, which) => this.listen(voice, which));
       this.addEventListener("keydown", (event) => this.press(event));
       this.draw();
@@ -57,6 +58,7 @@ customElements.define(
         ),
       );
       this.append(this.player);
+      ready(this.player, false);
     }
 
     fallBack(sounds, fault) {

@@ -1,6 +1,6 @@
 // <solo-player><audio controls src data-label data-title data-peaks-url [data-start data-end]></audio></solo-player>
 // Space plays and pauses, arrows move by a second (with Shift by ten), M goes to the marked stretch, Z zooms to it.
-import { Voice, button, node } from "./waveform.js";
+import { Voice, button, node, ready } from "./waveform.js";
 
 const STEP_S = { ArrowLeft: -1, ArrowRight: 1 };
 
@@ -20,7 +20,9 @@ customElements.define(
       }
       try {
         this.append(node("div", { class: "player" }, this.voice.element, this.controls));
+        ready(this.lastElementChild, false);
         await this.voice.load();
+        ready(this.lastElementChild, true);
       } catch (fault) {
         this.lastElementChild.replaceChildren(audio, node("p", { class: "note" }, "No waveform here; the sound still plays."));
         audio.controls = true;

@@ -25,6 +25,12 @@ export const button = (label, key, act) => {
   return made;
 };
 
+// What can't be done yet can't be pressed: a first preview of notes takes the server some seconds.
+export const ready = (player, is) => {
+  player.setAttribute("aria-busy", String(!is));
+  for (const one of player.querySelectorAll("button")) one.disabled = !is;
+};
+
 // A canvas needs a colour, the stylesheet has light-dark(): let the browser resolve it on an element.
 export const inkOf = (element, token) => {
   const probe = node("span", { style: `color: var(${token})` });
@@ -62,7 +68,7 @@ export class Voice extends EventTarget {
     this.name = node("div", { class: "name" }, this.label, node("b", {}, this.audio.dataset.title ?? ""));
     this.name.lastChild.title = this.audio.dataset.title ?? "";
     this.now = node("b", {}, "0:00.0");
-    this.total = node("span", {}, "");
+    this.total = node("span", {}, "getting ready …");
     this.wave = node("div", { class: "wave", role: "slider", tabindex: "0", "aria-label": `Position in ${this.label}` });
     for (const name of ["aria-valuemin", "aria-valuenow"]) this.wave.setAttribute(name, "0"); // also before the peaks are here
     this.marks = [];

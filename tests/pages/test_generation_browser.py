@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from audit import services as audit
+from generation import services as generation
 from governance.models import Job, User
 from tests.pages.generation_scene import House, a_house
 from tests.pages.live import faults_of, overflow_px, sign_in, transactional_db, triggers_back, wait_for  # noqa: F401
@@ -36,6 +37,7 @@ class TestPages:
         report = audit.issue_report(
             version=house.version, out=tmp_path / "r", by=house.scene.officer, now=now
         )
+        generation.publish_card(version=house.version, reason="Asked for.", by=house.scene.officer, now=now)
         version = house.version.public_id
         engineer, officer = house.scene.engineer, house.scene.officer
         for user, url in [
@@ -51,6 +53,10 @@ class TestPages:
             (officer, reverse("audit:assessment", args=[report.assessment.public_id])),
             (officer, reverse("audit:campaign", args=[campaign.public_id])),
             (officer, reverse("audit:attest", args=[version, "raim", "1-02"])),
+            (officer, reverse("audit:publish", args=[version])),
+            (officer, reverse("audit:gallery")),
+            (officer, reverse("audit:public-card", args=[version])),
+            (officer, reverse("governance:review-list")),
             (officer, reverse("home")),
             (engineer, reverse("home")),
         ]:
