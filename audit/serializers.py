@@ -42,7 +42,7 @@ class PublicTrainingSerializer(serializers.Serializer[PublicCard]):
 
 
 class PublicUseSerializer(serializers.Serializer[PublicCard]):
-    answer = serializers.ChoiceField(["approved", "undecided", "closed"], source="may_use")
+    release = serializers.ChoiceField(["approved", "undecided", "closed"], source="may_use")
     reasons = serializers.ListField(child=serializers.CharField(), source="why_closed")
 
 

@@ -208,7 +208,7 @@ class TestPublicApi:
 
     def test_answers_with_the_card(self, published: ModelVersion) -> None:
         card = Client().get(f"/api/v1/public/models/{published.public_id}/").json()
-        assert card["may_i_use_it"] == {"answer": "undecided", "reasons": []}
+        assert card["may_i_use_it"] == {"release": "undecided", "reasons": []}
         assert (card["does_it_copy"]["outputs"], card["does_it_copy"]["flagged"]) == (2, 1)
         assert card["trained_on"]["licences"] == {"CC0-1.0": 2}
         assert {credit["by"] for credit in card["credits"]} == {"Ana Lua"}
