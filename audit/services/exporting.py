@@ -32,6 +32,7 @@ from provenance.exports.croissant import croissant
 from provenance.exports.odrl import CONTEXT, agreement
 from provenance.exports.register import ExportedDataset, ExportedRecording
 from provenance.exports.tdmrep import ReservedLocation, tdmrep
+from provenance.known import rights_of
 from provenance.models import Dataset, DatasetEntry, DatasetKind, DatasetVersion, Grant, GrantRecording
 from provenance.rights.terms import conditions
 from provenance.rights.values import WORLD
@@ -106,7 +107,7 @@ def exported(dataset: Dataset, version: DatasetVersion | None) -> ExportedDatase
     )
     rows = [
         _exported_recording(entry, rights.statements, manifests.get(entry.recording_id, {}))
-        for entry, rights in provenance.rights_of(entries)
+        for entry, rights in rights_of(entries)
     ]
     return ExportedDataset(
         name=dataset.name,
