@@ -20,6 +20,7 @@ STRANGERS_PLACES = [("Model cards", "audit:gallery")]
 FOOTER = [
     ("Public model cards", "audit:gallery"),
     ("Licences", "provenance:licence-list"),
+    ("Opt-outs", "provenance:reservation-list"),
     ("Jobs", "governance:job-list"),
     ("API", "schema"),
 ]

@@ -5,4 +5,5 @@ class ProvenanceConfig(AppConfig):
     name = "provenance"
 
     def ready(self) -> None:
-        from provenance import jobs, slots  # noqa: F401 — names this app's kinds of job, fills its slots
+        # names this app's kinds of job, fills its slots
+        from provenance import jobs, slots, slots_reservations  # noqa: F401

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from provenance.views import datasets, grants, policies, recordings
+from provenance.views import catalogues, datasets, grants, policies, recordings, reservations
 
 app_name = "provenance"
 
@@ -22,11 +22,27 @@ urlpatterns = [
     path("grants/register/", grants.register, name="grant-register"),
     path("grants/<uuid:public_id>/", grants.grant, name="grant"),
     path("grants/<uuid:public_id>/revoke/", grants.revoke, name="grant-revoke"),
+    path("catalogues/", catalogues.catalogue_list, name="catalogue-list"),
+    path("catalogues/bring/", catalogues.bring, name="catalogue-bring"),
+    path("catalogues/asked/", catalogues.asked, name="catalogue-asked"),
+    path("catalogues/<uuid:public_id>/", catalogues.catalogue, name="catalogue"),
+    path("catalogues/<uuid:public_id>/again/", catalogues.again, name="catalogue-again"),
+    path("catalogues/<uuid:public_id>/matches.csv", catalogues.matches_csv, name="catalogue-csv"),
+    path("catalogue-rows/<uuid:public_id>/", catalogues.row, name="catalogue-row"),
     path("policies/", policies.current, name="policies"),
     path("policies/policy.yaml", policies.current_file, name="policies-file"),
     path("policies/propose/", policies.propose, name="policy-propose"),
     path("policies/<uuid:public_id>/", policies.policy, name="policy"),
     path("policies/<uuid:public_id>/policy.yaml", policies.policy_file, name="policy-file"),
+    path("opt-outs/", reservations.reservation_list, name="reservation-list"),
+    path("opt-outs/record/", reservations.record, name="reservation-record"),
+    path("opt-outs/declare/", reservations.declare, name="reservation-declare"),
+    path("opt-outs/<uuid:public_id>/", reservations.reservation, name="reservation"),
+    path("opt-outs/<uuid:public_id>/snapshot", reservations.snapshot, name="reservation-snapshot"),
+    path("opt-outs/<uuid:public_id>/withdraw/", reservations.withdraw, name="reservation-withdraw"),
+    path("memos/", reservations.memo_list, name="memo-list"),
+    path("memos/record/", reservations.record_memo, name="memo-record"),
+    path("memos/<uuid:public_id>/withdraw/", reservations.withdraw_memo, name="memo-withdraw"),
     path("licences/", grants.licence_list, name="licence-list"),
     path("licences/<str:licence_id>/", grants.licence, name="licence"),
 ]
