@@ -12,6 +12,7 @@ from audit import api as audit
 from generation import api as generation
 from governance import api as governance
 from provenance import api as provenance
+from provenance import api_grants as grants
 from provenance import api_policies as policies
 from provenance import api_reservations as reservations
 
@@ -22,7 +23,7 @@ router.register("datasets", provenance.DatasetViewSet, basename="dataset")
 router.register("dataset-versions", provenance.VersionViewSet, basename="dataset-version")
 router.register("recordings", provenance.RecordingViewSet, basename="recording")
 router.register("conflicts", provenance.ConflictViewSet, basename="conflict")
-router.register("grants", provenance.GrantViewSet, basename="grant")
+router.register("grants", grants.GrantViewSet, basename="grant")
 router.register("policies", policies.PolicyViewSet, basename="policy")
 router.register("reservations", reservations.ReservationViewSet, basename="reservation")
 router.register("memos", reservations.MemoViewSet, basename="memo")

@@ -1,11 +1,8 @@
-"""The part of the API that provenance answers: datasets, recordings, conflicts, grants."""
+"""The part of the API that provenance answers: datasets, recordings, conflicts."""
 
-import tempfile
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -40,8 +37,6 @@ from provenance.models import (
     Dataset,
     DatasetEntry,
     DatasetVersion,
-    Grant,
-    GrantRecording,
     Recording,
 )
 from provenance.rights.values import Use
@@ -59,19 +54,14 @@ from provenance.serializers import (
     EntrySerializer,
     FreezeSerializer,
     FrozenSerializer,
-    GrantOutcomesSerializer,
-    GrantQuerySerializer,
-    GrantSerializer,
     IndexRequestSerializer,
     RecordingDetailSerializer,
     RecordingQuerySerializer,
     RecordingSerializer,
-    RegisterGrantsSerializer,
     RegisterSerializer,
     VersionEntrySerializer,
     VersionSerializer,
 )
-from provenance.services.granting import GrantOutcome
 from provenance.uploads import keep_source
 
 MAY_INDEX = (*house.WRITES_DATASETS, *house.MAKES_MODELS, *house.DECIDES)
@@ -190,9 +180,7 @@ class DatasetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseView
         use = use_asked(asked, timezone.now())
         policy = queries.policy_of(dataset.organisation, asked["policy"], at=use.at)
         summary = queries.ClearanceSummary.empty(queries.conditions_accepted(dataset, version))
-        for cleared in queries.clear_entries(
-            queries.entries_of(dataset, version), use=use, policy=policy
-        ):
+        for cleared in queries.clear_entries(queries.entries_of(dataset, version), use=use, policy=policy):
             summary.add(cleared)
         return Response({**summary.as_json(), "policy": policy.reference, "draft": version is None})
 
@@ -373,71 +361,3 @@ class ConflictViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseVie
             now=timezone.now(),
         )
         return Response(ConflictSerializer(self.get_object()).data)
-
-
-@extend_schema(tags=["grants"])
-@extend_schema_view(
-    list=extend_schema(parameters=[GrantQuerySerializer], description="Bilateral deals, newest first."),
-    retrieve=extend_schema(responses={200: GrantSerializer, 404: NOT_HERE}),
-    create=extend_schema(
-        request=RegisterGrantsSerializer,
-        responses={
-            200: OpenApiResponse(
-                GrantOutcomesSerializer, "Nothing new: every deal was known, or it was a dry run."
-            ),
-            201: GrantOutcomesSerializer,
-            403: NOT_YOURS,
-            422: OpenApiResponse(GrantOutcomesSerializer, "Every deal was rejected; each says why."),
-        },
-        description="Register deals; a bad one is rejected with its reasons, and the good ones still register.",
-    ),
-)
-class GrantViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[Grant]):
-    serializer_class = GrantSerializer
-
-    def get_queryset(self) -> QuerySet[Grant]:
-        return access.grants_for_reading(self.caller)
-
-    def narrowed(self, rows: QuerySet[Grant]) -> QuerySet[Grant]:
-        asked = self.asked(GrantQuerySerializer)
-        revoked = asked.pop("revoked", None)
-        if revoked is not None:
-            rows = rows.filter(revoked_at__isnull=not revoked)
-        if recording := asked.pop("recording", None):
-            rows = rows.filter(
-                pk__in=GrantRecording.objects.filter(recording__public_id=recording).values("grant")
-            )
-        return rows.filter(**asked)
-
-    def get_object(self) -> Grant:
-        return access.grant_for_reading(self.caller, self.public_id)
-
-    def create(self, request: Request, **_: Any) -> Response:
-        asked = validated(RegisterGrantsSerializer, request.data)
-        with tempfile.TemporaryDirectory(prefix="liner-grants-") as folder:
-            file = Path(folder) / "grants.json"
-            file.write_text(DjangoJSONEncoder().encode(asked["deals"]), encoding="utf-8")
-            outcomes = services.register_grants(
-                source=file,
-                by=self.person,
-                organisation=organisation_for(self.person, asked["organisation"]),
-                now=timezone.now(),
-                dry_run=asked["dry_run"],
-            )
-        return _outcomes(outcomes, dry_run=asked["dry_run"])
-
-
-def _outcomes(outcomes: list[GrantOutcome], *, dry_run: bool) -> Response:
-    counts = dict.fromkeys(("registered", "duplicate", "rejected"), 0)
-    for outcome in outcomes:
-        counts[outcome.status] += 1
-    if counts["rejected"] == len(outcomes):
-        code: int = status.HTTP_422_UNPROCESSABLE_ENTITY
-    elif counts["registered"] and not dry_run:
-        code = status.HTTP_201_CREATED
-    else:
-        code = status.HTTP_200_OK
-    lines = [
-        {name: value for name, value in outcome.as_json().items() if name != "grant"} for outcome in outcomes
-    ]
-    return Response({"outcomes": lines, "summary": counts}, status=code)

@@ -319,6 +319,42 @@ def _header(path: Path, cells: list[str]) -> list[str]:
     return header
 
 
+def table_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
+    """Read any table, CSV or XLSX, whatever its columns.
+
+    Parameters
+    ----------
+    path : Path
+        The table; its first row names the columns.
+
+    Returns
+    -------
+    header : list of str
+        Lower case, in order.
+    rows : iterator of (int, dict)
+        Each row's number and its cells by column; empty rows are none.
+
+    Raises
+    ------
+    BadEncoding, IntakeError
+        If it is empty, is no table, or is not UTF-8.
+    MissingColumns
+        If a column stands twice.
+    """
+    rows = _xlsx_rows(path) if zipfile.is_zipfile(path) else _csv_rows(path)
+    first = next(rows, None)
+    if first is None:
+        raise IntakeError(f"{path.name} is empty: it needs a header row")
+    header = [cell.strip().lower() for cell in first[1]]
+    if twice := sorted({name for name in header if name and header.count(name) > 1}):
+        raise MissingColumns(f"{path.name}: column {', '.join(twice)} stands twice in the header row")
+    return header, (
+        (number, {name: cell.strip() for name, cell in zip(header, cells, strict=False) if name})
+        for number, cells in rows
+        if any(cell.strip() for cell in cells)
+    )
+
+
 def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield line number and cells. Cells stay text: a formula is a string like any other here."""
     csv.field_size_limit(MAX_FIELD_CHARS)

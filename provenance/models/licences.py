@@ -76,7 +76,9 @@ class Grant(models.Model):
         ordering = ["-registered_at", "-id"]
         constraints = [
             models.UniqueConstraint(fields=["organisation", "key"], name="grant_once"),
-            models.UniqueConstraint(fields=["deal", "right"], name="grant_once_a_right_of_a_deal"),
+            models.UniqueConstraint(
+                fields=["deal", "right", "licensor"], name="grant_once_a_licensor_of_a_deal"
+            ),
             models.CheckConstraint(condition=Q(right__in=ClaimedRight.values), name="grant_right_known"),
             models.CheckConstraint(condition=Q(basis__in=GrantBasis.values), name="grant_basis_known"),
             models.CheckConstraint(

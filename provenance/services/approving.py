@@ -2,22 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 
 from governance import access
 from governance import services as governance
 from governance.errors import NotAllowedError
-from governance.models import Decision, Question, Review, User
+from governance.models import Decision, Organisation, Question, Review, User
 from provenance import queries
 from provenance.errors import EmptyDatasetError, ProtectedCollectionError, ProvenanceError
-from provenance.models import Dataset, DatasetKind
+from provenance.models import Dataset, DatasetEntry, DatasetKind, Grant
 from provenance.rights.terms import conditions as known_conditions
 
 ALL = "all"
 
 
-def ask_for_approval(*, dataset: Dataset, by: User, now: datetime) -> Review | None:
+def ask_for_approval(*, dataset: Dataset, by: User, now: datetime, why: str = "") -> Review | None:
     """Put the dataset before those who decide, unless an approval of what it now holds stands."""
     if queries.approval_of(dataset) is not None:
         return None
@@ -29,7 +31,7 @@ def ask_for_approval(*, dataset: Dataset, by: User, now: datetime) -> Review | N
         organisation=dataset.organisation,
         asked_by=by,
         now=now,
-        why=f"{dataset.entries.count()} recordings are registered.",
+        why=why or f"{dataset.entries.count()} recordings are registered.",
     )
 
 
@@ -55,6 +57,11 @@ def approve_dataset(
     if dataset.registrations.filter(registered_by=by).exists():
         raise NotAllowedError(
             f"{by.username} registered recordings of {dataset.name}: somebody else must approve it."
+        )
+    rests_on = Grant.objects.filter(subjects__recording__entries__dataset=dataset, revoked_at=None)
+    if rests_on.filter(registered_by=by).exists():
+        raise NotAllowedError(
+            f"{by.username} registered grants that {dataset.name} rests on: somebody else must approve it."
         )
     review = ask_for_approval(dataset=dataset, by=governance.system_user(), now=now) or queries.approval_of(
         dataset
@@ -91,3 +98,23 @@ def _expand(accept: Sequence[str], dataset: Dataset, now: datetime) -> list[str]
     if ALL in accept:
         named |= queries.conditions_in(dataset, at=now)
     return sorted(named)
+
+
+def reopen_approvals(
+    *, touching: QuerySet[Any], organisation: Organisation, by: User, now: datetime, why: str
+) -> list[Dataset]:
+    """Let no approval cover what came after it: what holds one of the recordings is a draft again.
+
+    ``touching`` are rows that name their recordings by ``recording``. Returns the datasets that were approved.
+    """
+    held = DatasetEntry.objects.filter(dataset=OuterRef("pk"), recording__in=touching.values("recording"))
+    datasets = Dataset.objects.filter(Exists(held), organisation=organisation, kind=DatasetKind.TRAINING)
+    lapsed = []
+    for dataset in datasets.select_related("organisation").order_by("id"):
+        stood = queries.approval_of(dataset) is not None
+        dataset.changed_at = now
+        dataset.save(update_fields=["changed_at"])
+        if stood:
+            lapsed.append(dataset)
+            ask_for_approval(dataset=dataset, by=by, now=now, why=f"{why} since it was approved.")
+    return lapsed

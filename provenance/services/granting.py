@@ -1,48 +1,66 @@
 """Bilateral deals: registering grants, and revoking them."""
 
-import csv
-import hashlib
-import io
-import json
+import mimetypes
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
+from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Q
+from django.db import IntegrityError, transaction
 
 from governance import access, ledger
 from governance.errors import ConflictError
 from governance.models import Organisation, User
-from lib.canonical import canonical_sha256
+from lib.canonical import canonical_json, canonical_sha256, sha256_hex
 from lib.ids import new_public_id
+from lib.merkle import merkle_root
+from provenance.bulk import copy_models, copy_rows
 from provenance.errors import ProvenanceError
-from provenance.models import Grant, GrantRecording, Party, Recording, Right
-from provenance.rights.terms import conditions as known_conditions
-from provenance.rights.territory import UnknownTerritory, normalise
-from provenance.rights.values import PURPOSES
-
-COLUMNS = (
-    "licensor",
-    "licensee",
-    "right",
-    "recordings",
-    "works",
-    "dataset",
-    "purposes",
-    "commercial",
-    "territory",
-    "valid_from",
-    "valid_until",
-    "model_scope",
-    "conditions",
-    "document",
+from provenance.intake.deals import Deal, Terms, read_deals
+from provenance.intake.errors import IntakeError
+from provenance.models import (
+    EvidenceDocument,
+    EvidenceKind,
+    Grant,
+    GrantRecording,
+    Party,
 )
-OBLIGATORY = ("licensor", "licensee", "right", "purposes")
+from provenance.models.ranges import country_ranges, purpose_ranges
+from provenance.services.approving import reopen_approvals
+from provenance.services.evidence import MAX_BYTES, keep_evidence
+from provenance.services.parties import parties_named
+from provenance.subjects import Asked, Subjects
+
+DEALS_AT_ONCE = 2000
+NAMES_NOTHING = "the deal names no recordings, works or dataset"
+LINK_FIELDS = (
+    *("grant_id", "recording_id", "exclusive", "right", "licensor_id", "licensee_id"),
+    *("territory_ranges", "purpose_ranges", "valid_from", "valid_until"),
+)
+LATER_TERMS = tuple(  # in a grant's key only where a deal says them: what was registered before keeps its key
+    term.name
+    for term in fields(Terms)
+    if term.name
+    in (
+        *(
+            "share",
+            "basis",
+            "sunset_on",
+            "output_uses",
+            "exclusive",
+            "sublicensing",
+            "attribution",
+            "revocable",
+        ),
+        *("notice_days", "remuneration", "remuneration_terms", "chain_of_title", "document_date"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +70,7 @@ class GrantOutcome:
     grants: tuple[Grant, ...] = ()
     n_recordings: int = 0
     reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -63,6 +82,7 @@ class GrantOutcome:
             "rights": {grant.right: str(grant.public_id) for grant in self.grants},
             "recordings": self.n_recordings,
             "reasons": list(self.reasons),
+            "notes": list(self.notes),
         }
 
 
@@ -75,250 +95,361 @@ def register_grants(
     dry_run: bool = False,
     tell: Callable[[GrantOutcome], None] | None = None,
 ) -> list[GrantOutcome]:
-    """Register each good row of a CSV, JSON or JSON-lines file of deals; a bad row is rejected with its reasons."""
+    """Register each good row of a file of deals; a bad row is rejected with its reasons.
+
+    An approval of a dataset does not cover a grant that came after it: every dataset that holds one of the
+    recordings goes back before those who decide.
+    """
     access.require(by, organisation, access.WRITES_DATASETS, "register a grant")
-    outcomes = []
-    for row, deal in read_deals(source):
-        with transaction.atomic():
-            outcome = _register_deal(row, deal, source.parent, by, organisation, now)
-            if dry_run:
-                transaction.set_rollback(True)
-        outcomes.append(outcome)
-        if tell is not None:
-            tell(outcome)
+    registrar = _Registrar(source.resolve(), by, organisation, now, dry_run)
+    outcomes: list[GrantOutcome] = []
+    with transaction.atomic() if dry_run else nullcontext():
+        for batch in _batches(_deals(source)):
+            told = registrar.register(batch)
+            outcomes += told
+            if tell is not None:
+                for outcome in told:
+                    tell(outcome)
+        if dry_run:
+            transaction.set_rollback(True)
     return outcomes
 
 
-def read_deals(source: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (row, deal) of a file of deals.
-
-    Raises
-    ------
-    ProvenanceError
-        If it can't be read, or lacks obligatory columns: all of them are named at once.
-    """
+def _deals(source: Path) -> Iterator[Deal]:
     try:
-        text = source.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ProvenanceError(f"There is no file {source}.") from None
-    except UnicodeDecodeError as error:
-        raise ProvenanceError(
-            f"{source.name} is not UTF-8 (byte {error.start}): save it as UTF-8."
-        ) from error
+        yield from read_deals(source)
+    except IntakeError as error:
+        raise ProvenanceError(f"{error}.") from error
     except OSError as error:
         raise ProvenanceError(f"{source} can't be read: {error.strerror}.") from error
-    if source.suffix.lower() in {".json", ".jsonl", ".ndjson"}:
-        yield from enumerate(_json_deals(text, source.name), start=1)
-        return
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    if missing := [column for column in OBLIGATORY if column not in (reader.fieldnames or [])]:
-        raise ProvenanceError(
-            f"{source.name} lacks the columns {', '.join(missing)}; a file of grants has {', '.join(COLUMNS)}."
-        )
-    for row in reader:
-        yield reader.line_num, {name: (value or "").strip() for name, value in row.items() if name}
 
 
-def _json_deals(text: str, name: str) -> list[dict[str, Any]]:
-    try:
-        deals = (
-            json.loads(text)
-            if text.lstrip().startswith("[")
-            else [json.loads(line) for line in text.splitlines() if line.strip()]
-        )
-    except json.JSONDecodeError as error:
-        raise ProvenanceError(f"{name} is not JSON: {error.msg} in line {error.lineno}.") from error
-    if not all(isinstance(deal, dict) for deal in deals):
-        raise ProvenanceError(f"{name} holds something that is no deal: each is one JSON object.")
-    return list(deals)
+def _batches(deals: Iterator[Deal]) -> Iterator[list[Deal]]:
+    while batch := list(islice(deals, DEALS_AT_ONCE)):
+        yield batch
 
 
-def _register_deal(
-    row: int, deal: Mapping[str, Any], folder: Path, by: User, organisation: Organisation, now: datetime
-) -> GrantOutcome:
-    problems: list[str] = []
-    terms = _terms(deal, folder, problems)
-    recordings = _subjects(deal, organisation, problems)
-    if problems:
-        return GrantOutcome(row, "rejected", reasons=tuple(problems))
-    rights = terms.pop("rights")
-    keys = {right: _key(right, terms, recordings) for right in rights}
-    known = {
-        grant.right: grant for grant in Grant.objects.filter(organisation=organisation, key__in=keys.values())
-    }
-    joined = next(iter(known.values())).deal if known else new_public_id()
-    grants, fresh = [], False
-    for right in rights:
-        grant = known.get(right)
-        if grant is None:
-            fresh = True
-            grant = _save(right, keys[right], joined, terms, recordings, by, organisation, now)
-        grants.append(grant)
-    status = "registered" if fresh else "duplicate"
-    return GrantOutcome(row, status, tuple(grants), len(recordings))
+@dataclass
+class _Wanted:
+    """One grant of one deal on its way into the database."""
+
+    terms: Terms
+    document_sha256: str
+    key: str = ""
+    grant: Grant | None = None
+    is_new: bool = False
 
 
-def _terms(deal: Mapping[str, Any], folder: Path, problems: list[str]) -> dict[str, Any]:
-    terms: dict[str, Any] = {
-        "licensor": str(deal.get("licensor") or "").strip(),
-        "licensee": str(deal.get("licensee") or "").strip(),
-        "rights": _rights(str(deal.get("right") or ""), problems),
-        "purposes": _listed(deal.get("purposes")),
-        "commercial": _flag(deal.get("commercial", True), problems),
-        "territory": _territory(_listed(deal.get("territory")), problems),
-        "valid_from": _day(deal.get("valid_from"), "valid_from", problems),
-        "valid_until": _day(deal.get("valid_until"), "valid_until", problems),
-        "model_scope": _listed(deal.get("model_scope")),
-        "conditions": _listed(deal.get("conditions")),
-        "document": str(deal.get("document") or "").strip(),
-    }
-    problems += [f"{name} is empty" for name in ("licensor", "licensee", "purposes") if not terms[name]]
-    if unknown := [purpose for purpose in terms["purposes"] if purpose not in PURPOSES]:
-        problems.append(f"no purpose {', '.join(unknown)}: choose among {', '.join(PURPOSES)}")
-    if unknown := [condition for condition in terms["conditions"] if condition not in known_conditions()]:
-        problems.append(
-            f"no condition {', '.join(unknown)}: choose among {', '.join(sorted(known_conditions()))}"
-        )
-    if terms["valid_from"] and terms["valid_until"] and terms["valid_until"] <= terms["valid_from"]:
-        problems.append("valid_until is not after valid_from (its end is exclusive)")
-    terms["document_sha256"] = _document_sha256(terms["document"], folder)
-    return terms
+@dataclass
+class _Plan:
+    deal: Deal
+    recordings: list[tuple[int, str]] = field(default_factory=list)  # key and public id, in the keys' order
+    wanted: list[_Wanted] = field(default_factory=list)
+
+    @property
+    def fresh(self) -> list[_Wanted]:
+        return [one for one in self.wanted if one.is_new]
+
+    def outcome(self) -> GrantOutcome:
+        notes = tuple(self.deal.notes)
+        if self.deal.problems:
+            return GrantOutcome(self.deal.row, "rejected", reasons=tuple(self.deal.problems), notes=notes)
+        grants = tuple(one.grant for one in self.wanted if one.grant is not None)
+        status = "registered" if self.fresh else "duplicate"
+        return GrantOutcome(self.deal.row, status, grants, len(self.recordings), notes=notes)
 
 
-def _rights(raw: str, problems: list[str]) -> list[str]:
-    if raw in {"both", "all"}:
-        return [Right.MASTER.value, Right.COMPOSITION.value]
-    if raw in Right.values:
-        return [raw]
-    problems.append(f"no right {raw!r}: write master, composition or both")
-    return []
+class _Registrar:
+    """Registers batches of deals, each whole or with its bad rows left out."""
 
+    def __init__(
+        self, source: Path, by: User, organisation: Organisation, now: datetime, dry_run: bool
+    ) -> None:
+        self._source = source
+        self._folder = source.parent
+        self._by = by
+        self._organisation = organisation
+        self._now = now
+        self._dry_run = dry_run
+        self._hashes: dict[str, str | ProvenanceError] = {}
+        self._kept: dict[tuple[str, date | None], EvidenceDocument | None] = {}
+        self._parties: dict[str, Party] = {}
+        self._subjects = Subjects(organisation)
 
-def _listed(raw: Any) -> list[str]:
-    parts: Sequence[Any] = raw if isinstance(raw, list) else str(raw or "").split(";")
-    return [str(part).strip() for part in parts if str(part).strip()]
-
-
-def _flag(raw: Any, problems: list[str]) -> bool:
-    word = str(raw).strip().lower()
-    if word in {"", "true", "1", "yes"}:
-        return True
-    if word in {"false", "0", "no"}:
-        return False
-    problems.append(f"commercial is {raw!r}: write true or false")
-    return False
-
-
-def _territory(codes: list[str], problems: list[str]) -> list[str]:
-    known = []
-    for code in codes:
+    def register(self, deals: list[Deal]) -> list[GrantOutcome]:
+        plans = [_Plan(deal) for deal in deals]
+        self._find_recordings(plans)
+        self._find_documents(plans)
+        good = [plan for plan in plans if not plan.deal.problems]
         try:
-            known.append(normalise(code))
-        except UnknownTerritory as error:
-            problems.append(str(error))
-    return known
+            with transaction.atomic():
+                self._keep(good)
+        except IntegrityError as error:
+            if "grant_exclusive_to_one" not in str(error):
+                raise
+            self._forget()
+            for plan in good:  # which of them it was, only writing them one by one tells
+                self._keep_alone(plan)
+        return [plan.outcome() for plan in plans]
 
+    def _keep_alone(self, plan: _Plan) -> None:
+        plan.wanted = [_Wanted(one.terms, one.document_sha256) for one in plan.wanted]
+        try:
+            with transaction.atomic():
+                self._keep([plan])
+        except IntegrityError as error:
+            if "grant_exclusive_to_one" not in str(error):
+                raise
+            self._forget()
+            plan.deal.problems += self._in_the_way(plan)
 
-def _day(raw: Any, name: str, problems: list[str]) -> date | None:
-    if not raw:
-        return None
-    try:
-        return date.fromisoformat(str(raw).strip())
-    except ValueError:
-        problems.append(f"{name} is {raw!r}: write YYYY-MM-DD")
-        return None
+    def _forget(self) -> None:
+        """Forget what was made in a transaction that came to nothing."""
+        self._parties.clear()
+        self._kept.clear()
 
+    def _find_recordings(self, plans: list[_Plan]) -> None:
+        for plan, found in zip(plans, self._subjects.of([_asked(plan.deal) for plan in plans]), strict=True):
+            plan.recordings = found.recordings
+            plan.deal.problems += found.problems or ([] if found.recordings else [NAMES_NOTHING])
 
-def _document_sha256(document: str, folder: Path) -> str:
-    path = folder / document if document else None
-    if path is None or not path.is_file():
-        return ""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    def _find_documents(self, plans: Iterable[_Plan]) -> None:
+        for plan in plans:
+            for terms in plan.deal.terms:
+                try:
+                    plan.wanted.append(_Wanted(terms, self._hash(terms.document)))
+                except ProvenanceError as error:
+                    plan.deal.problems.append(str(error))
 
+    def _hash(self, document: str) -> str:
+        """Return the hash of a document that lies beside the file; empty where it is only named."""
+        if document not in self._hashes:
+            try:
+                path = self._path(document)
+                self._hashes[document] = sha256_hex(path.read_bytes()) if path else ""
+            except ProvenanceError as error:
+                self._hashes[document] = error
+        known = self._hashes[document]
+        if isinstance(known, ProvenanceError):
+            raise known
+        return known
 
-def _subjects(deal: Mapping[str, Any], organisation: Organisation, problems: list[str]) -> list[Recording]:
-    named, works = _listed(deal.get("recordings")), _listed(deal.get("works"))
-    dataset = str(deal.get("dataset") or "").strip()
-    found: dict[int, Recording] = {}
-    own = Recording.objects.filter(organisation=organisation)
-    if dataset:
-        own = own.filter(entries__dataset__name=dataset)
-        if not own.exists():
-            problems.append(f"no dataset {dataset!r} with recordings")
-    for name in named:
-        hits = own.filter(
-            Q(entries__external_id=name)
-            | Q(isrc=name.replace("-", "").upper())
-            | Q(sha256=name.lower())
-            | Q(public_id=_uuid(name))
-        ).distinct()
-        if not hits:
-            problems.append(f"no recording {name!r} (external id, ISRC, sha256 or id)")
-        found.update({recording.pk: recording for recording in hits})
-    for iswc in works:
-        hits = own.filter(work__iswc=iswc)
-        if not hits:
-            problems.append(f"no recording of work {iswc!r}")
-        found.update({recording.pk: recording for recording in hits})
-    if dataset and not named and not works:
-        found.update({recording.pk: recording for recording in own.distinct()})
-    if not found and not problems:
-        problems.append("the deal names no recordings, works or dataset")
-    return [found[key] for key in sorted(found)]
+    def _path(self, document: str) -> Path | None:
+        if not document or "://" in document:
+            return None
+        path = (self._folder / document).resolve()
+        if not path.is_relative_to(self._folder):
+            raise ProvenanceError(f"document {document!r} lies outside the folder of the file of deals")
+        if path == self._source or not path.is_file():
+            return None
+        size = path.stat().st_size
+        if not 0 < size <= MAX_BYTES:
+            raise ProvenanceError(
+                f"document {document!r} has {size} bytes; one is kept from 1 to {MAX_BYTES}"
+            )
+        return path
 
+    def _keep(self, plans: list[_Plan]) -> None:
+        """Write what is new of a batch; the ledger's line last."""
+        self._know_parties(one.terms for plan in plans for one in plan.wanted)
+        self._key(plans)
+        fresh = [(plan, one) for plan in plans for one in plan.fresh]
+        if not fresh:
+            return
+        copy_models([one.grant for _, one in fresh if one.grant is not None])
+        copy_rows(GrantRecording, LINK_FIELDS, _links(fresh))
+        links = GrantRecording.objects.filter(grant__in=[one.grant for _, one in fresh])
+        reopen_approvals(
+            touching=links,
+            organisation=self._organisation,
+            by=self._by,
+            now=self._now,
+            why=f"{len(fresh)} grants were registered",
+        )
+        self._record(fresh)
 
-def _uuid(name: str) -> str | None:
-    compact = name.replace("-", "")
-    is_uuid = len(compact) == 32 and all(letter in "0123456789abcdefABCDEF" for letter in compact)
-    return name if is_uuid else None
+    def _key(self, plans: list[_Plan]) -> None:
+        for plan in plans:
+            ids = [public_id for _, public_id in plan.recordings]
+            for one in plan.wanted:
+                one.key = _key(one, ids)
+        wanted = {one.key for plan in plans for one in plan.wanted}
+        own = Grant.objects.filter(organisation=self._organisation, key__in=wanted)
+        known = {grant.key: grant for grant in own.select_related("licensor", "licensee")}
+        for plan in plans:
+            joined = next((known[one.key].deal for one in plan.wanted if one.key in known), new_public_id())
+            for one in plan.wanted:
+                one.grant = known.get(one.key)
+                one.is_new = one.grant is None
+                if one.grant is None:
+                    one.grant = known[one.key] = self._grant(joined, one)
 
+    def _know_parties(self, wanted: Iterable[Terms]) -> None:
+        names = {name for terms in wanted for name in (terms.licensor[:500], terms.licensee[:500])}
+        if missing := names - self._parties.keys():
+            self._parties |= parties_named(missing, self._organisation)
 
-def _key(right: str, terms: Mapping[str, Any], recordings: list[Recording]) -> str:
-    return canonical_sha256(
-        {
-            **{
-                name: value.isoformat() if isinstance(value, date) else value for name, value in terms.items()
+    def _grant(self, deal: UUID, one: _Wanted) -> Grant:
+        terms = one.terms
+        return Grant(
+            deal=deal,
+            key=one.key,
+            organisation=self._organisation,
+            licensor=self._parties[terms.licensor[:500]],
+            licensee=self._parties[terms.licensee[:500]],
+            right=terms.right,
+            basis=terms.basis,
+            share_percent=terms.share,
+            purposes=list(terms.purposes),
+            commercial=terms.commercial,
+            territory=list(terms.territory),
+            valid_from=terms.valid_from,
+            valid_until=terms.valid_until,
+            model_scope=list(terms.model_scope),
+            document=terms.document,
+            document_sha256=one.document_sha256,
+            conditions=list(terms.conditions),
+            agreement=self._agreement(terms),
+            chain_of_title=list(terms.chain_of_title),
+            exclusive=terms.exclusive,
+            sunset_on=terms.sunset_on,
+            output_uses=list(terms.output_uses),
+            sublicensing=terms.sublicensing,
+            attribution=terms.attribution,
+            revocable=terms.revocable,
+            notice_days=terms.notice_days,
+            remuneration=terms.remuneration,
+            remuneration_terms=terms.remuneration_terms,
+            registered_by=self._by,
+            registered_at=self._now,
+        )
+
+    def _agreement(self, terms: Terms) -> EvidenceDocument | None:
+        path = None if self._dry_run else self._path(terms.document)
+        if path is None:
+            return None
+        key = (terms.document, terms.document_date or terms.valid_from)
+        if key not in self._kept:
+            self._kept[key] = keep_evidence(
+                organisation=self._organisation,
+                kind=EvidenceKind.AGREEMENT,
+                name=path.name,
+                content=path.read_bytes(),
+                by=self._by,
+                now=self._now,
+                media_type=mimetypes.guess_type(path.name)[0] or "",
+                effective_on=key[1],
+                confidential=True,
+            )
+        return self._kept[key]
+
+    def _record(self, fresh: list[tuple[_Plan, _Wanted]]) -> None:
+        grants = [(one.grant, one.key, len(plan.recordings)) for plan, one in fresh if one.grant is not None]
+        leaves = [
+            canonical_json({"grant": str(grant.public_id), "terms_sha256": key, "recordings": n_recordings})
+            for grant, key, n_recordings in grants
+        ]
+        first = grants[0][0]
+        ledger.record(
+            kind="provenance.grant.registered",
+            subject_kind="grant",
+            subject_id=first.public_id,
+            actor=self._by,
+            organisation=self._organisation,
+            now=self._now,
+            body={
+                "deal": str(first.deal),
+                "grants": len(grants),
+                "recordings": sum(n_recordings for _, _, n_recordings in grants),
+                "merkle_root": merkle_root(leaves).hex(),
             },
-            "right": right,
-            "recordings": [str(recording.public_id) for recording in recordings],
-        }
-    )
+        )
+
+    def _in_the_way(self, plan: _Plan) -> list[str]:
+        """Name the exclusive grants that leave no room for a deal."""
+        ids = [key for key, _ in plan.recordings]
+        found: list[str] = []
+        for terms in (one.terms for one in plan.wanted if one.terms.exclusive):
+            standing = GrantRecording.objects.filter(
+                recording_id__in=ids,
+                right=terms.right,
+                licensor__name=terms.licensor[:500],
+                licensor__organisation=self._organisation,
+                exclusive=True,
+            ).exclude(licensee__name=terms.licensee[:500])
+            overlapping = standing.extra(
+                where=[
+                    "territory_ranges && %s",
+                    "purpose_ranges && %s",
+                    '"provenance_grantrecording"."valid_from" IS NULL OR %s::date IS NULL '
+                    'OR "provenance_grantrecording"."valid_from" < %s::date',
+                    '"provenance_grantrecording"."valid_until" IS NULL OR %s::date IS NULL '
+                    'OR "provenance_grantrecording"."valid_until" > %s::date',
+                ],
+                params=[
+                    country_ranges(terms.territory),
+                    purpose_ranges(terms.purposes),
+                    *(terms.valid_until, terms.valid_until),
+                    *(terms.valid_from, terms.valid_from),
+                ],
+            )
+            for link in overlapping.select_related("grant", "licensee", "recording").order_by("id")[:1]:
+                found.append(
+                    f"the {terms.right} of {link.recording} is given exclusively to {link.licensee} already: "
+                    f"grant {link.grant.public_id}"
+                )
+        return found or ["an exclusive grant of the same right stands in the way"]
 
 
-def _save(
-    right: str,
-    key: str,
-    deal: UUID,
-    terms: Mapping[str, Any],
-    recordings: list[Recording],
-    by: User,
-    organisation: Organisation,
-    now: datetime,
-) -> Grant:
-    licensor, _ = Party.objects.get_or_create(organisation=organisation, name=terms["licensor"])
-    licensee, _ = Party.objects.get_or_create(organisation=organisation, name=terms["licensee"])
-    grant = Grant.objects.create(
-        **{**terms, "licensor": licensor, "licensee": licensee},
-        organisation=organisation,
-        deal=deal,
-        right=right,
-        registered_by=by,
-        registered_at=now,
-        key=key,
-    )
-    GrantRecording.objects.bulk_create(
-        GrantRecording(grant=grant, recording=recording) for recording in recordings
-    )
-    ledger.record(
-        kind="provenance.grant.registered",
-        subject_kind="grant",
-        subject_id=grant.public_id,
-        actor=by,
-        organisation=organisation,
-        now=now,
-        body={"deal": str(deal), "right": right, "terms_sha256": key, "recordings": len(recordings)},
-    )
-    return grant
+def _asked(deal: Deal) -> Asked:
+    return Asked(deal.recordings, deal.isrcs, deal.works, deal.dataset)
+
+
+def _key(one: _Wanted, recordings: list[str]) -> str:
+    terms = one.terms
+    said: dict[str, Any] = {
+        "licensor": terms.licensor,
+        "licensee": terms.licensee,
+        "purposes": list(terms.purposes),
+        "commercial": terms.commercial,
+        "territory": list(terms.territory),
+        "valid_from": terms.valid_from,
+        "valid_until": terms.valid_until,
+        "model_scope": list(terms.model_scope),
+        "conditions": list(terms.conditions),
+        "document": terms.document,
+        "document_sha256": one.document_sha256,
+        "right": terms.right,
+        "recordings": recordings,
+    }
+    plain = Terms(terms.right, "", "", ())
+    for name in LATER_TERMS:
+        if getattr(terms, name) != getattr(plain, name):
+            said[name] = getattr(terms, name)
+    return canonical_sha256({name: _plain(value) for name, value in said.items()})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _links(fresh: list[tuple[_Plan, _Wanted]]) -> Iterator[tuple[Any, ...]]:
+    """Yield a row for each recording of each grant, with what the exclusion constraint compares."""
+    for plan, one in fresh:
+        grant, terms = one.grant, one.terms
+        if grant is None:
+            continue
+        repeated = (
+            *(terms.exclusive, terms.right, grant.licensor_id, grant.licensee_id),
+            *(country_ranges(terms.territory), purpose_ranges(terms.purposes)),
+            *(terms.valid_from, terms.valid_until),
+        )
+        for recording_id, _ in plan.recordings:
+            yield (grant.pk, recording_id, *repeated)
 
 
 @transaction.atomic

@@ -12,12 +12,13 @@ from django.utils import timezone
 
 from governance import ledger
 from governance.errors import ConflictError, NotAllowedError
-from governance.models import LedgerEvent
-from provenance import services
-from provenance.errors import ProvenanceError
-from provenance.models import Dataset, Grant, GrantRecording
+from governance.models import Decision, LedgerEvent, Member, Review, Role
+from provenance import queries, services
+from provenance.errors import NotApprovedError, ProvenanceError
+from provenance.models import Dataset, EvidenceDocument, Grant, GrantRecording
+from provenance.services.evidence import open_evidence
 from provenance.services.granting import GrantOutcome
-from tests.catalogues import TRAINING, answers, table
+from tests.catalogues import TRAINING, answers, approve, table, training
 from tests.people import People, a_dataset, found_people
 
 pytestmark = pytest.mark.django_db
@@ -103,7 +104,7 @@ class TestRegisterGrants:
 
     def test_refuses_a_file_in_latin_1(self, people: People, tmp_path: Path) -> None:
         (tmp_path / "deals.csv").write_bytes(b"licensor,licensee,right,purposes\nCaf\xe9,B,master,x\n")
-        with pytest.raises(ProvenanceError, match=r"deals\.csv is not UTF-8"):
+        with pytest.raises(ProvenanceError, match=r"deals\.csv, line 2: not UTF-8"):
             register(people, tmp_path / "deals.csv")
 
     @pytest.mark.parametrize("text", ["[{]", "[1, 2]", '{"licensor": "A"'])
@@ -214,3 +215,268 @@ class TestRevokeGrant:
         for person in (people.engineer, people.outsider, people.stranger):
             with pytest.raises(NotAllowedError):
                 services.revoke_grant(grant=grants[0], by=person, reason="No.", now=timezone.now())
+
+
+def jsonl(path: Path, *deals: dict[str, Any]) -> Path:
+    path.write_text("\n".join(json.dumps(deal) for deal in deals))
+    return path
+
+
+class TestADealOfManyTerms:
+    """What a deal says of exclusivity, sunset, money and the rest is kept as it was said."""
+
+    def test_is_read_from_columns_and_their_other_names(
+        self, people: People, closed: Dataset, tmp_path: Path
+    ) -> None:
+        row = {
+            "licensor": "Rivermouth",
+            "licensee": "House",
+            "right": "master",
+            "external_ids": "tune-000;tune-001",
+            "purposes": f"{TRAINING},data_mining",
+            "territory": "WORLD;-US",
+            "period": "2024-01-01/2035-01-01",
+            "sunset_on": "2040-01-01",
+            "model_scope": "folk@1, folk@2",
+            "share": "62.5 %",
+            "chain_of_title": "Anna Lind > Lindgren Music > Rivermouth",
+            "exclusive": "yes",
+            "sublicensing": "no",
+            "revocable": "no",
+            "notice_days": "90",
+            "attribution": "Music by Anna Lind",
+            "remuneration": "pro rata second",
+            "remuneration_terms": "0.01 EUR a second",
+            "output_uses": "streaming; games",
+        }
+        (outcome,) = register(people, table(tmp_path / "deals.csv", [row]))
+
+        assert outcome.reasons == ()
+        grant = outcome.grants[0]
+        grant.refresh_from_db()
+        assert (grant.purposes, grant.territory) == ([TRAINING, "data_mining"], ["WORLD", "-US"])
+        assert (str(grant.valid_from), str(grant.valid_until)) == ("2024-01-01", "2035-01-01")
+        assert (str(grant.sunset_on), str(grant.share_percent)) == ("2040-01-01", "62.5000")
+        assert grant.model_scope == ["folk@1", "folk@2"]
+        assert grant.chain_of_title == ["Anna Lind", "Lindgren Music", "Rivermouth"]
+        assert (grant.exclusive, grant.sublicensing, grant.revocable, grant.notice_days) == (
+            True,
+            False,
+            False,
+            90,
+        )
+        assert (grant.attribution, grant.remuneration) == ("Music by Anna Lind", "pro_rata_second")
+        assert grant.output_uses == ["streaming", "games"]
+
+    def test_is_read_from_a_workbook(self, people: People, closed: Dataset, tmp_path: Path) -> None:
+        from openpyxl import Workbook
+
+        book = Workbook()
+        sheet = book.active
+        assert sheet is not None
+        sheet.append([*DEAL, "valid_until", "notice_days"])
+        sheet.append([*DEAL.values(), datetime(2035, 1, 1), 30])
+        book.save(tmp_path / "deals.xlsx")
+
+        (outcome,) = register(people, tmp_path / "deals.xlsx")
+
+        assert outcome.status == "registered"
+        assert str(outcome.grants[0].valid_until) == "2035-01-01"
+        assert outcome.grants[0].notice_days == 30
+
+    def test_may_differ_between_its_rights(self, people: People, closed: Dataset, tmp_path: Path) -> None:
+        deal = {
+            "licensor": "Rivermouth",
+            "licensee": "House",
+            "recordings": ["tune-000"],
+            "purposes": [TRAINING],
+            "period": "2024-01-01/2040-01-01",
+            "master": {"territory": ["EU"], "valid_until": "2030-01-01"},
+            "composition": {"licensor": "Harbour Publishing", "territory": "DE"},
+        }
+        (outcome,) = register(people, jsonl(tmp_path / "deals.jsonl", deal))
+
+        by_right = {grant.right: grant for grant in outcome.grants}
+        assert len({grant.deal for grant in outcome.grants}) == 1
+        assert (by_right["master"].licensor.name, by_right["master"].territory) == ("Rivermouth", ["EU"])
+        assert str(by_right["master"].valid_until) == "2030-01-01"
+        assert str(by_right["composition"].valid_until) == "2040-01-01"
+        assert by_right["composition"].licensor.name == "Harbour Publishing"
+
+    def test_may_differ_between_its_rights_in_columns_too(
+        self, people: People, closed: Dataset, tmp_path: Path
+    ) -> None:
+        row = {
+            **DEAL,
+            "master_territory": "FR",
+            "composition_valid_until": "2031-01-01",
+            "composition_licensor": "Harbour Publishing",
+        }
+        (outcome,) = register(people, table(tmp_path / "deals.csv", [row]))
+
+        by_right = {grant.right: grant for grant in outcome.grants}
+        assert (by_right["master"].territory, by_right["composition"].territory) == (["FR"], [])
+        assert (by_right["master"].valid_until, str(by_right["composition"].valid_until)) == (
+            None,
+            "2031-01-01",
+        )
+        assert by_right["composition"].licensor.name == "Harbour Publishing"
+
+    def test_splits_a_right_between_licensors(self, people: People, closed: Dataset, tmp_path: Path) -> None:
+        row = {**DEAL, "composition_licensor": "Anna Lind; Ben Ode", "composition_share": "50; 50"}
+        (outcome,) = register(people, table(tmp_path / "deals.csv", [row]))
+
+        shares = {
+            (grant.right, grant.licensor.name): grant.share_percent and float(grant.share_percent)
+            for grant in outcome.grants
+        }
+        assert shares == {
+            ("master", "Rivermouth"): None,
+            ("composition", "Anna Lind"): 50.0,
+            ("composition", "Ben Ode"): 50.0,
+        }
+        assert answers(closed)["tune-000"] == "allowed"
+
+    def test_clears_nothing_by_half_of_a_right(self, people: People, closed: Dataset, tmp_path: Path) -> None:
+        register(people, table(tmp_path / "deals.csv", [{**DEAL, "composition_share": "50"}]))
+        assert answers(closed)["tune-000"] != "allowed"
+
+    @pytest.mark.parametrize(
+        ("said", "why"),
+        [
+            ({"territroy": "FR"}, "no term 'territroy': is territory meant"),
+            ({"share": "120"}, "share is '120'"),
+            ({"licensor": "A; B", "share": "60; 60"}, "add up to 120 %"),
+            ({"period": "2024"}, "period is '2024'"),
+            ({"territory": "DE;-EU"}, "takes out all"),
+            ({"notice_days": "a month"}, "notice_days"),
+            ({"remuneration": "beer"}, "remuneration is 'beer'"),
+            ({"document": "../secret.pdf"}, "outside the folder"),
+            ({"document": "/etc/hostname"}, "outside the folder"),
+        ],
+    )
+    def test_is_rejected_where_it_can_not_be_meant(
+        self, people: People, closed: Dataset, tmp_path: Path, said: dict[str, str], why: str
+    ) -> None:
+        (outcome,) = register(people, table(tmp_path / "deals.csv", [{**DEAL, **said}]))
+
+        assert outcome.status == "rejected"
+        assert why in " ".join(outcome.reasons)
+        assert not Grant.objects.exists()
+
+    def test_tells_which_columns_nobody_read(self, people: People, closed: Dataset, tmp_path: Path) -> None:
+        (outcome,) = register(people, table(tmp_path / "deals.csv", [{**DEAL, "our remarks": "nice people"}]))
+        assert (outcome.status, outcome.notes) == ("registered", ("our_remarks is not read",))
+
+    def test_holds_its_keys_where_it_says_nothing_new(
+        self, people: People, closed: Dataset, tmp_path: Path
+    ) -> None:
+        first = register(people, table(tmp_path / "deals.csv", [DEAL]))
+        again = register(people, table(tmp_path / "again.csv", [{**DEAL, "exclusive": "no", "share": ""}]))
+        assert (again[0].status, again[0].grants) == ("duplicate", first[0].grants)
+
+
+class TestExclusiveGrants:
+    EXCLUSIVE = {**DEAL, "right": "master", "exclusive": "yes"}
+
+    def test_are_given_to_one_only(self, people: People, closed: Dataset, tmp_path: Path) -> None:
+        rows = [
+            self.EXCLUSIVE,
+            {**self.EXCLUSIVE, "licensee": "Another House"},
+            {**self.EXCLUSIVE, "licensee": "Another House", "recordings": "tune-001"},
+        ]
+        first, second, third = register(people, table(tmp_path / "deals.csv", rows))
+
+        assert [one.status for one in (first, second, third)] == ["registered", "rejected", "registered"]
+        assert str(first.grants[0].public_id) in second.reasons[0]
+        assert Grant.objects.count() == 2
+        assert ledger.verify().ok
+
+    @pytest.mark.parametrize(
+        "apart", [{"territory": "WORLD;-FR"}, {"valid_from": "2035-01-01"}, {"purposes": "data_mining"}]
+    )
+    def test_stand_beside_each_other_where_they_do_not_meet(
+        self, people: People, closed: Dataset, tmp_path: Path, apart: dict[str, str]
+    ) -> None:
+        given = {**self.EXCLUSIVE, "territory": "FR", "valid_from": "", "valid_until": "2035-01-01"}
+        rows = [given, {**given, "valid_until": "", "licensee": "Another House", **apart}]
+        outcomes = register(people, table(tmp_path / "deals.csv", rows))
+        assert [one.status for one in outcomes] == ["registered", "registered"]
+
+    def test_make_room_once_revoked(self, people: People, closed: Dataset, tmp_path: Path) -> None:
+        (first,) = register(people, table(tmp_path / "deals.csv", [self.EXCLUSIVE]))
+        services.revoke_grant(grant=first.grants[0], by=people.auditor, reason="Unpaid.", now=timezone.now())
+        another = {**self.EXCLUSIVE, "licensee": "Another House"}
+        assert register(people, table(tmp_path / "more.csv", [another]))[0].status == "registered"
+
+    def test_are_told_apart_in_a_dry_run_too(self, people: People, closed: Dataset, tmp_path: Path) -> None:
+        rows = [self.EXCLUSIVE, {**self.EXCLUSIVE, "licensee": "Another House"}]
+        outcomes = register(people, table(tmp_path / "deals.csv", rows), dry_run=True)
+        assert [one.status for one in outcomes] == ["registered", "rejected"]
+        assert not Grant.objects.exists()
+
+
+class TestTheAgreement:
+    def test_is_kept_as_confidential_evidence(self, people: People, closed: Dataset, tmp_path: Path) -> None:
+        (tmp_path / "deal.txt").write_bytes(b"We, Rivermouth, allow it.")
+        row = {**DEAL, "document": "deal.txt", "document_date": "2024-02-01"}
+        (outcome,) = register(people, table(tmp_path / "deals.csv", [row]))
+
+        agreement = outcome.grants[0].agreement
+        assert agreement is not None
+        assert {grant.agreement for grant in outcome.grants} == {agreement}
+        assert (agreement.kind, agreement.confidential) == ("agreement", True)
+        assert str(agreement.effective_on) == "2024-02-01"
+        assert agreement.sha256 == outcome.grants[0].document_sha256
+        assert open_evidence(document=agreement, by=people.steward, now=timezone.now()).startswith(b"We,")
+        with pytest.raises(NotAllowedError):
+            open_evidence(document=agreement, by=people.engineer, now=timezone.now())
+
+    def test_is_not_kept_in_a_dry_run(self, people: People, closed: Dataset, tmp_path: Path) -> None:
+        (tmp_path / "deal.txt").write_bytes(b"We, Rivermouth, allow it.")
+        register(people, table(tmp_path / "deals.csv", [{**DEAL, "document": "deal.txt"}]), dry_run=True)
+        assert not EvidenceDocument.objects.exists()
+
+
+class TestAnApproval:
+    """No import by-passes review: what came after an approval is not covered by it."""
+
+    def test_does_not_cover_a_grant_that_came_later(
+        self, people: People, closed: Dataset, tmp_path: Path
+    ) -> None:
+        approve(closed, people.officer)
+        assert queries.approval_of(closed) is not None
+
+        register(people, table(tmp_path / "deals.csv", [DEAL]))
+
+        closed.refresh_from_db()
+        assert queries.approval_of(closed) is None
+        with pytest.raises(NotApprovedError):
+            services.freeze_dataset(
+                dataset=closed, use=training(), by=people.steward, now=timezone.now(), only_cleared=True
+            )
+        pending = Review.objects.get(subject_id=closed.public_id, decision=Decision.PENDING)
+        assert "2 grants" in pending.why
+
+    def test_stands_where_the_deal_was_known_or_a_dry_run(
+        self, people: People, closed: Dataset, tmp_path: Path
+    ) -> None:
+        source = table(tmp_path / "deals.csv", [DEAL])
+        register(people, source)
+        closed.refresh_from_db()
+        approve(closed, people.officer)
+
+        register(people, source)
+        register(people, table(tmp_path / "more.csv", [{**DEAL, "licensor": "Else"}]), dry_run=True)
+
+        closed.refresh_from_db()
+        assert queries.approval_of(closed) is not None
+
+    def test_is_not_given_by_who_registered_a_grant(
+        self, people: People, closed: Dataset, tmp_path: Path
+    ) -> None:
+        Member.objects.create(user=people.officer, organisation=people.house, role=Role.DATA_STEWARD)
+        register(people, table(tmp_path / "deals.csv", [DEAL]), by=people.officer)
+        closed.refresh_from_db()
+        with pytest.raises(NotAllowedError, match="registered grants"):
+            approve(closed, people.officer)

@@ -1,0 +1,480 @@
+"""Bilateral deals as others write them: tables, JSON and JSON lines, read into terms for each right.
+
+One deal may give several rights on different terms. What is said for one right alone, as ``{"master": {…}}`` in JSON
+or in columns such as ``master_territory``, replaces what the deal says for all of them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Final
+
+from provenance.intake.csv import table_rows
+from provenance.intake.errors import IntakeError
+from provenance.rights.terms import conditions as known_conditions
+from provenance.rights.territory import UnknownTerritory, countries, normalise
+from provenance.rights.values import PURPOSES
+
+RIGHTS: Final = ("master", "composition", "performance", "lyrics")
+REMUNERATIONS: Final = (
+    "",
+    "none",
+    "flat",
+    "pro_rata_track",
+    "pro_rata_second",
+    "revenue_share",
+    "attribution",
+)
+SUBJECTS: Final = ("recordings", "isrc", "works", "dataset")
+TERMS: Final = (
+    *("licensor", "licensee", "share", "basis", "purposes", "commercial", "territory"),
+    *("valid_from", "valid_until", "sunset_on", "model_scope", "conditions", "output_uses"),
+    *("exclusive", "sublicensing", "attribution", "revocable", "notice_days"),
+    *("remuneration", "remuneration_terms", "chain_of_title", "document", "document_date"),
+)
+"""What may be said for each right apart."""
+COLUMNS: Final = ("right", *SUBJECTS, *TERMS)
+ALIASES: Final = {
+    "rights": "right",
+    "external_id": "recordings",
+    "external_ids": "recordings",
+    "recording": "recordings",
+    "isrcs": "isrc",
+    "iswc": "works",
+    "iswcs": "works",
+    "work": "works",
+    "purpose": "purposes",
+    "territories": "territory",
+    "share_percent": "share",
+    "from": "valid_from",
+    "until": "valid_until",
+    "term": "period",
+    "sunset": "sunset_on",
+    "model": "model_scope",
+    "models": "model_scope",
+    "agreement": "document",
+    "contract": "document",
+    "effective_on": "document_date",
+    "sublicensable": "sublicensing",
+    "licensors": "licensor",
+    "chain": "chain_of_title",
+    "compensation": "remuneration",
+    "compensation_terms": "remuneration_terms",
+}
+"""Other spellings of the columns; ``period`` is read as ``valid_from/valid_until``."""
+LIKE: Final = 0.8
+"""How like a known column an unknown one must be to be taken for a slip of the pen; `difflib`'s ratio, 0 to 1."""
+_YES: Final = frozenset({"true", "1", "yes", "y"})
+_NO: Final = frozenset({"false", "0", "no", "n"})
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """One licensor's licence of one right."""
+
+    right: str
+    licensor: str
+    licensee: str
+    purposes: tuple[str, ...]
+    share: Decimal | None = None
+    """Percent of the right, above 0 to 100; None where the deal states none."""
+    basis: str = "grant"
+    commercial: bool = True
+    territory: tuple[str, ...] = ()
+    valid_from: date | None = None
+    valid_until: date | None = None
+    sunset_on: date | None = None
+    model_scope: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    output_uses: tuple[str, ...] = ()
+    exclusive: bool = False
+    sublicensing: bool = False
+    attribution: str = ""
+    revocable: bool = True
+    notice_days: int | None = None
+    remuneration: str = ""
+    remuneration_terms: str = ""
+    chain_of_title: tuple[str, ...] = ()
+    document: str = ""
+    document_date: date | None = None
+
+
+@dataclass(slots=True)
+class Deal:
+    """One row: what it gives, for which recordings, and what is wrong with it."""
+
+    row: int
+    terms: list[Terms] = field(default_factory=list)
+    recordings: tuple[str, ...] = ()
+    """External ids, ISRCs, sha256 or ids."""
+    isrcs: tuple[str, ...] = ()
+    works: tuple[str, ...] = ()
+    """ISWCs."""
+    dataset: str = ""
+    problems: list[str] = field(default_factory=list)
+    """Why it can't be registered; empty where it can."""
+    notes: list[str] = field(default_factory=list)
+    """What was read past."""
+
+
+def read_deals(path: Path) -> Iterator[Deal]:
+    """Read a file of deals.
+
+    Parameters
+    ----------
+    path : Path
+        A CSV or XLSX table, JSON (a list, or ``{"deals": […]}``, or one deal), or JSON lines.
+
+    Yields
+    ------
+    Deal
+        One a row, in order; a bad one has `problems`.
+
+    Raises
+    ------
+    IntakeError
+        If it can't be read, or lacks obligatory columns: all of them are named at once.
+    """
+    if not path.is_file():
+        raise IntakeError(f"There is no file {path}")
+    if path.suffix.lower() in {".json", ".jsonl", ".ndjson"}:
+        for row, written in enumerate(_json_deals(path), start=1):
+            yield deal_of(row, written)
+        return
+    header, rows = table_rows(path)
+    split = [_split(name) for name in header]
+    known = {term for _, term in split} | {"right" for right, _ in split if right}
+    if missing := [name for name in ("licensor", "licensee", "right", "purposes") if name not in known]:
+        raise IntakeError(
+            f"{path.name} lacks the columns {', '.join(missing)}; a file of grants has {', '.join(COLUMNS)}, and a "
+            "column such as master_territory for what holds for one right alone"
+        )
+    for row, cells in rows:
+        yield deal_of(row, {name: cell for name, cell in cells.items() if cell})
+
+
+def _json_deals(path: Path) -> list[dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise IntakeError(f"{path.name} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
+    try:
+        deals = _whole(text) if path.suffix.lower() == ".json" else _lines(text)
+    except json.JSONDecodeError as error:
+        raise IntakeError(f"{path.name} is not JSON: {error.msg} in line {error.lineno}") from error
+    if not all(isinstance(deal, dict) for deal in deals):
+        raise IntakeError(f"{path.name} holds something that is no deal: each is one JSON object")
+    return deals
+
+
+def _whole(text: str) -> list[Any]:
+    try:
+        read = json.loads(text)
+    except json.JSONDecodeError:
+        if text.lstrip().startswith("["):
+            raise
+        return _lines(text)  # JSON lines by another name
+    if isinstance(read, dict):
+        inner = read.get("deals", read.get("grants"))
+        return list(inner) if isinstance(inner, list) else [read]
+    return list(read) if isinstance(read, list) else [read]
+
+
+def _lines(text: str) -> list[Any]:
+    return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def deal_of(row: int, written: Mapping[str, Any]) -> Deal:
+    """Read one deal.
+
+    Parameters
+    ----------
+    row : int
+        Where it stands.
+    written : mapping
+        Its words by column, or by the names of a JSON object.
+
+    Returns
+    -------
+    Deal
+        With `problems` where it is not good; then its terms are to be left alone.
+    """
+    deal = Deal(row)
+    shared, apart = _sorted_out(written, deal)
+    deal.recordings = _listed(shared.get("recordings"), ";")
+    deal.isrcs = _listed(shared.get("isrc"))
+    deal.works = _listed(shared.get("works"))
+    deal.dataset = str(shared.get("dataset") or "").strip()
+    rights = _rights(shared.get("right"), apart, deal.problems)
+    for right in rights or RIGHTS[:1]:  # without a right it is read for what else is wrong
+        own = {**shared, **apart.get(right, {})}
+        deal.terms += _of_right(right, own, deal.problems)
+    deal.problems = list(dict.fromkeys(deal.problems))
+    return deal
+
+
+def _sorted_out(written: Mapping[str, Any], deal: Deal) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Sort what is said for all rights from what is said for one."""
+    shared: dict[str, Any] = {}
+    apart: dict[str, dict[str, Any]] = {}
+    for name, said in written.items():
+        if said in (None, "", []):
+            continue
+        if name.strip().lower() in RIGHTS and isinstance(said, Mapping):
+            section = apart.setdefault(name.strip().lower(), {})
+            for inner, value in said.items():
+                _take(inner, value, section, deal, of_right=True)
+            continue
+        right, term = _split(name)
+        _take(term, said, apart.setdefault(right, {}) if right else shared, deal, of_right=bool(right))
+    return shared, apart
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return the right that a column speaks of, empty for all, and the term's one spelling."""
+    folded = re.sub(r"[\s\-.]+", "_", name.strip().lower())
+    right, _, rest = folded.partition("_")
+    if right in RIGHTS and _spelt(rest) in (*TERMS, "period"):
+        return right, _spelt(rest)
+    return "", _spelt(folded)
+
+
+def _spelt(name: str) -> str:
+    folded = re.sub(r"[\s\-.]+", "_", name.strip().lower())
+    return ALIASES.get(folded, folded)
+
+
+def _take(name: str, said: Any, into: dict[str, Any], deal: Deal, *, of_right: bool) -> None:
+    term = _spelt(name)
+    allowed = (*TERMS, "period") if of_right else (*COLUMNS, "period")
+    if term == "period":
+        into["valid_from"], into["valid_until"] = _ends(said, deal.problems)
+        return
+    if term in allowed:
+        into[term] = (
+            [*_parts(into[term], ";"), *_parts(said, ";")] if term in SUBJECTS and term in into else said
+        )
+        return
+    near = difflib.get_close_matches(term, [*allowed, *ALIASES], n=1, cutoff=LIKE)
+    if near:  # to read past a misspelt limit would give more than the deal gives
+        deal.problems.append(f"no term {name!r}: is {ALIASES.get(near[0], near[0])} meant?")
+    else:
+        deal.notes.append(f"{name} is not read")
+
+
+def _ends(said: Any, problems: list[str]) -> tuple[Any, Any]:
+    """Split a period into its first day and the first day after it, as they were written."""
+    if isinstance(said, Mapping):
+        inner = {_spelt(str(name)): day for name, day in said.items()}
+        return inner.get("valid_from"), inner.get("valid_until")
+    ends = list(said) if isinstance(said, list | tuple) else str(said).split("/")
+    if len(ends) != 2:
+        problems.append(f"period is {said!r}: write 2024-01-01/2025-01-01, its end exclusive")
+        return None, None
+    return ends[0], ends[1]
+
+
+def _rights(said: Any, apart: Mapping[str, object], problems: list[str]) -> list[str]:
+    named = [word.lower() for word in _listed(said)]
+    if not named and apart:
+        return [right for right in RIGHTS if right in apart]
+    found: list[str] = []
+    for word in named:
+        if word in {"both", "all"}:
+            found += ["master", "composition"]
+        elif word in RIGHTS:
+            found.append(word)
+        else:
+            problems.append(f"no right {word!r}: write master, composition, both, performance or lyrics")
+    if not named:
+        problems.append("no right is given: write master, composition or both")
+    found += [right for right in apart if named and right not in found and right in RIGHTS]
+    return list(dict.fromkeys(found))
+
+
+def _of_right(right: str, said: Mapping[str, Any], problems: list[str]) -> list[Terms]:
+    reading = _Reading(right, said, problems)
+    parties = reading.licensors()
+    shared = reading.terms()
+    total = sum((share for _, share in parties if share is not None), Decimal(0))
+    if total > 100:
+        problems.append(f"the shares of the {right} add up to {total.normalize():f} %")
+    return [Terms(right=right, licensor=name, share=share, **shared) for name, share in parties]
+
+
+class _Reading:
+    """The terms of one right; collects what is wrong."""
+
+    def __init__(self, right: str, said: Mapping[str, Any], problems: list[str]) -> None:
+        self._right = right
+        self._said = said
+        self._problems = problems
+
+    def licensors(self) -> list[tuple[str, Decimal | None]]:
+        said, shares = self._said.get("licensor"), self._said.get("share")
+        if isinstance(said, Mapping):
+            said = [said]
+        if isinstance(said, list) and any(isinstance(one, Mapping) for one in said):
+            named = [one if isinstance(one, Mapping) else {"name": one} for one in said]
+            pairs = [
+                (one.get("name", one.get("licensor")), one.get("share", one.get("share_percent")))
+                for one in named
+            ]
+            return self._shared([str(name or "") for name, _ in pairs], [share for _, share in pairs])
+        parts = _parts(shares, ";")
+        if len(parts) > 1 or isinstance(said, list):
+            names = _parts(said, ";")
+            if len(parts) not in (0, len(names)):
+                self._problems.append(f"{len(names)} licensors of the {self._right} have {len(parts)} shares")
+                return []
+            return self._shared(names, list(parts) or [None] * len(names))
+        return self._shared([str(said or "")], list(parts) or [None])
+
+    def _shared(self, names: Sequence[str], shares: Sequence[Any]) -> list[tuple[str, Decimal | None]]:
+        folded = [" ".join(name.split()) for name in names]
+        if not all(folded):
+            self._problems.append("licensor is empty")
+        if twice := {name for name in folded if folded.count(name) > 1}:
+            self._problems.append(
+                f"{', '.join(sorted(twice))} stands twice among the licensors of the {self._right}"
+            )
+        return [(name, self._share(share)) for name, share in zip(folded, shares, strict=True)]
+
+    def _share(self, said: Any) -> Decimal | None:
+        if said in (None, ""):
+            return None
+        try:
+            share = Decimal(str(said).strip().removesuffix("%").strip())
+        except InvalidOperation:
+            share = Decimal(0)
+        if not share.is_finite() or not 0 < share <= 100:
+            self._problems.append(f"share is {said!r}: write a percentage above 0, to 100")
+            return None
+        return share.quantize(Decimal("0.0001"))
+
+    def terms(self) -> dict[str, Any]:
+        period = (self._day("valid_from"), self._day("valid_until"))
+        sunset = self._day("sunset_on")
+        read: dict[str, Any] = {
+            "licensee": self._text("licensee"),
+            "purposes": self._purposes(),
+            "basis": self._one_of("basis", ("grant", "own"), "grant"),
+            "commercial": self._flag("commercial", default=True),
+            "territory": self._territory(),
+            "valid_from": period[0],
+            "valid_until": period[1],
+            "sunset_on": sunset,
+            "model_scope": self._list("model_scope"),
+            "conditions": self._conditions(),
+            "output_uses": self._list("output_uses"),
+            "exclusive": self._flag("exclusive", default=False),
+            "sublicensing": self._flag("sublicensing", default=False),
+            "attribution": self._text("attribution"),
+            "revocable": self._flag("revocable", default=True),
+            "notice_days": self._days("notice_days"),
+            "remuneration": self._one_of("remuneration", REMUNERATIONS, ""),
+            "remuneration_terms": self._text("remuneration_terms"),
+            "chain_of_title": self._chain(),
+            "document": self._text("document"),
+            "document_date": self._day("document_date"),
+        }
+        self._problems += [f"{name} is empty" for name in ("licensee", "purposes") if not read[name]]
+        if period[0] and period[1] and period[1] <= period[0]:
+            self._problems.append("valid_until is not after valid_from (its end is exclusive)")
+        if sunset and period[0] and sunset <= period[0]:
+            self._problems.append("sunset_on is not after valid_from: weights could never be used")
+        return read
+
+    def _text(self, name: str) -> str:
+        return " ".join(str(self._said.get(name) or "").split())
+
+    def _list(self, name: str) -> tuple[str, ...]:
+        return _listed(self._said.get(name))
+
+    def _chain(self) -> tuple[str, ...]:
+        said = self._said.get("chain_of_title")
+        return _listed(said.replace("->", ">") if isinstance(said, str) else said, ";>→")
+
+    def _purposes(self) -> tuple[str, ...]:
+        named = [re.sub(r"[\s\-]+", "_", word.lower()) for word in self._list("purposes")]
+        if named == ["all"]:
+            return PURPOSES
+        if unknown := [word for word in named if word not in PURPOSES]:
+            self._problems.append(f"no purpose {', '.join(unknown)}: choose among {', '.join(PURPOSES)}")
+        return tuple(dict.fromkeys(named))
+
+    def _conditions(self) -> tuple[str, ...]:
+        named = self._list("conditions")
+        if unknown := [condition for condition in named if condition not in known_conditions()]:
+            self._problems.append(
+                f"no condition {', '.join(unknown)}: choose among {', '.join(sorted(known_conditions()))}"
+            )
+        return named
+
+    def _flag(self, name: str, *, default: bool) -> bool:
+        word = str(self._said.get(name, default)).strip().lower()
+        if word in _YES | _NO:
+            return word in _YES
+        self._problems.append(f"{name} is {self._said.get(name)!r}: write true or false")
+        return False
+
+    def _one_of(self, name: str, known: Sequence[str], default: str) -> str:
+        word = re.sub(r"[\s\-]+", "_", str(self._said.get(name) or default).strip().lower())
+        if word not in known:
+            self._problems.append(
+                f"{name} is {word!r}: choose among {', '.join(one for one in known if one)}"
+            )
+            return default
+        return word
+
+    def _territory(self) -> tuple[str, ...]:
+        found = []
+        for code in self._list("territory"):
+            try:
+                found.append(normalise(code))
+            except UnknownTerritory as error:
+                self._problems.append(str(error))
+        if found and not countries(tuple(found)):
+            self._problems.append("the territory takes out all that it puts in")
+        return tuple(found)
+
+    def _day(self, name: str) -> date | None:
+        return self._read_day(name, self._said.get(name))
+
+    def _read_day(self, name: str, said: Any) -> date | None:
+        word = str(said or "").strip()
+        if word in {"", "..", "open"}:
+            return None
+        try:
+            return date.fromisoformat(word)
+        except ValueError:
+            self._problems.append(f"{name} is {word!r}: write YYYY-MM-DD")
+            return None
+
+    def _days(self, name: str) -> int | None:
+        word = str(self._said.get(name, "")).strip()
+        if not word:
+            return None
+        if not word.isdecimal() or int(word) > 36500:
+            self._problems.append(f"{name} is {word!r}: write a number of days")
+            return None
+        return int(word)
+
+
+def _listed(said: Any, separators: str = ";,") -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_parts(said, separators)))
+
+
+def _parts(said: Any, separators: str) -> list[str]:
+    if isinstance(said, list | tuple):
+        parts = [str(part) for part in said]
+    else:
+        parts = re.split(f"[{re.escape(separators)}]", str("" if said is None else said))
+    return [part.strip() for part in parts if part.strip()]
