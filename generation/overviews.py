@@ -13,7 +13,15 @@ from generation.queries import Gate, VerdictCounts
 from governance.models import Decision, Organisation, Question, Review
 from provenance import queries as provenance
 from provenance.known import rights_of
-from provenance.models import DatasetEntry, DatasetVersion, IndexBuild, Recording, VersionEntry
+from provenance.models import (
+    CatalogueMatch,
+    CatalogueRun,
+    DatasetEntry,
+    DatasetVersion,
+    IndexBuild,
+    Recording,
+    VersionEntry,
+)
 from provenance.rights.clearance import clear
 from provenance.similarity import thresholds
 
@@ -423,3 +431,49 @@ def best_a_recording(matches: Iterable[Match]) -> list[Match]:
     for match in matches:
         found.setdefault(match.recording_id, match)
     return list(found.values())
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What one model version holds of a catalogue; ``n_outputs`` were accepted as like one of these recordings."""
+
+    version: ModelVersion
+    n_found: int
+    n_probable: int
+    n_outputs: int
+
+
+def models_holding(runs: Sequence[CatalogueRun], versions: QuerySet[ModelVersion]) -> list[Holding]:
+    """Return the versions trained on what a catalogue was found in, most recordings first, in three queries."""
+    best = CatalogueMatch.objects.filter(run__in=list(runs), recording__isnull=False)
+    answers: dict[int, str] = {}
+    for recording, answer in best.order_by("answer").values_list("recording_id", "answer"):
+        if recording is not None:
+            answers.setdefault(recording, answer)  # "found" comes before "probable"
+    inside: dict[int, set[int]] = defaultdict(set)
+    entries = VersionEntry.objects.filter(recording__in=answers).values_list("version_id", "recording_id")
+    for version_id, recording in entries:
+        inside[version_id].add(recording)
+    found = list(
+        versions.filter(dataset_version__in=inside).select_related("model", "dataset_version__dataset")
+    )
+    outputs = _outputs_like(set(answers), found)
+    held = [
+        Holding(version, given.count("found"), given.count("probable"), outputs.get(version.pk, 0))
+        for version in found
+        for given in [[answers[one] for one in inside[version.dataset_version_id or 0]]]
+    ]
+    return sorted(held, key=lambda one: (-one.n_found, -one.n_probable, str(one.version)))
+
+
+def _outputs_like(recordings: set[int], versions: Sequence[ModelVersion]) -> dict[int, int]:
+    matches = Match.objects.filter(
+        accepted=True,
+        recording__in=recordings,
+        check_made__control=False,
+        check_made__generation__model_version__in=versions,
+    )
+    rows = matches.values("check_made__generation__model_version").annotate(
+        n=Count("check_made__generation", distinct=True)
+    )
+    return {row["check_made__generation__model_version"]: row["n"] for row in rows.order_by()}

@@ -1,6 +1,6 @@
 """What generation puts on lower pages: queues at home, what hangs on a recording or dataset, what a job made."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Count, Q
@@ -12,7 +12,7 @@ from generation.models import Check, GenerationState, Match
 from governance import access as house
 from governance import slots
 from governance.models import Decision, Job, Question, Review, Role, User
-from provenance.models import Dataset, DatasetKind, DatasetVersion, Recording
+from provenance.models import Catalogue, CatalogueRun, Dataset, DatasetKind, DatasetVersion, Recording
 
 SHOWN = 8
 
@@ -95,6 +95,16 @@ def outputs_like_it(user: User, recording: Recording) -> Mapping[str, object]:
 def trained_on_it(user: User, recording: Recording) -> Mapping[str, object]:
     versions = overviews.trained_on(recording).filter(model__organisation__in=house.organisations_of(user))
     return {"versions": list(versions)}
+
+
+@slots.fill("catalogue", template="generation/slots/catalogue_models.html", order=30)
+def models_with_a_catalogue(
+    user: User, asked: tuple[Catalogue, Sequence[CatalogueRun]]
+) -> Mapping[str, object]:
+    """The models trained on recordings of a label's catalogue: how many, and how many outputs are like them."""
+    _, runs = asked
+    versions = access.model_versions_for_reading(user)
+    return {"models": overviews.models_holding(list(runs), versions) if runs else []}
 
 
 @slots.fill("dataset", template="generation/slots/models_of.html", order=30)

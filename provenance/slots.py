@@ -20,6 +20,7 @@ from provenance.rights.changes import reading_changes
 from provenance.rights.values import PURPOSES
 
 SUBJECTS = {
+    "catalogue": "provenance:catalogue",
     "dataset": "provenance:dataset",
     "dataset_version": "provenance:version",
     "recording": "provenance:recording",
@@ -28,6 +29,7 @@ SUBJECTS = {
     "policy": "provenance:policy",
 }
 CHANGES = {
+    "provenance.catalogue.matched": "A catalogue was held against it",
     "provenance.grant.registered": "Grant registered",
     "provenance.grant.revoked": "Grant revoked",
     "provenance.dataset.rows_registered": "Recordings registered",
@@ -139,6 +141,14 @@ def _ending(soon: Mapping[str, Any]) -> list[Line]:
             )
         )
     return lines
+
+
+@slots.home_slot(Role.LABEL_AUDITOR, template="provenance/slots/catalogues.html", order=5)
+def our_catalogues(user: User) -> Mapping[str, object]:
+    """The catalogues that this label brought, with what they were answered."""
+    brought = access.catalogues_for_reading(user)[:6]
+    runs = {one.pk: list(access.run_answers_for_reading(user, one)) for one in brought}
+    return {"catalogues": [(one, runs[one.pk]) for one in brought]}
 
 
 @slots.home_slot(Role.LABEL_AUDITOR, template="provenance/slots/catalogue.html", order=10)

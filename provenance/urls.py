@@ -1,6 +1,6 @@
 from django.urls import path
 
-from provenance.views import datasets, grants, policies, recordings, reservations
+from provenance.views import catalogues, datasets, grants, policies, recordings, reservations
 
 app_name = "provenance"
 
@@ -22,6 +22,13 @@ urlpatterns = [
     path("grants/register/", grants.register, name="grant-register"),
     path("grants/<uuid:public_id>/", grants.grant, name="grant"),
     path("grants/<uuid:public_id>/revoke/", grants.revoke, name="grant-revoke"),
+    path("catalogues/", catalogues.catalogue_list, name="catalogue-list"),
+    path("catalogues/bring/", catalogues.bring, name="catalogue-bring"),
+    path("catalogues/asked/", catalogues.asked, name="catalogue-asked"),
+    path("catalogues/<uuid:public_id>/", catalogues.catalogue, name="catalogue"),
+    path("catalogues/<uuid:public_id>/again/", catalogues.again, name="catalogue-again"),
+    path("catalogues/<uuid:public_id>/matches.csv", catalogues.matches_csv, name="catalogue-csv"),
+    path("catalogue-rows/<uuid:public_id>/", catalogues.row, name="catalogue-row"),
     path("policies/", policies.current, name="policies"),
     path("policies/policy.yaml", policies.current_file, name="policies-file"),
     path("policies/propose/", policies.propose, name="policy-propose"),
