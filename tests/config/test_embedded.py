@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from config import embedded, postgres, valkey
-from config.runner import EmbeddedServerError, runner_for
+from config.runner import MARK, EmbeddedServerError, runner_for
 from lib import processes
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -40,6 +40,9 @@ def used_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def data_dir(tmp_path: Path, used_before: Path) -> Iterator[Path]:
     shutil.copytree(used_before, tmp_path / "installation")
+    (tmp_path / "installation" / "embedded" / MARK).unlink(
+        missing_ok=True
+    )  # or both would be one installation
     yield from stopped_afterwards(tmp_path / "installation")
 
 
@@ -91,9 +94,15 @@ def remove(data_dir: Path) -> None:
     shutil.rmtree(data_dir.rename(data_dir.with_name("removed")), ignore_errors=True)
 
 
+def servers_folder(data_dir: Path) -> Path:
+    """Where the servers' files are: a system folder where root may make no user namespace, as in containers."""
+    mark = data_dir / "embedded" / MARK
+    return Path(mark.read_text()) if mark.exists() else mark.parent
+
+
 def server_pids(data_dir: Path) -> tuple[int, int]:
-    home, sockets = data_dir / "embedded", embedded.socket_dir(data_dir)
-    return postgres.pid(home, sockets), valkey.pid(home, sockets)
+    sockets = embedded.socket_dir(data_dir)
+    return postgres.pid(servers_folder(data_dir), sockets), valkey.pid(servers_folder(data_dir), sockets)
 
 
 def query(data_dir: Path, statement: str) -> list[tuple[object, ...]]:
@@ -118,7 +127,7 @@ class TestStart:
 
         extensions = {name for (name,) in query(data_dir, "SELECT extname FROM pg_extension")}
         assert extensions >= set(postgres.EXTENSIONS)
-        assert valkey.is_ready(data_dir / "embedded", embedded.socket_dir(data_dir))
+        assert valkey.is_ready(servers_folder(data_dir), embedded.socket_dir(data_dir))
 
         use.release(stop=True)
         assert server_pids(data_dir) == (0, 0)
@@ -141,7 +150,7 @@ class TestStart:
         use.release(stop=True)
 
         assert before == [(folder, folder.stat().st_mode, folder.stat().st_uid) for folder, _, _ in before]
-        cluster = parent / "deep" / "data" / "embedded" / "postgres"
+        cluster = servers_folder(parent / "deep" / "data") / "postgres"
         assert stat.S_IMODE(cluster.stat().st_mode) == 0o700
 
     def test_keeps_two_folders_apart(self, data_dir: Path, empty_data_dir: Path) -> None:
@@ -168,9 +177,13 @@ class TestStart:
         use.release(stop=True)
 
     def test_recognises_a_process_id_that_somebody_else_has_now(self, data_dir: Path) -> None:
-        stale = data_dir / "embedded" / "postgres" / "postmaster.pid"
+        start(data_dir).release(stop=True)  # where the files move to a system folder, now they are there
+        stale = servers_folder(data_dir) / "postgres" / "postmaster.pid"
         stale.write_text(f"{os.getpid()}\n{stale.parent}\n1\n5432\n/nowhere\n\n  1 1\nready   \n")
-        (data_dir / "embedded" / "valkey" / "valkey.pid").write_text(f"{os.getpid()}\n")
+        other = servers_folder(data_dir) / "valkey" / "valkey.pid"
+        other.write_text(f"{os.getpid()}\n")
+        for path in (stale, other):
+            os.chown(path, path.parent.stat().st_uid, -1)
 
         use = start(data_dir)
 
