@@ -13,26 +13,26 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from provenance.rights.terms import LicenceTerms, by_key, catalogue
+from provenance.rights.terms import UNVERSIONED, LicenceTerms, by_key, catalogue, family
+from provenance.rights.wordings import elements_of, in_words
 
-UNVERSIONED: Final = "LicenseRef-unversioned-"
-"""Prefix of a licence family named without its version: all known versions hold, the strictest decides."""
 UNRECOGNISED: Final = "LicenseRef-unrecognised-"
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*\Z")
 _CC_URL = re.compile(
-    r"creativecommons\.org/(licenses|publicdomain)/([a-z+-]+)(?:/(\d\.\d)(?:/([a-z]{2,3})(?=[/\s?#]|$))?)?",
+    r"creativecommons\.org/(licenses|publicdomain)/([a-z+-]+)(?:/(\d\.\d)(?:/([a-z]{2,3}|scotland)(?=[/\s?#]|$))?)?",
     re.I,
 )
-_CC_TEXT = re.compile(
-    r"\b(?:cc|creative\s+commons)[\s_-]*((?:by|nc|nd|sa|attribution|non-?commercial|no-?deriv(?:ative)?s?"
-    r"|share-?alike|[\s_-])+)\s*(?:v\.?|version)?[\s_-]*(\d(?:\.\d)?)?(?:\s*(\+|or\s+later))?",
-    re.I,
+_SPDX_URL = re.compile(
+    r"(?:spdx\.org/licenses|opensource\.org/licen[cs]es?)/([A-Za-z0-9.+-]+?)(?:\.html|\.txt|\.php|/|\Z)", re.I
 )
-_GNU_TEXT = re.compile(
-    r"\bGNU\s+(Lesser|Library|Affero)?\s*(?:General\s+)?Public\s+Licen[cs]e\b(.{0,200}?)(?:version|v)\s*(\d(?:\.\d)?)"
-    r"(.{0,120})",
-    re.I | re.S,
+_PORTED = re.compile(
+    r"(CC-(?:BY|BY-SA|BY-NC|BY-ND|BY-NC-SA|BY-NC-ND)-[123]\.\d)-([A-Z]{2}|IGO|SCOTLAND)\Z", re.I
+)
+_BROKEN = re.compile(r"(?:\b(?:AND|OR|WITH)|\()\s*\Z|\A\s*(?:AND|OR|WITH)\b")
+"""An expression that somebody began and did not end: no part of it is picked out."""
+_LATER = re.compile(
+    r"[\s,]+\(?or[\s-]+(?:\(at your option\)\s+)?(?:any[\s-]+)?(?:later|newer)(?:[\s-]+versions?)?\)?", re.I
 )
 
 
@@ -108,11 +108,12 @@ def licences_of(leaf: Leaf) -> tuple[LicenceTerms, ...]:
     """Return the licences of the catalogue that a leaf stands for.
 
     A key with "or later" stands for itself and every later version, a family without version for all of them;
-    a key that is not in the catalogue stands for none.
+    a ported Creative Commons licence (``CC-BY-SA-2.0-UK``) for the unported one that it translates; a key that is
+    not in the catalogue stands for none.
     """
     if leaf.key.startswith(UNVERSIONED):
         return family(leaf.key.removeprefix(UNVERSIONED))
-    licence = by_key().get(leaf.key.lower())
+    licence = by_key().get(leaf.key.lower()) or _unported(leaf.key)
     if licence is None:
         return ()
     if leaf.or_later:
@@ -120,13 +121,17 @@ def licences_of(leaf: Leaf) -> tuple[LicenceTerms, ...]:
     return (licence,)
 
 
-@lru_cache(maxsize=256)
-def family(name: str) -> tuple[LicenceTerms, ...]:
-    """Return the licences whose id is ``name`` and a version."""
-    version = re.compile(re.escape(name) + r"-\d+\.\d+\Z")
-    return tuple(licence for id, licence in catalogue().items() if version.match(id))
+def is_ported(leaf: Leaf) -> bool:
+    """Say whether a leaf names a jurisdiction's own wording of a Creative Commons licence."""
+    return bool(_PORTED.match(leaf.key))
 
 
+def _unported(key: str) -> LicenceTerms | None:
+    found = _PORTED.match(key)
+    return by_key().get(found.group(1).lower()) if found else None
+
+
+@lru_cache(maxsize=8192)
 def normalise(raw: str) -> str:
     """Normalise an SPDX expression, or else any other spelling known here.
 
@@ -139,14 +144,36 @@ def normalise(raw: str) -> str:
     if not raw:
         return ""
     try:
-        parsed = parse(raw)
+        parsed = parse(_LATER.sub("+", raw))
     except NotAnExpression:
-        return normalise_text(raw)
-    if isinstance(parsed, Leaf) and not _known(parsed) and not parsed.key.startswith("LicenseRef-"):
-        return _recognise(raw) or str(parsed)
+        return _unrecognised(raw) if _BROKEN.search(raw) else normalise_text(raw)
+    if isinstance(parsed, Leaf):
+        return str(_recognised(parsed))
+    if any("LicenseRef-" not in leaf.key and not _known(leaf) for leaf in leaves(parsed)):
+        parsed = parse(str(_each_recognised(parsed)))
     return str(parsed)
 
 
+def _each_recognised(tree: Expression) -> Expression:
+    if isinstance(tree, Leaf):
+        return _recognised(tree)
+    return Branches(tree.operator, tuple(_each_recognised(arg) for arg in tree.args))
+
+
+def _recognised(leaf: Leaf) -> Expression:
+    """Return what a key that SPDX does not know means here; itself where it means nothing."""
+    if leaf.key.startswith("LicenseRef-") or _known(leaf):
+        return leaf
+    spelled = _recognise(f"{leaf.key}+" if leaf.or_later else leaf.key)
+    if not spelled:
+        return leaf
+    named = parse(spelled)
+    if leaf.exception and isinstance(named, Leaf):
+        return Leaf(named.key, named.or_later, _exception(leaf.exception))
+    return named
+
+
+@lru_cache(maxsize=8192)
 def normalise_dep5(raw: str) -> str:
     """Normalise the licence of a Debian copyright paragraph.
 
@@ -161,12 +188,12 @@ def normalise_dep5(raw: str) -> str:
     str
         An SPDX expression with ``LicenseRef-…`` for names unknown to Debian and SPDX; empty for empty text.
     """
-    text = " ".join(raw.split())
+    text = re.sub(r",\s*(?=v(?:ersion|\.)?\s*\d)", " ", " ".join(raw.split()), flags=re.I)
     if not text:
         return ""
     if "," in text:
         return _join_commas([part for part in re.split(r"\s*,\s*", text) if part])
-    alternatives = re.split(r"\s+or\s+(?!later)", text, flags=re.I)
+    alternatives = re.split(r"\s+or\s+(?!(?:any\s+)?(?:later|newer))", text, flags=re.I)
     spelled = []
     for alternative in alternatives:
         names = [_dep5_name(name) for name in re.split(r"\s+and\s+|\s*&\s*", alternative, flags=re.I)]
@@ -177,6 +204,7 @@ def normalise_dep5(raw: str) -> str:
     )
 
 
+@lru_cache(maxsize=8192)
 def normalise_text(raw: str) -> str:
     """Recognise a licence named by URL or in words, as tags name it.
 
@@ -189,7 +217,11 @@ def normalise_text(raw: str) -> str:
     raw = raw.strip()
     if not raw:
         return ""
-    return _recognise(raw) or UNRECOGNISED + (re.sub(r"[^A-Za-z0-9]+", "-", raw).strip("-")[:40] or "text")
+    return _recognise(raw) or _unrecognised(raw)
+
+
+def _unrecognised(raw: str) -> str:
+    return UNRECOGNISED + (re.sub(r"[^A-Za-z0-9]+", "-", raw).strip("-")[:40] or "text")
 
 
 def compatible(one: str, other: str) -> bool:
@@ -212,7 +244,7 @@ def compatible(one: str, other: str) -> bool:
 
 
 def _recognise(raw: str) -> str:
-    return _by_alias(raw) or _by_url(raw) or _by_cc_text(raw) or _by_gnu_text(raw) or _by_dep5(raw)
+    return _by_alias(raw) or _by_url(raw) or _by_dep5(raw) or in_words(raw)
 
 
 def _known(leaf: Leaf) -> bool:
@@ -264,6 +296,8 @@ def _by_url(raw: str) -> str:
     if found := _CC_URL.search(raw):
         kind, name, version, port = (group or "" for group in found.groups())
         return _cc_from_url(kind.lower(), name.lower(), version, port)
+    if found := _SPDX_URL.search(raw):
+        return normalise(found.group(1))
     lowered = raw.lower()
     hits = [(len(url), licence) for licence in catalogue().values() for url in licence.urls if url in lowered]
     if not hits or "://" not in raw:
@@ -277,46 +311,13 @@ def _cc_from_url(kind: str, name: str, version: str, port: str) -> str:
     if "sampling" in name:
         middle = {"sampling": "Sampling", "sampling+": "Sampling-Plus", "nc-sampling+": "NC-Sampling-Plus"}
         return f"LicenseRef-CC-{middle[name]}-1.0" if name in middle else ""
-    family_name = f"CC-{name.upper()}"
-    if not family(family_name):
+    family_name = elements_of(name)
+    if not family_name:
         return ""
     if not version:
         return UNVERSIONED + family_name
-    ported = f"{family_name}-{version}-{port.upper()}"
-    return ported if port and ported.lower() in by_key() else f"{family_name}-{version}"
-
-
-def _by_cc_text(raw: str) -> str:
-    if re.search(r"\bcc[\s-]*0\b|creative\s+commons\s+zero", raw, re.I):
-        return "CC0-1.0"
-    found = _CC_TEXT.search(raw)
-    if not found:
-        return ""
-    words = re.sub(r"[\s_-]", "", found.group(1).lower())
-    parts = [
-        short
-        for short, spelled in (("BY", "by|attribution"), ("NC", "nc|noncommercial"), ("SA", "sa|sharealike"),
-                               ("ND", "nd|noderiv"))
-        if re.search(spelled, words)
-    ]  # fmt: skip
-    family_name = "-".join(["CC", *parts])
-    if not parts or not family(family_name):
-        return ""
-    if not found.group(2):
-        return UNVERSIONED + family_name
-    version = found.group(2) if "." in found.group(2) else f"{found.group(2)}.0"
-    return f"{family_name}-{version}{'+' if found.group(3) else ''}"
-
-
-def _by_gnu_text(raw: str) -> str:
-    found = _GNU_TEXT.search(raw)
-    if not found:
-        return ""
-    kind, _, version, rest = found.groups()
-    base = {"lesser": "LGPL", "library": "LGPL", "affero": "AGPL"}.get((kind or "").lower(), "GPL")
-    version = version if "." in version else f"{version}.0"
-    later = re.search(r"any\s+later\s+version|or\s+later", rest, re.I)
-    return f"{base}-{version}-{'or-later' if later else 'only'}"
+    ported = f"-{port.upper()}" if port and version != "4.0" else ""
+    return f"{family_name}-{version}{ported}"
 
 
 def _by_dep5(raw: str) -> str:
@@ -389,6 +390,8 @@ def _dep5_name(raw: str) -> str:
         return alias
     if _KEY.match(name) and name in _licensing().known_symbols:
         return name
+    if named := _by_url(name) or in_words(name):
+        return named
     return "LicenseRef-dep5-" + (re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-") or "unnamed")
 
 
@@ -401,4 +404,4 @@ def _exception(raw: str) -> str:
 
 
 def _squeeze(text: str) -> str:
-    return re.sub(r"[\s_-]+", "", text.lower())
+    return re.sub(r"[\s_-]+", "", text.lower()).removeprefix("the").rstrip(".")

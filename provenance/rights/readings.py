@@ -7,9 +7,16 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
-from provenance.rights.expressions import UNVERSIONED, Expression, Leaf, NotAnExpression, licences_of, parse
+from provenance.rights.expressions import (
+    Expression,
+    Leaf,
+    NotAnExpression,
+    is_ported,
+    licences_of,
+    parse,
+)
 from provenance.rights.policy import ClearancePolicy
-from provenance.rights.terms import LicenceTerms, Term, questions
+from provenance.rights.terms import UNVERSIONED, LicenceTerms, Term, questions
 from provenance.rights.values import ANSWERS, Answer, Basis, Purpose, strictest
 
 AXIS_WORDS: Final = {
@@ -84,6 +91,9 @@ def _read_leaf(leaf: Leaf, purpose: Purpose, commercial: bool, policy: Clearance
         reading = replace(reading, reasons=(f"{name} is named without its version", *reading.reasons))
     else:
         reading = _best(readings)
+    if is_ported(leaf):
+        note = f"{leaf.key} is read as {licences[0].id}; the wording of ported versions differs"
+        reading = replace(reading, reasons=(*reading.reasons, note))
     return replace(reading, licence=str(leaf))
 
 
@@ -113,27 +123,42 @@ def read_axis(licence: LicenceTerms, axis: str, policy: ClearancePolicy) -> Lice
     """
     term = licence.terms[axis]
     override = policy.override_for(licence.id, axis)
-    says = ""
+    says: tuple[str, ...] = ()
     if override is not None:
-        says = override.reason or "the organisation's own reading"
+        says = (override.reason or "the organisation's own reading",)
         term = Term(override.value, term.clause, override.conditions)
-    elif term.contested:
-        name = policy.reading_of(term.contested)
-        reading = questions()[term.contested].readings[name]
-        kept = tuple(condition for condition in term.conditions if condition not in reading.without)
-        asked = tuple(dict.fromkeys((*kept, *reading.added)))
-        term = _with_conditions(term, reading.value or term.value, asked)
-        says = f"{term.contested}, {name} reading: {reading.says}"
+    elif term.questions:
+        term, says = _answer_questions(licence, term, policy)
     if not policy.condition_readings:
-        return _reading(licence, term, axis, (says,) if says else ())
+        return _reading(licence, term, axis, says)
     term, more = _weigh_conditions(term, policy)
-    return _reading(licence, term, axis, (says, *more) if says else more)
+    return _reading(licence, term, axis, (*says, *more))
+
+
+def _answer_questions(
+    licence: LicenceTerms, term: Term, policy: ClearancePolicy
+) -> tuple[Term, tuple[str, ...]]:
+    """Answer each contested question as the policy does; of readings that set an answer the strictest holds."""
+    names = [(question, policy.reading_of(question)) for question in term.questions]
+    readings = [questions()[question].readings[name] for question, name in names]
+    without = {condition for reading in readings for condition in reading.without}
+    added = [condition for reading in readings for condition in reading.added]
+    values = [reading.value for reading in readings if reading.value is not None]
+    value = strictest(*values) if values else term.value
+    if term.value == "not_allowed" and value == "constrained" and not licence.allows_commerce:
+        added.append("non-commercial")
+    kept = [condition for condition in (*term.conditions, *added) if condition not in without]
+    says = tuple(
+        f"{question}, {name} reading: {reading.says}"
+        for (question, name), reading in zip(names, readings, strict=True)
+    )
+    return _with_conditions(term, value, tuple(dict.fromkeys(kept))), says
 
 
 def _with_conditions(term: Term, value: Answer, asked: tuple[str, ...]) -> Term:
     if value == "constrained" and not asked:
         value = "allowed"
-    return Term(value, term.clause, asked if value == "constrained" else (), term.contested)
+    return Term(value, term.clause, asked if value == "constrained" else (), term.questions)
 
 
 def _weigh_conditions(term: Term, policy: ClearancePolicy) -> tuple[Term, tuple[str, ...]]:
@@ -141,9 +166,9 @@ def _weigh_conditions(term: Term, policy: ClearancePolicy) -> tuple[Term, tuple[
     refused = [one for one in term.conditions if policy.reading_of_condition(one) == "refused"]
     if refused:
         says = f"policy {policy.name} refuses the condition {', '.join(refused)}"
-        return Term("not_allowed", term.clause, (), term.contested), (says,)
+        return Term("not_allowed", term.clause, (), term.questions), (says,)
     dropped = [one for one in term.conditions if policy.reading_of_condition(one) == "not_owed"]
-    if not dropped or not term.contested:
+    if not dropped or not term.questions:
         return term, ()
     kept = tuple(one for one in term.conditions if one not in dropped)
     says = f"policy {policy.name} reads {', '.join(dropped)} as not owed"
@@ -170,7 +195,7 @@ def _reading(licence: LicenceTerms, term: Term, axis: str, says: tuple[str, ...]
         reasons=(reason, *says),
         conditions=tuple(sorted(term.conditions)),
         clauses=(f"{licence.id}: {term.clause}",),
-        contested=(term.contested,) if term.contested else (),
+        contested=term.questions,
     )
 
 

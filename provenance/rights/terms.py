@@ -8,6 +8,7 @@ real person signs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,8 @@ from provenance.rights.errors import CatalogueError
 from provenance.rights.values import ANSWERS, PURPOSES, Answer
 
 HERE: Final = Path(__file__).parent
+UNVERSIONED: Final = "LicenseRef-unversioned-"
+"""Prefix of a licence family named without its version: all known versions hold, the strictest decides."""
 AXES: Final = (*PURPOSES, "attribution", "share_alike", "commercial")
 CLASSES: Final = frozenset(
     {
@@ -48,8 +51,13 @@ class Term:
     value: Answer
     clause: str
     conditions: tuple[str, ...] = ()
-    contested: str = ""
-    """The question whose default reading this is; empty where lawyers don't differ."""
+    questions: tuple[str, ...] = ()
+    """The contested questions whose default readings this is; empty where lawyers don't differ."""
+
+    @property
+    def contested(self) -> str:
+        """The first of the contested questions; empty where there is none."""
+        return self.questions[0] if self.questions else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +81,14 @@ class LicenceTerms:
     remark: str = ""
 
     @property
+    def allows_commerce(self) -> bool:
+        """Whether commercial use is not excluded."""
+        return self.terms["commercial"].value != "not_allowed"
+
+    @property
     def contested(self) -> tuple[str, ...]:
         """The contested questions this licence raises, sorted."""
-        return tuple(sorted({term.contested for term in self.terms.values() if term.contested}))
+        return tuple(sorted({question for term in self.terms.values() for question in term.questions}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +141,13 @@ def by_key() -> Mapping[str, LicenceTerms]:
             if keys.setdefault(key.lower(), licence) is not licence:
                 raise CatalogueError(f"{key!r} is claimed by {licence.id} and by {keys[key.lower()].id}")
     return MappingProxyType(keys)
+
+
+@lru_cache(maxsize=256)
+def family(name: str) -> tuple[LicenceTerms, ...]:
+    """Return the licences whose id is ``name`` and a version; those without an SPDX id too."""
+    version = re.compile(rf"(?:LicenseRef-)?{re.escape(name)}-\d+\.\d+\Z")
+    return tuple(licence for id, licence in catalogue().items() if version.match(id))
 
 
 @lru_cache(maxsize=1)
@@ -190,7 +210,12 @@ def read_licence(path: Path) -> LicenceTerms:
 
 
 def _term(path: Path, axis: str, fields: Mapping[str, Any]) -> Term:
-    value, given, question = fields["value"], tuple(fields.get("conditions", ())), fields.get("contested", "")
+    value, given, contested = (
+        fields["value"],
+        tuple(fields.get("conditions", ())),
+        fields.get("contested", ()),
+    )
+    asked = (contested,) if isinstance(contested, str) else tuple(contested)
     if value not in ANSWERS:
         raise CatalogueError(f"{path.name}: {axis}: value {value!r} is none of {', '.join(ANSWERS)}")
     if bool(given) != (value == "constrained"):
@@ -198,11 +223,12 @@ def _term(path: Path, axis: str, fields: Mapping[str, Any]) -> Term:
     for condition in given:
         if condition not in conditions():
             raise CatalogueError(f"{path.name}: {axis}: condition {condition!r} has no sentence")
-    if question and question not in questions():
-        raise CatalogueError(f"{path.name}: {axis}: question {question!r} is not in questions.yaml")
+    for question in asked:
+        if question not in questions():
+            raise CatalogueError(f"{path.name}: {axis}: question {question!r} is not in questions.yaml")
     if not fields["clause"]:
         raise CatalogueError(f"{path.name}: {axis}: the clause is missing")
-    return Term(value, fields["clause"], given, question)
+    return Term(value, fields["clause"], given, asked)
 
 
 def _load(path: Path) -> dict[str, Any]:
