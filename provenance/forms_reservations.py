@@ -147,7 +147,7 @@ class DeclareForm(forms.Form):
 
 
 class WithdrawForm(forms.Form):
-    reason = ReasonField()
+    reason = ReasonField(help_text="Kept here in words, and not in the ledger. Name no third person.")
 
 
 class MemoForm(forms.Form):

@@ -14,7 +14,7 @@ from provenance.models import EvidenceKind, ExceptionMemo, MemoRecording, Record
 from provenance.rights.territory import UnknownTerritory, normalise
 from provenance.rights.values import PURPOSES
 from provenance.services.evidence import keep_evidence
-from provenance.services.reserving import named_recordings
+from provenance.services.reserving import recordings_by_name
 
 LINKS_A_CHUNK = 2000
 
@@ -123,12 +123,14 @@ def _subjects(terms: MemoTerms, organisation: Organisation, problems: list[str])
         own = own.filter(entries__dataset__name=terms.dataset)
         if not own.exists():
             raise UnknownDatasetError(f"There is no dataset {terms.dataset} with recordings.")
-    found: set[int] = set()
-    for name in terms.recordings:
-        hits = set(named_recordings(name, own).values_list("pk", flat=True))
-        if not hits:
-            problems.append(f"there is no recording {name} (external id, ISRC, sha256 or id)")
-        found |= hits
+    named = list(recordings_by_name(terms.recordings, own))
+    known = {name for _, name in named}
+    problems += [
+        f"there is no recording {name} (external id, ISRC, sha256 or id)"
+        for name in terms.recordings
+        if name not in known
+    ]
+    found = {pk for pk, _ in named}
     if terms.dataset and not terms.recordings:
         found = set(own.values_list("pk", flat=True))
     if not found and not problems:

@@ -32,6 +32,7 @@ from provenance.models import (
     EvidenceKind,
     Party,
     Recording,
+    RecordingIdentifier,
     Reservation,
     ReservationRecording,
     ReservationSource,
@@ -299,27 +300,40 @@ def _declared_about(held: Reservation, among: QuerySet[Recording], later: bool) 
             name = held.party.name
             yield from ((pk, f"{name} holds rights in it") for pk in among.values_list("pk", flat=True))
         return
-    for name in named:
-        found = named_recordings(name, among, by_external_id=not later)
-        yield from ((pk, f"named: {name}") for pk in found.values_list("pk", flat=True))
+    for recording_id, name in recordings_by_name(named, among, by_external_id=not later):
+        yield recording_id, f"named: {name}"
+
+
+def recordings_by_name(
+    names: Iterable[str], among: QuerySet[Recording], *, by_external_id: bool = True
+) -> Iterator[tuple[int, str]]:
+    """Yield (recording, name) for ISRCs, sha256, ids and external ids: a query a kind, however many there are."""
+    isrcs = {_compact(name): name for name in names}
+    hashes = {name.lower(): name for name in names}
+    ids = {public_id: name for name in names if (public_id := _uuid(name)) is not None}
+    same = {name: name for name in names}
+    found: list[tuple[dict[Any, str], Iterable[tuple[int, Any]]]] = [
+        (isrcs, among.filter(isrc__in=isrcs).values_list("pk", "isrc")),
+        (hashes, among.filter(sha256__in=hashes).values_list("pk", "sha256")),
+        (ids, among.filter(public_id__in=ids).values_list("pk", "public_id")),
+        (isrcs, _identified(isrcs, among)),
+    ]
+    if by_external_id:
+        entries = DatasetEntry.objects.filter(external_id__in=same, recording__in=among)
+        found.append((same, entries.values_list("recording_id", "external_id")))
+    for written, rows in found:
+        for pk, value in rows:
+            yield pk, written[value]
+
+
+def _identified(isrcs: Iterable[str], among: QuerySet[Recording]) -> Iterable[tuple[int, str]]:
+    known = RecordingIdentifier.objects.filter(scheme="isrc", compact__in=isrcs, recording__in=among)
+    return known.values_list("recording_id", "compact")
 
 
 def _declared(held: Reservation) -> dict[str, Any]:
     said = json.loads(held.raw or "{}")
     return said if isinstance(said, dict) else {}
-
-
-def named_recordings(
-    name: str, among: QuerySet[Recording], *, by_external_id: bool = True
-) -> QuerySet[Recording]:
-    """Return those that go by a name: an external id, an ISRC, a sha256, or the id that stands in URLs."""
-    found = Q(isrc=_compact(name)) | Q(sha256=name.lower())
-    if by_external_id:
-        found |= Q(entries__external_id=name)
-    found |= Q(identifiers__scheme="isrc", identifiers__compact=_compact(name))
-    if (public_id := _uuid(name)) is not None:
-        found |= Q(public_id=public_id)
-    return among.filter(found).distinct()
 
 
 def _compact(isrc: str) -> str:
@@ -446,7 +460,9 @@ def _require_subjects(held: Reservation) -> None:
     said = _declared(held)
     if said.get("only_own") and held.party is not None:
         own = _of_party(held.party, own)
-    if missing := [name for name in said.get("recordings", []) if not named_recordings(name, own).exists()]:
+    named = said.get("recordings", [])
+    found = {name for _, name in recordings_by_name(named, own, by_external_id=True)}
+    if missing := [name for name in named if name not in found]:
         whose = f" of {held.party}" if said.get("only_own") else ""
         raise ProvenanceError(
             f"there is no recording {', '.join(missing)}{whose} (external id, ISRC, sha256 or id)"
