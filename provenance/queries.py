@@ -1,7 +1,7 @@
 """Reads that span models: what is known of a dataset's rights, and what that answers."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -59,6 +59,7 @@ def right_as_json(right: values.RightAnswer) -> dict[str, Any]:
         "clauses": list(right.clauses),
         "weak": right.weak,
         "contested": list(right.contested),
+        "unknown_because": right.unknown_because or None,
     }
 
 
@@ -71,6 +72,8 @@ class ClearanceSummary:
     conditions: dict[str, int]
     accepted: frozenset[str] = frozenset()
     n_clear: int = 0
+    unknown_because: dict[str, int] = field(default_factory=dict)
+    """Recordings by what keeps a right of theirs unknown; one whose rights differ in that counts under both."""
 
     @classmethod
     def empty(cls, accepted: Iterable[str] = ()) -> "ClearanceSummary":
@@ -83,6 +86,10 @@ class ClearanceSummary:
         self.counts[answer] += 1
         self.n_clear += cleared.clearance.clears(self.accepted)
         self.seconds[answer] += cleared.entry.recording.seconds or 0.0
+        if answer == "unknown":
+            rights = (cleared.clearance.master, cleared.clearance.composition)
+            for kind in {right.unknown_because for right in rights} - {""}:
+                self.unknown_because[kind] = self.unknown_because.get(kind, 0) + 1
         for condition in cleared.clearance.conditions:
             self.conditions[condition] = self.conditions.get(condition, 0) + 1
 
@@ -101,6 +108,11 @@ class ClearanceSummary:
             "constrained": self.counts["constrained"],
             "not_allowed": self.counts["not_allowed"],
             "unknown": self.counts["unknown"],
+            "unknown_because": {
+                kind: self.unknown_because[kind]
+                for kind in values.UNKNOWN_KINDS
+                if kind in self.unknown_because
+            },
             **{f"seconds_{answer}": round(self.seconds[answer], 3) for answer in values.ANSWERS},
             "conditions": dict(sorted(self.conditions.items())),
             "conditions_accepted": sorted(self.accepted),

@@ -27,7 +27,7 @@ from provenance.models import (
     VersionEntry,
 )
 from provenance.rights.territory import UnknownTerritory, normalise
-from provenance.rights.values import ANSWERS, PURPOSES, WORLD
+from provenance.rights.values import ANSWERS, PURPOSES, UNKNOWN_KINDS, WORLD
 
 
 class TerritoryField(serializers.CharField):
@@ -190,6 +190,7 @@ class RightAnswerSerializer(serializers.Serializer[Any]):
     clauses = serializers.ListField(child=serializers.CharField())
     weak = serializers.BooleanField()
     contested = serializers.ListField(child=serializers.CharField())
+    unknown_because = serializers.ChoiceField(choices=UNKNOWN_KINDS, allow_null=True)
 
 
 class ClearanceSerializer(serializers.Serializer[Any]):
@@ -241,6 +242,7 @@ class ClearanceSummarySerializer(serializers.Serializer[Any]):
     constrained = serializers.IntegerField()
     not_allowed = serializers.IntegerField()
     unknown = serializers.IntegerField()
+    unknown_because = serializers.DictField(child=serializers.IntegerField())
     seconds_allowed = serializers.FloatField()
     seconds_constrained = serializers.FloatField()
     seconds_not_allowed = serializers.FloatField()

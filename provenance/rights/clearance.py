@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from provenance.rights import territory
 from provenance.rights.policy import DEFAULT, ClearancePolicy
@@ -32,6 +32,7 @@ from provenance.rights.values import (
     Right,
     RightAnswer,
     Statement,
+    UnknownKind,
     Use,
     strictest,
 )
@@ -190,6 +191,10 @@ def _said_elsewhere(answer: RightAnswer, known: _Known, place: str) -> RightAnsw
     """Add what is said for other places only, where nothing that is said here allows the use."""
     if not place or answer.answer in ("allowed", "constrained"):
         return answer
+    if answer.unknown_because == "nothing_stated" and not all(
+        _covers(fact.territory, place) for facts in (known.statements, known.grants) for fact in facts
+    ):
+        answer = replace(answer, unknown_because="other_territory")
     elsewhere = [said for said in known.statements if said.expression and not _covers(said.territory, place)]
     if not elsewhere:
         return answer
@@ -225,14 +230,18 @@ def _answer(known: _Known, right: Right, use: Use, policy: ClearancePolicy) -> R
     by_grant = _by_grant(known, right, use)
     by_memo = _by_memo(known.memos, use) if not reserved else None
     misses = _misses(known.grants, use)
+    why: UnknownKind = "grant_does_not_cover"
     if by_grant is not None and by_grant.answer == "unknown":
         misses += by_grant.reasons
         by_grant = None
+        why = "share_not_granted"
     best = max(
         (answer for answer in (by_grant, by_licence, by_memo) if answer is not None),
         key=lambda answer: _RANK[answer.answer],
     )
     if best is by_licence and misses and best.answer != "allowed":
+        if why == "share_not_granted" or best.unknown_because == "nothing_stated":
+            return _because(best, misses, why)
         return _because(best, misses)
     return best
 
@@ -288,8 +297,11 @@ def _weigh(
         answer = strictest(reading.answer, policy.weak_evidence) if said.weak else reading.answer
         weighed.append((_RANK[answer], said.weak, said, reading))
     if not weighed:
+        nothing = (f"no source states a licence for the {right}",)
         return RightAnswer(
-            "unknown", reasons=tuple(passed) or (f"no source states a licence for the {right}",)
+            "unknown",
+            reasons=tuple(passed) or nothing,
+            unknown_because="out_of_term" if passed else "nothing_stated",
         )
     rank, _, decisive, reading = min(weighed, key=lambda one: one[:2])
     asked = {condition for one in weighed for condition in one[3].conditions}
@@ -313,11 +325,14 @@ def _from_reading(
         clauses=reading.clauses,
         weak=said.weak,
         contested=reading.contested,
+        unknown_because="" if answer != "unknown" else reading.unknown_because or "weak_evidence",
     )
 
 
-def _because(answer: RightAnswer, reasons: tuple[str, ...]) -> RightAnswer:
-    """Add reasons. Spelled out, because `dataclasses.replace` was a tenth of the time."""
+def _because(
+    answer: RightAnswer, reasons: tuple[str, ...], why: UnknownKind | Literal[""] = ""
+) -> RightAnswer:
+    """Add reasons, and why it is unknown. Spelled out, because `dataclasses.replace` was a tenth of the time."""
     return RightAnswer(
         answer.answer,
         answer.basis,
@@ -329,6 +344,7 @@ def _because(answer: RightAnswer, reasons: tuple[str, ...]) -> RightAnswer:
         answer.weak,
         answer.contested,
         answer.grants,
+        (why or answer.unknown_because) if answer.answer == "unknown" else "",
     )
 
 
@@ -403,7 +419,11 @@ def _unclaimed(grants: list[Grant], right: str, use: Use) -> RightAnswer:
     total = sum(grant.share for grant in best.values())
     if total >= 100 - SHARE_TOLERANCE:
         return _granted(list(best.values()), use)
-    return RightAnswer("unknown", reasons=(f"{100 - total:g} % of the {right} is not granted",))
+    return RightAnswer(
+        "unknown",
+        reasons=(f"{100 - total:g} % of the {right} is not granted",),
+        unknown_because="share_not_granted",
+    )
 
 
 def _by_shares(grants: list[Grant], claims: list[Claim], right: str, use: Use) -> RightAnswer:
@@ -416,12 +436,18 @@ def _by_shares(grants: list[Grant], claims: list[Claim], right: str, use: Use) -
             for claim in missing
         )
         return RightAnswer(
-            "unknown", reasons=(f"the {right} is also claimed by {names}, who granted nothing",)
+            "unknown",
+            reasons=(f"the {right} is also claimed by {names}, who granted nothing",),
+            unknown_because="share_not_granted",
         )
     stated = sum(claim.share for claim in claims if claim.share is not None)
     all_stated = all(claim.share is not None for claim in claims)
     if all_stated and stated < 100 - SHARE_TOLERANCE:
-        return RightAnswer("unknown", reasons=(f"only {stated:g} % of the {right} is claimed and granted",))
+        return RightAnswer(
+            "unknown",
+            reasons=(f"only {stated:g} % of the {right} is claimed and granted",),
+            unknown_because="share_not_granted",
+        )
     needed = dict.fromkeys(by_name[_same_name(claim.party)] for claim in claims)
     return _granted(list(needed), use)
 
@@ -505,7 +531,14 @@ def _is_reserved(held: Reservation, use: Use) -> bool:
 def _closed_by(held: Reservation, answer: RightAnswer) -> RightAnswer:
     where = f" ({held.source})" if held.source else ""
     reason = f"reservation {held.id}{where} by the rights holder"
-    return replace(answer, answer="not_allowed", basis=None, conditions=(), reasons=(reason, *answer.reasons))
+    return replace(
+        answer,
+        answer="not_allowed",
+        basis=None,
+        conditions=(),
+        reasons=(reason, *answer.reasons),
+        unknown_because="",
+    )
 
 
 def _in_force(valid_from: date | None, valid_until: date | None, on: date) -> bool:

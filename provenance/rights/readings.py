@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 from provenance.rights.expressions import (
     Expression,
@@ -17,7 +17,7 @@ from provenance.rights.expressions import (
 )
 from provenance.rights.policy import ClearancePolicy
 from provenance.rights.terms import UNVERSIONED, LicenceTerms, Term, questions
-from provenance.rights.values import ANSWERS, Answer, Basis, Purpose, strictest
+from provenance.rights.values import ANSWERS, Answer, Basis, Purpose, UnknownKind, strictest
 
 AXIS_WORDS: Final = {
     "commercial": "commercial use",
@@ -42,6 +42,7 @@ class LicenceReading:
     conditions: tuple[str, ...] = ()
     clauses: tuple[str, ...] = ()
     contested: tuple[str, ...] = ()
+    unknown_because: UnknownKind | Literal[""] = ""
 
 
 @lru_cache(maxsize=65536)
@@ -69,7 +70,9 @@ def read(expression: str, purpose: Purpose, commercial: bool, policy: ClearanceP
     try:
         tree = parse(expression)
     except NotAnExpression as error:
-        return LicenceReading("unknown", expression, reasons=(str(error),))
+        return LicenceReading(
+            "unknown", expression, reasons=(str(error),), unknown_because="not_in_catalogue"
+        )
     return _read(tree, purpose, commercial or purpose == "output_commercial", policy)
 
 
@@ -83,7 +86,8 @@ def _read(tree: Expression, purpose: Purpose, commercial: bool, policy: Clearanc
 def _read_leaf(leaf: Leaf, purpose: Purpose, commercial: bool, policy: ClearancePolicy) -> LicenceReading:
     licences = licences_of(leaf)
     if not licences:
-        return LicenceReading("unknown", str(leaf), reasons=(f"{leaf} is not in the licence catalogue",))
+        missing = f"{leaf} is not in the licence catalogue"
+        return LicenceReading("unknown", str(leaf), reasons=(missing,), unknown_because="not_in_catalogue")
     readings = [_read_licence(licence, purpose, commercial, policy) for licence in licences]
     if leaf.key.startswith(UNVERSIONED):
         reading = min(readings, key=_goodness)
@@ -196,7 +200,16 @@ def _reading(licence: LicenceTerms, term: Term, axis: str, says: tuple[str, ...]
         conditions=tuple(sorted(term.conditions)),
         clauses=(f"{licence.id}: {term.clause}",),
         contested=term.questions,
+        unknown_because=_why_unknown(licence, term, axis),
     )
+
+
+def _why_unknown(licence: LicenceTerms, term: Term, axis: str) -> UnknownKind | Literal[""]:
+    if term.value != "unknown":
+        return ""
+    if licence.licence_class == "unstated":
+        return "nothing_stated"
+    return "terms_silent" if licence.terms[axis].value == "unknown" else "policy_leaves_open"
 
 
 def _goodness(reading: LicenceReading) -> tuple[int, int]:
@@ -223,6 +236,7 @@ def _all_of(readings: list[LicenceReading]) -> LicenceReading:
         conditions=tuple(sorted({condition for reading in asked for condition in reading.conditions})),
         clauses=_joined(reading.clauses for reading in shown),
         contested=_joined(reading.contested for reading in shown),
+        unknown_because=deciding[0].unknown_because,
     )
 
 

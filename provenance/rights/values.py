@@ -25,10 +25,31 @@ Purpose = Literal[
     "redistribution",
 ]
 
+UnknownKind = Literal[
+    "nothing_stated",
+    "not_in_catalogue",
+    "terms_silent",
+    "policy_leaves_open",
+    "weak_evidence",
+    "out_of_term",
+    "other_territory",
+    "grant_does_not_cover",
+    "share_not_granted",
+]
+"""Why a right's answer is unknown, from what is not known at all to what is almost settled:
+
+``nothing_stated``: no source names a licence. ``not_in_catalogue``: one does, and nobody here has read it.
+``terms_silent``: its terms don't settle this use. ``policy_leaves_open``: the policy chose a reading that doesn't.
+``weak_evidence``: the policy trusts such evidence no further. ``out_of_term`` and ``other_territory``: it holds at
+another time, or elsewhere. ``grant_does_not_cover``: nothing but grants for other uses. ``share_not_granted``: a grant
+covers the use, and not all of the right.
+"""
+
 RIGHTS: tuple[Right, ...] = get_args(Right)
 PARTS: dict[Right, tuple[ClaimedRight, ...]] = {"master": ("performance",), "composition": ("lyrics",)}
 """The parts of each right: the performance with its voice of the master, the lyrics of the composition."""
 SOURCES: tuple[Source, ...] = get_args(Source)
+UNKNOWN_KINDS: tuple[UnknownKind, ...] = get_args(UnknownKind)
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
 """All answers, strictest first."""
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
@@ -207,6 +228,8 @@ class RightAnswer:
     """Ids of the contested questions whose reading decided."""
     grants: tuple[str, ...] = ()
     """All grants needed together, where shares are split."""
+    unknown_because: UnknownKind | Literal[""] = ""
+    """What keeps an unknown answer from being settled; empty for every other answer."""
 
 
 @dataclass(frozen=True, slots=True)
