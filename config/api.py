@@ -12,6 +12,7 @@ from audit import api as audit
 from generation import api as generation
 from governance import api as governance
 from provenance import api as provenance
+from provenance import api_catalogues as catalogues
 from provenance import api_grants as grants
 from provenance import api_policies as policies
 from provenance import api_reservations as reservations
@@ -24,6 +25,8 @@ router.register("dataset-versions", provenance.VersionViewSet, basename="dataset
 router.register("recordings", provenance.RecordingViewSet, basename="recording")
 router.register("conflicts", provenance.ConflictViewSet, basename="conflict")
 router.register("grants", grants.GrantViewSet, basename="grant")
+router.register("catalogues", catalogues.CatalogueViewSet, basename="catalogue")
+router.register("catalogue-questions", catalogues.CatalogueQuestionViewSet, basename="catalogue-question")
 router.register("policies", policies.PolicyViewSet, basename="policy")
 router.register("reservations", reservations.ReservationViewSet, basename="reservation")
 router.register("memos", reservations.MemoViewSet, basename="memo")
