@@ -15,7 +15,9 @@ from provenance.models import (
     Dataset,
     DatasetVersion,
     Grant,
+    Party,
     Recording,
+    RightsClaim,
 )
 
 
@@ -55,9 +57,15 @@ def recording_for_reading(user: Person, public_id: UUID | str) -> Recording:
 
 
 def grants_for_reading(user: Person) -> QuerySet[Grant]:
-    return Grant.objects.filter(organisation__in=organisations_of(user)).select_related(
-        "organisation", "licensor", "licensee"
-    )
+    """Return the grants of one's own house, and those of others that one's house gave or was given.
+
+    Whose grant it is to read elsewhere is said by the party that stands for a house (`identify_party`).
+    """
+    own = organisations_of(user)
+    named = Party.objects.filter(stands_for__in=own).values("pk")
+    return Grant.objects.filter(
+        Q(organisation__in=own) | Q(licensor__in=named) | Q(licensee__in=named)
+    ).select_related("organisation", "licensor", "licensee")
 
 
 def grant_for_reading(user: Person, public_id: UUID | str) -> Grant:
@@ -72,6 +80,17 @@ def grant_or_deal_for_reading(user: Person, public_id: UUID | str) -> Grant:
     found = grants_for_reading(user).filter(Q(public_id=public_id) | Q(deal=public_id)).order_by("id").first()
     if found is None:
         raise NotFoundError("There is no such grant.")
+    return found
+
+
+def claim_for_reading(user: Person, public_id: UUID | str) -> RightsClaim:
+    found = (
+        RightsClaim.objects.filter(recording__organisation__in=organisations_of(user), public_id=public_id)
+        .select_related("recording", "recording__organisation", "party")
+        .first()
+    )
+    if found is None:
+        raise NotFoundError("There is no such claim.")
     return found
 
 

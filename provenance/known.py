@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from django.db.models import BooleanField, F, Func, Q, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
+from governance.models import Organisation
 from provenance.models import (
     Conflict,
     ConflictStatus,
@@ -17,6 +18,7 @@ from provenance.models import (
     GrantRecording,
     LicenceStatement,
     MemoRecording,
+    Party,
     ReservationRecording,
     RightsClaim,
 )
@@ -138,6 +140,20 @@ def statement_value(statement: LicenceStatement) -> values.Statement:
         valid_from=statement.valid_from,
         valid_until=statement.valid_until,
     )
+
+
+def asker_of(organisation: Organisation) -> frozenset[str]:
+    """Return the names by which grants are given to an organisation; none where nobody said who it is.
+
+    Without a party that stands for it any licensee's name may mean it, and grants are not told apart by it.
+    """
+    names = set(Party.objects.filter(stands_for=organisation).values_list("name", flat=True))
+    return frozenset({*names, organisation.name}) if names else frozenset()
+
+
+def claims_of(recording_ids: Iterable[int]) -> dict[int, list[values.Claim]]:
+    """Return the claims that stand, by the key of their recording."""
+    return _claims_by_recording(recording_ids)
 
 
 def _claims_by_recording(recording_ids: Iterable[int]) -> dict[int, list[values.Claim]]:

@@ -1,7 +1,7 @@
 """Reads that span models: what is known of a dataset's rights, and what that answers."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 
 from governance.models import Decision, Organisation, Policy, PolicyAdoption, Question, Review
 from provenance.errors import ProvenanceError, UnknownDatasetError
-from provenance.known import rights_of
+from provenance.known import asker_of, rights_of
 from provenance.models import (
     Conflict,
     Dataset,
@@ -19,6 +19,7 @@ from provenance.models import (
     Recording,
 )
 from provenance.rights import values
+from provenance.rights.bases import legal_basis
 from provenance.rights.clearance import clear
 from provenance.rights.policy import SHIPPED, ClearancePolicy, policy_from_json
 from provenance.rights.territory import UnknownTerritory, normalise
@@ -30,6 +31,7 @@ class Cleared:
 
     entry: DatasetEntry
     clearance: values.Clearance
+    territory: str = values.WORLD  # where it was asked for
 
     def as_json(self) -> dict[str, Any]:
         recording = self.entry.recording
@@ -39,8 +41,8 @@ class Cleared:
             "sha256": recording.sha256,
             "title": self.entry.title or recording.title,
             "seconds": recording.seconds,
-            "master": right_as_json(self.clearance.master),
-            "composition": right_as_json(self.clearance.composition),
+            "master": right_as_json(self.clearance.master, self.territory),
+            "composition": right_as_json(self.clearance.composition, self.territory),
             "answer": self.clearance.answer,
         }
         if recording.kind in {"absent", "fingerprint"}:
@@ -48,10 +50,11 @@ class Cleared:
         return line
 
 
-def right_as_json(right: values.RightAnswer) -> dict[str, Any]:
+def right_as_json(right: values.RightAnswer, territory: str = values.WORLD) -> dict[str, Any]:
     return {
         "answer": right.answer,
         "basis": right.basis,
+        "legal_basis": legal_basis(right.answer, right.basis, territory),
         "grant": right.grant,
         "licence": right.licence,
         "reasons": list(right.reasons),
@@ -230,9 +233,16 @@ def entries_to_clear(dataset: Dataset, version: DatasetVersion | None = None) ->
 def clear_entries(
     entries: QuerySet[DatasetEntry], *, use: values.Use, policy: ClearancePolicy
 ) -> Iterator[Cleared]:
-    """Answer one question for each entry, in order, a few queries for every couple of thousand."""
+    """Answer one question for each entry, in order, a few queries for every couple of thousand.
+
+    Where the use does not say who asks, each dataset's own organisation does.
+    """
+    askers: dict[int, values.Use] = {}
     for entry, rights in rights_of(entries):
-        yield Cleared(entry, clear(rights, use, policy))
+        house = entry.dataset.organisation_id
+        if house not in askers:
+            askers[house] = asked_by(use, entry.dataset.organisation)
+        yield Cleared(entry, clear(rights, askers[house], policy), use.territory)
 
 
 def conflicts_touching(dataset: Dataset) -> QuerySet[Conflict]:
@@ -305,11 +315,18 @@ def use_for(*, purpose: str, commercial: bool, territory: str, at: datetime, mod
     )
 
 
+def asked_by(use: values.Use, organisation: Organisation) -> values.Use:
+    """Return the same question, asked by an organisation: a grant to somebody else does not answer it."""
+    if use.licensees:
+        return use
+    return replace(use, licensees=asker_of(organisation))
+
+
 def conditions_in(dataset: Dataset, *, at: datetime) -> set[str]:
     """Return every condition that a dataset's recordings are under, for whichever purpose."""
     policy = policy_of(dataset.organisation, at=at)
     uses = [
-        values.Use(purpose=purpose, commercial=commercial, at=at)
+        asked_by(values.Use(purpose=purpose, commercial=commercial, at=at), dataset.organisation)
         for purpose in values.PURPOSES
         for commercial in (False, True)
     ]

@@ -1,10 +1,12 @@
 """Fairly Trained: what the rows say in a self-assessment. It is no certification."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from audit.evidence.facts import Facts, row
 from audit.evidence.registry import collector
 from audit.reports.snapshot import Answer
-
-GROUNDS = {"licence", "grant", "public_domain", "own"}
+from provenance.rights.bases import legal_basis
 
 
 @collector("fairly_trained", "L-1")
@@ -16,7 +18,7 @@ def grounds(facts: Facts) -> Answer:
         one.leaf.external_id
         for one in facts.recordings
         if not all(
-            (one.leaf.manifest.get(right) or {}).get("basis") in GROUNDS
+            _ground(one.leaf.manifest.get(right) or {}, version.territory)
             for right in ("master", "composition")
         )
     ]
@@ -41,6 +43,11 @@ def grounds(facts: Facts) -> Answer:
             evidence,
         )
     return Answer("met", f"All {version.n_recordings} recordings rest on a permitted ground.", evidence)
+
+
+def _ground(right: Mapping[str, Any], territory: str) -> str | None:
+    """Return on which of the four bases a right was frozen; public domain counts only for the whole world."""
+    return legal_basis(right.get("answer", "not_allowed"), right.get("basis"), territory or "WORLD")
 
 
 @collector("fairly_trained", "D-1")

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 
 from generation import queries
@@ -31,7 +31,9 @@ from generation.errors import GenerationError, StoppedError, WrongUseError
 from generation.models import GenerativeModel, ModelVersion, TrainingRun, TrainingRunState
 from governance import access, ledger
 from governance.models import User
-from provenance.models import DatasetVersion
+from provenance import queries as provenance
+from provenance.models import DatasetVersion, GrantRecording
+from provenance.rights.values import Clearance
 from provenance.storage import local_file
 
 TRAINING_PURPOSE = "ai_generative_training"
@@ -69,7 +71,7 @@ def train_model(
     held_out_part = float(given.pop("held_out_part", HELD_OUT_PART))
     n_steps = steps or registry.default_steps(maker, given)
     config = maker.config_class.from_json(given)
-    _require_cleared(dataset_version, now)
+    _require_cleared(dataset_version, _next_version(name, dataset_version), now)
     model = _model(name, architecture, dataset_version, by, now, summary)
     run = _run(model, dataset_version, config, seed, n_steps, device, by, now, resume)
     started, cpu_started = time.perf_counter(), time.process_time()
@@ -109,7 +111,13 @@ def require_frozen_for_training(version: DatasetVersion) -> None:
         )
 
 
-def _require_cleared(version: DatasetVersion, now: datetime) -> None:
+def _next_version(name: str, version: DatasetVersion) -> str:
+    """Return what this training would make, as grants name it: a licence for one version is none for the next."""
+    made = ModelVersion.objects.filter(model__organisation=version.dataset.organisation, model__name=name)
+    return f"{name}@{(made.aggregate(last=Max('number'))['last'] or 0) + 1}"
+
+
+def _require_cleared(version: DatasetVersion, model: str, now: datetime) -> None:
     require_frozen_for_training(version)
     if not_cleared := queries.no_longer_cleared(version, at=now):
         shown = "; ".join(f"{name} is {answer}" for name, answer in not_cleared[:3])
@@ -117,6 +125,36 @@ def _require_cleared(version: DatasetVersion, now: datetime) -> None:
             f"{len(not_cleared)} recordings of {version} are no longer cleared for training: {shown}. "
             "Freeze a new version without them."
         )
+    if out_of_scope := _out_of_scope(version, model, now):
+        raise WrongUseError(
+            f"{len(out_of_scope)} recordings of {version} are licensed for other models than {model}: "
+            f"{'; '.join(out_of_scope[:3])}. That takes a grant for {model}, or a version without them."
+        )
+
+
+def _out_of_scope(version: DatasetVersion, model: str, now: datetime) -> list[str]:
+    """Return what is cleared for some model, but by no grant that names this one, with the reason."""
+    bound = GrantRecording.objects.filter(recording=OuterRef("recording"), grant__model_scope__len__gt=0)
+    entries = provenance.entries_of(version.dataset, version).filter(Exists(bound))
+    use = provenance.use_for(
+        purpose=version.purpose,
+        commercial=version.commercial,
+        territory=version.territory,
+        at=now,
+        model=model,
+    )
+    policy = provenance.policy_of(version.dataset.organisation, version.policy_name)
+    accepted = frozenset(version.conditions_accepted)
+    return [
+        f"{cleared.entry.external_id} ({'; '.join(_reasons(cleared.clearance))})"
+        for cleared in provenance.clear_entries(entries, use=use, policy=policy)
+        if not cleared.clearance.clears(accepted)
+    ]
+
+
+def _reasons(clearance: Clearance) -> list[str]:
+    said = dict.fromkeys((*clearance.master.reasons, *clearance.composition.reasons))
+    return [reason for reason in said if reason.startswith("grant ")] or list(said)
 
 
 def _model(

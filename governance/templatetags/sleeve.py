@@ -45,6 +45,9 @@ CONFLICTS = {
     "same_sound_two_licences": "One sound, two licences",
     "same_isrc": "One ISRC, two recordings",
     "same_title_and_artist": "One title and artist, two recordings",
+    "shares_gap": "Shares leave a gap",
+    "shares_overlap": "Shares overlap",
+    "claims_disagree": "Two sources name other holders",
     "one_holder_string_for_many": "Many holders, and none named as maker",
 }
 

@@ -145,7 +145,7 @@ def read_deals(path: Path) -> Iterator[Deal]:
     if not path.is_file():
         raise IntakeError(f"There is no file {path}")
     if path.suffix.lower() in {".json", ".jsonl", ".ndjson"}:
-        for row, written in enumerate(_json_deals(path), start=1):
+        for row, written in enumerate(json_rows(path), start=1):
             yield deal_of(row, written)
         return
     header, rows = table_rows(path)
@@ -160,7 +160,7 @@ def read_deals(path: Path) -> Iterator[Deal]:
         yield deal_of(row, {name: cell for name, cell in cells.items() if cell})
 
 
-def _json_deals(path: Path) -> list[dict[str, Any]]:
+def json_rows(path: Path) -> list[dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -208,9 +208,9 @@ def deal_of(row: int, written: Mapping[str, Any]) -> Deal:
     """
     deal = Deal(row)
     shared, apart = _sorted_out(written, deal)
-    deal.recordings = _listed(shared.get("recordings"), ";")
-    deal.isrcs = _listed(shared.get("isrc"))
-    deal.works = _listed(shared.get("works"))
+    deal.recordings = listed(shared.get("recordings"), ";")
+    deal.isrcs = listed(shared.get("isrc"))
+    deal.works = listed(shared.get("works"))
     deal.dataset = str(shared.get("dataset") or "").strip()
     rights = _rights(shared.get("right"), apart, deal.problems)
     for right in rights or RIGHTS[:1]:  # without a right it is read for what else is wrong
@@ -241,21 +241,21 @@ def _split(name: str) -> tuple[str, str]:
     """Return the right that a column speaks of, empty for all, and the term's one spelling."""
     folded = re.sub(r"[\s\-.]+", "_", name.strip().lower())
     right, _, rest = folded.partition("_")
-    if right in RIGHTS and _spelt(rest) in (*TERMS, "period"):
-        return right, _spelt(rest)
-    return "", _spelt(folded)
+    if right in RIGHTS and spelt(rest) in (*TERMS, "period"):
+        return right, spelt(rest)
+    return "", spelt(folded)
 
 
-def _spelt(name: str) -> str:
+def spelt(name: str) -> str:
     folded = re.sub(r"[\s\-.]+", "_", name.strip().lower())
     return ALIASES.get(folded, folded)
 
 
 def _take(name: str, said: Any, into: dict[str, Any], deal: Deal, *, of_right: bool) -> None:
-    term = _spelt(name)
+    term = spelt(name)
     allowed = (*TERMS, "period") if of_right else (*COLUMNS, "period")
     if term == "period":
-        into["valid_from"], into["valid_until"] = _ends(said, deal.problems)
+        into["valid_from"], into["valid_until"] = ends_of(said, deal.problems)
         return
     if term in allowed:
         into[term] = (
@@ -269,10 +269,10 @@ def _take(name: str, said: Any, into: dict[str, Any], deal: Deal, *, of_right: b
         deal.notes.append(f"{name} is not read")
 
 
-def _ends(said: Any, problems: list[str]) -> tuple[Any, Any]:
+def ends_of(said: Any, problems: list[str]) -> tuple[Any, Any]:
     """Split a period into its first day and the first day after it, as they were written."""
     if isinstance(said, Mapping):
-        inner = {_spelt(str(name)): day for name, day in said.items()}
+        inner = {spelt(str(name)): day for name, day in said.items()}
         return inner.get("valid_from"), inner.get("valid_until")
     ends = list(said) if isinstance(said, list | tuple) else str(said).split("/")
     if len(ends) != 2:
@@ -282,7 +282,7 @@ def _ends(said: Any, problems: list[str]) -> tuple[Any, Any]:
 
 
 def _rights(said: Any, apart: Mapping[str, object], problems: list[str]) -> list[str]:
-    named = [word.lower() for word in _listed(said)]
+    named = [word.lower() for word in listed(said)]
     if not named and apart:
         return [right for right in RIGHTS if right in apart]
     found: list[str] = []
@@ -300,7 +300,7 @@ def _rights(said: Any, apart: Mapping[str, object], problems: list[str]) -> list
 
 
 def _of_right(right: str, said: Mapping[str, Any], problems: list[str]) -> list[Terms]:
-    reading = _Reading(right, said, problems)
+    reading = Reading(right, said, problems)
     parties = reading.licensors()
     shared = reading.terms()
     total = sum((share for _, share in parties if share is not None), Decimal(0))
@@ -309,8 +309,18 @@ def _of_right(right: str, said: Mapping[str, Any], problems: list[str]) -> list[
     return [Terms(right=right, licensor=name, share=share, **shared) for name, share in parties]
 
 
-class _Reading:
-    """The terms of one right; collects what is wrong."""
+class Reading:
+    """The terms of one right; collects what is wrong.
+
+    Parameters
+    ----------
+    right : str
+        Which right they are about, for the words of a problem.
+    said : mapping
+        What was said, by the terms' one spelling.
+    problems : list of str
+        Grows by what is wrong.
+    """
 
     def __init__(self, right: str, said: Mapping[str, Any], problems: list[str]) -> None:
         self._right = right
@@ -345,9 +355,9 @@ class _Reading:
             self._problems.append(
                 f"{', '.join(sorted(twice))} stands twice among the licensors of the {self._right}"
             )
-        return [(name, self._share(share)) for name, share in zip(folded, shares, strict=True)]
+        return [(name, self.share(share)) for name, share in zip(folded, shares, strict=True)]
 
-    def _share(self, said: Any) -> Decimal | None:
+    def share(self, said: Any) -> Decimal | None:
         if said in (None, ""):
             return None
         try:
@@ -360,14 +370,14 @@ class _Reading:
         return share.quantize(Decimal("0.0001"))
 
     def terms(self) -> dict[str, Any]:
-        period = (self._day("valid_from"), self._day("valid_until"))
-        sunset = self._day("sunset_on")
+        period = (self.day("valid_from"), self.day("valid_until"))
+        sunset = self.day("sunset_on")
         read: dict[str, Any] = {
-            "licensee": self._text("licensee"),
+            "licensee": self.text("licensee"),
             "purposes": self._purposes(),
-            "basis": self._one_of("basis", ("grant", "own"), "grant"),
+            "basis": self.one_of("basis", ("grant", "own"), "grant"),
             "commercial": self._flag("commercial", default=True),
-            "territory": self._territory(),
+            "territory": self.territory(),
             "valid_from": period[0],
             "valid_until": period[1],
             "sunset_on": sunset,
@@ -376,14 +386,14 @@ class _Reading:
             "output_uses": self._list("output_uses"),
             "exclusive": self._flag("exclusive", default=False),
             "sublicensing": self._flag("sublicensing", default=False),
-            "attribution": self._text("attribution"),
+            "attribution": self.text("attribution"),
             "revocable": self._flag("revocable", default=True),
             "notice_days": self._days("notice_days"),
-            "remuneration": self._one_of("remuneration", REMUNERATIONS, ""),
-            "remuneration_terms": self._text("remuneration_terms"),
+            "remuneration": self.one_of("remuneration", REMUNERATIONS, ""),
+            "remuneration_terms": self.text("remuneration_terms"),
             "chain_of_title": self._chain(),
-            "document": self._text("document"),
-            "document_date": self._day("document_date"),
+            "document": self.text("document"),
+            "document_date": self.day("document_date"),
         }
         self._problems += [f"{name} is empty" for name in ("licensee", "purposes") if not read[name]]
         if period[0] and period[1] and period[1] <= period[0]:
@@ -392,15 +402,15 @@ class _Reading:
             self._problems.append("sunset_on is not after valid_from: weights could never be used")
         return read
 
-    def _text(self, name: str) -> str:
+    def text(self, name: str) -> str:
         return " ".join(str(self._said.get(name) or "").split())
 
     def _list(self, name: str) -> tuple[str, ...]:
-        return _listed(self._said.get(name))
+        return listed(self._said.get(name))
 
     def _chain(self) -> tuple[str, ...]:
         said = self._said.get("chain_of_title")
-        return _listed(said.replace("->", ">") if isinstance(said, str) else said, ";>→")
+        return listed(said.replace("->", ">") if isinstance(said, str) else said, ";>→")
 
     def _purposes(self) -> tuple[str, ...]:
         named = [re.sub(r"[\s\-]+", "_", word.lower()) for word in self._list("purposes")]
@@ -425,7 +435,7 @@ class _Reading:
         self._problems.append(f"{name} is {self._said.get(name)!r}: write true or false")
         return False
 
-    def _one_of(self, name: str, known: Sequence[str], default: str) -> str:
+    def one_of(self, name: str, known: Sequence[str], default: str) -> str:
         word = re.sub(r"[\s\-]+", "_", str(self._said.get(name) or default).strip().lower())
         if word not in known:
             self._problems.append(
@@ -434,7 +444,7 @@ class _Reading:
             return default
         return word
 
-    def _territory(self) -> tuple[str, ...]:
+    def territory(self) -> tuple[str, ...]:
         found = []
         for code in self._list("territory"):
             try:
@@ -445,7 +455,7 @@ class _Reading:
             self._problems.append("the territory takes out all that it puts in")
         return tuple(found)
 
-    def _day(self, name: str) -> date | None:
+    def day(self, name: str) -> date | None:
         return self._read_day(name, self._said.get(name))
 
     def _read_day(self, name: str, said: Any) -> date | None:
@@ -468,7 +478,7 @@ class _Reading:
         return int(word)
 
 
-def _listed(said: Any, separators: str = ";,") -> tuple[str, ...]:
+def listed(said: Any, separators: str = ";,") -> tuple[str, ...]:
     return tuple(dict.fromkeys(_parts(said, separators)))
 
 

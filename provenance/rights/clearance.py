@@ -507,9 +507,14 @@ def _miss(grant: Grant, use: Use) -> str:
         return _out_of_term("", grant.valid_from, until, use.on).strip()
     if use.licensees and grant.licensee and _same_name(grant.licensee) not in _folded(use.licensees):
         return f"was given to {grant.licensee}, not to {', '.join(sorted(use.licensees))}"
-    if grant.model_scope and use.model and use.model not in grant.model_scope:
+    if grant.model_scope and use.model and not _is_in_scope(use.model, grant.model_scope):
         return f"is for {', '.join(sorted(grant.model_scope))}, not {use.model}"
     return ""
+
+
+def _is_in_scope(model: str, scope: frozenset[str]) -> bool:
+    """Say whether a grant names a model or this version of it: ``m`` is every version, ``m@2`` only that one."""
+    return model in scope or model.partition("@")[0] in scope
 
 
 def _by_memo(memos: list[ExceptionMemo], use: Use) -> RightAnswer | None:

@@ -11,10 +11,11 @@ from django.db import transaction
 
 from governance import access, ledger
 from governance.errors import ConflictError
-from governance.models import User
+from governance.models import Organisation, User
 from lib.canonical import canonical_json, canonical_sha256
 from lib.merkle import merkle_root
 from provenance import known, queries
+from provenance.bulk import copy_models
 from provenance.errors import ProvenanceError
 from provenance.models import (
     Conflict,
@@ -24,9 +25,11 @@ from provenance.models import (
     Fingerprint,
     LicenceStatement,
     Recording,
+    RightsClaim,
 )
 from provenance.rights import conflicts as contradictions
 from provenance.rights.conflicts import Finding, Known
+from provenance.rights.shares import ShareFinding, share_findings
 from provenance.rights.values import Statement
 from provenance.similarity import chromaprint
 from provenance.similarity import recording as likeness
@@ -50,7 +53,74 @@ def find_conflicts(*, dataset: Dataset, by: User, now: datetime, fresh: Collecti
     if around:
         findings = [*_by_reading(dataset, around), *_by_listening(dataset, around)]
         _keep(findings, dataset, by, now)
+        stated = RightsClaim.objects.filter(recording__in=around).exclude(
+            source="steward", share_percent=None
+        )
+        touched = set(stated.values_list("recording_id", flat=True))
+        if touched:
+            find_share_conflicts(recordings=touched, organisation=dataset.organisation, by=by, now=now)
     return queries.conflicts_touching(dataset).filter(status=ConflictStatus.OPEN).count()
+
+
+@transaction.atomic
+def find_share_conflicts(
+    *, recordings: Collection[int], organisation: Organisation, by: User, now: datetime
+) -> int:
+    """Keep where claimed shares leave a gap, overlap or are disputed, one finding each; count the new ones.
+
+    What is found again is not opened again. One whose cause is gone stays open until a person closes it.
+    """
+    found = [
+        (recording_id, finding)
+        for recording_id, claims in known.claims_of(recordings).items()
+        for finding in share_findings(claims)
+    ]
+    named = Recording.objects.in_bulk({recording_id for recording_id, _ in found})
+    rows = [_of_shares(named[recording_id], finding, now) for recording_id, finding in found]
+    keys = {row.key for row in rows}
+    told = set(Conflict.objects.filter(organisation=organisation, key__in=keys).values_list("key", flat=True))
+    fresh = list({row.key: row for row in rows if row.key not in told}.values())
+    copy_models(fresh)
+    if fresh:
+        ledger.record(
+            kind="provenance.conflicts.found",
+            subject_kind="organisation",
+            subject_id=organisation.public_id,
+            actor=by,
+            organisation=organisation,
+            now=now,
+            body={
+                "conflicts": len(fresh),
+                "grown": 0,
+                "merkle_root": merkle_root([canonical_json({"key": row.key}) for row in fresh]).hex(),
+            },
+        )
+    return len(fresh)
+
+
+def _of_shares(recording: Recording, finding: ShareFinding, now: datetime) -> Conflict:
+    evidence = {
+        "right": finding.right,
+        "source": finding.source,
+        "claimed by": [
+            f"{claim.party}, {'share not said' if claim.share is None else f'{claim.share:g} %'} ({claim.source})"
+            for claim in finding.claims
+        ],
+        "where": list(finding.territory),
+    }
+    return Conflict(
+        organisation_id=recording.organisation_id,
+        kind=finding.kind,
+        recording_a=recording,
+        recording_b=recording,
+        evidence_a=evidence,
+        evidence_b={},
+        summary=f"{recording.title or recording.public_id}: {finding.says}"[:1000],
+        key=canonical_sha256(
+            {"kind": finding.kind, "recording": str(recording.public_id), "says": finding.says, **evidence}
+        ),
+        found_at=now,
+    )
 
 
 def _by_reading(dataset: Dataset, around: set[int]) -> Iterator[Finding]:

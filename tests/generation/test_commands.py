@@ -16,8 +16,20 @@ from generation.errors import StoppedError
 from generation.models import Check, GenerativeModel, ModelVersion, TrainingRun
 from governance.models import LedgerEvent
 from provenance.models import Dataset
+from provenance.services import freeze_dataset
 from tests import signals
-from tests.catalogues import TRAINING, Ran, a_catalogue, register, row, run, sound, table
+from tests.catalogues import (
+    TRAINING,
+    Ran,
+    a_catalogue,
+    approve,
+    register,
+    row,
+    run,
+    sound,
+    table,
+    training,
+)
 from tests.generation.models_on_disk import TINY, a_model, freeze, weights
 from tests.people import People, found_people
 from tests.provenance.test_commands import one_sentence
@@ -376,3 +388,40 @@ class TestRevokeGrant:
         )
         assert refused.code == 1
         assert "no longer cleared for training" in one_sentence(refused)
+
+
+class TestALicenceForOneModelVersion:
+    """A grant that names a model version trains that one; the next takes another grant."""
+
+    def test_trains_no_other_model_and_no_next_version(self, people: People, tmp_path: Path) -> None:
+        source = a_catalogue(tmp_path / "music", 1, licence="LicenseRef-closed")
+        dataset = register("folk", source, people.steward, people.house).dataset
+        deal = {
+            "licensor": "L",
+            "licensee": "H",
+            "right": "both",
+            "purposes": TRAINING,
+            "dataset": "folk",
+            "model_scope": "tide@1",
+        }
+        run("register_grants", table(tmp_path / "deals.csv", [deal]), "--as", "data_steward")
+        approve(dataset, people.officer, ["all"])
+        version = freeze_dataset(
+            dataset=dataset, use=training(), by=people.steward, now=timezone.now()
+        ).version
+        assert version.conditions_accepted == ["model-scope"]
+
+        asked = ("--dataset", "folk@1", "--architecture", "symbolic", *AS_ENGINEER)
+        refused = run("train_model", "wave", *asked)
+        assert refused.code == 1
+        assert "licensed for other models than wave@1" in one_sentence(refused)
+        assert "is for tide@1, not wave@1" in one_sentence(refused)
+
+        a_model(tmp_path, version, people.engineer, people.house)
+        retrained = run("train_model", "tide", *asked)
+        assert "licensed for other models than tide@2" in one_sentence(retrained)
+
+        more = table(tmp_path / "more.csv", [{**deal, "model_scope": "tide"}])
+        run("register_grants", more, "--as", "data_steward")
+        trained = run("train_model", "tide", *asked, "--steps", "2")
+        assert "licensed for other models" not in trained.err
