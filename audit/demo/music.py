@@ -1,5 +1,6 @@
 """Where the demo's music comes from: Debian's game packages, or a folder of the caller's own."""
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -87,9 +88,10 @@ def _download(missing: list[str], folder: Path) -> None:
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()
     try:
-        done = subprocess.run(
-            [apt, "download", *missing], cwd=staging, capture_output=True, text=True, timeout=900, check=False
-        )
+        done = _apt(apt, ["download", *missing], staging)
+        if done.returncode and os.geteuid() == 0:  # a machine whose package lists were never fetched
+            _apt(apt, ["update"], staging)
+            done = _apt(apt, ["download", *missing], staging)
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no word"])[-1]
             raise PartMissingError(
@@ -99,3 +101,9 @@ def _download(missing: list[str], folder: Path) -> None:
             package.replace(folder / package.name)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _apt(apt: str, arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [apt, *arguments], cwd=folder, capture_output=True, text=True, timeout=900, check=False
+    )

@@ -1,6 +1,7 @@
 """The demo's own decisions; the loop itself is run by `make demo`."""
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,28 @@ class TestSources:
         found = music.sources(str(tmp_path), tmp_path)
 
         assert [(source.name, source.format) for source in found] == [("a.csv", "csv"), ("b.csv", "csv")]
+
+    @pytest.mark.parametrize("user", [0, 1000])
+    def test_refresh_the_lists_once_where_that_is_allowed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int
+    ) -> None:
+        apt = tmp_path / "apt-get"
+        apt.write_text(
+            '#!/bin/sh\necho "$1" >> "$(dirname "$0")/asked"\n'
+            'if [ "$1" = update ]; then touch "$(dirname "$0")/lists"; exit 0; fi\n'
+            '[ -e "$(dirname "$0")/lists" ] || { echo "E: Unable to locate package" >&2; exit 100; }\n'
+            'shift; for package; do touch "${package}_1_all.deb"; done\n'
+        )
+        apt.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        monkeypatch.setattr(os, "geteuid", lambda: user)
+        if user:
+            with pytest.raises(PartMissingError, match="apt-get update"):
+                music.packages(tmp_path / "music")
+        else:
+            assert len(music.packages(tmp_path / "music")) == len(music.PACKAGES)
+        asked = (tmp_path / "asked").read_text().split()
+        assert asked == (["download"] if user else ["download", "update", "download"])
 
     def test_say_what_to_do_where_apt_is_absent(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
