@@ -10,6 +10,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet
 
 from generation.models import Check, Generation, Match, ModelVersion, TrainingRun, Verdict
 from generation.queries import Gate, VerdictCounts
+from generation.queries_cases import NO_CASE, standing_of
 from governance.models import Decision, Organisation, Question, Review
 from provenance import queries as provenance
 from provenance.known import rights_of
@@ -23,6 +24,7 @@ from provenance.models import (
     VersionEntry,
 )
 from provenance.rights.clearance import clear
+from provenance.rights.values import Clearance
 from provenance.similarity import thresholds
 
 WORST_FIRST = (Verdict.BLOCKED, Verdict.UNVERIFIABLE, Verdict.REVIEW, Verdict.NO_MATCH)
@@ -137,16 +139,23 @@ def gates_of(versions: Sequence[ModelVersion], *, at: datetime) -> dict[int, Gat
     datasets = {v.dataset_version_id: v.dataset_version for v in versions if v.dataset_version is not None}
     not_cleared = _not_cleared([dataset for dataset in datasets.values() if dataset is not None], at=at)
     decided = decisions_of(versions)
+    standings = standing_of(versions)
     gates = {}
     for version in versions:
         review = decided.get(version.pk)
         reasons = []
         if review is not None and review.decision in {Decision.REJECTED, Decision.SUSPENDED}:
             reasons.append(f"the model is {review.get_decision_display().lower()}")
+        standing = standings.get(version.pk, NO_CASE)
+        reasons += standing.closed_by
         if version.dataset_version_id is None:
             gates[version.pk] = Gate(tuple(reasons), needs_a_person=True)
             continue
-        names = not_cleared[version.dataset_version_id]
+        names = [
+            entry.external_id
+            for entry, clearance in not_cleared[version.dataset_version_id]
+            if not standing.excuses(entry.recording_id, clearance)
+        ]
         if names:
             shown = ", ".join(names[:3])
             reasons.append(f"{len(names)} recordings that it was trained on are no longer cleared: {shown}")
@@ -154,8 +163,10 @@ def gates_of(versions: Sequence[ModelVersion], *, at: datetime) -> dict[int, Gat
     return gates
 
 
-def _not_cleared(versions: Sequence[DatasetVersion], *, at: datetime) -> dict[int, list[str]]:
-    """Return the external ids in each frozen version that its own use is not cleared for at ``at``."""
+def _not_cleared(
+    versions: Sequence[DatasetVersion], *, at: datetime
+) -> dict[int, list[tuple[DatasetEntry, Clearance]]]:
+    """Return what in each frozen version its own use is not cleared for at ``at``, by external id."""
     inside = VersionEntry.objects.filter(
         version__in=versions,
         version__dataset=OuterRef("dataset"),
@@ -173,7 +184,7 @@ def _not_cleared(versions: Sequence[DatasetVersion], *, at: datetime) -> dict[in
         members[version_id].append(recording_id)
     owners = Organisation.objects.in_bulk({version.dataset.organisation_id for version in versions})
     policies: dict[tuple[int, str], Any] = {}
-    found: dict[int, list[str]] = {}
+    found: dict[int, list[tuple[DatasetEntry, Clearance]]] = {}
     for version in versions:
         key = (version.dataset.organisation_id, version.policy_name)
         if key not in policies:
@@ -182,14 +193,16 @@ def _not_cleared(versions: Sequence[DatasetVersion], *, at: datetime) -> dict[in
             purpose=version.purpose, commercial=version.commercial, territory=version.territory, at=at
         )
         accepted = frozenset(version.conditions_accepted)
-        found[version.pk] = sorted(
-            entry.external_id
+        cleared = [
+            (entry, clear(held, use, policies[key]))
             for entry, held in (
                 rights[version.dataset_id, recording_id]
                 for recording_id in members[version.pk]
                 if (version.dataset_id, recording_id) in rights
             )
-            if not clear(held, use, policies[key]).clears(accepted)
+        ]
+        found[version.pk] = sorted(
+            (pair for pair in cleared if not pair[1].clears(accepted)), key=lambda pair: pair[0].external_id
         )
     return found
 

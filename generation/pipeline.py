@@ -1,7 +1,7 @@
 """Holding one audio file against indexes: from a path to an answer, with nothing stored."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ class Target:
     build: IndexBuild | None
     index: RecordingIndex | None
     problem: str = ""
+    blocked: Mapping[str, str] = field(default_factory=dict)
+    """Blocked references of the model that is asked for: recording -> case. What matches one is blocked."""
 
     @property
     def covers_all(self) -> bool:
@@ -162,15 +164,22 @@ def _hold_against(survey: audio.Survey, target: Target) -> Finding:
         return Finding(target, "unverifiable", (target.problem,))
     found = likeness.check(survey.items, target.index, query_seconds=survey.seconds)
     candidates = tuple(_candidate(match) for match in found.matches)
+    stopped = tuple(
+        f"{one.recording_id} is a blocked reference, case {target.blocked[one.recording_id]}"
+        for one in candidates
+        if one.accepted and one.recording_id in target.blocked
+    )
+    verdict = "blocked" if stopped else found.verdict
+    reasons = (*found.reasons, *stopped)
     if target.covers_all or target.build is None:
-        return Finding(target, found.verdict, tuple(found.reasons), candidates)
+        return Finding(target, verdict, reasons, candidates)
     gap = (
         f"the index of {target.dataset.name} covers {target.build.n_recordings} of "
         f"{target.build.n_expected} recordings; the others are too short or too silent to fingerprint, or known "
         "by metadata only (index_dataset names them): register with --only, or freeze a version without them"
     )
-    verdict = min(found.verdict, "unverifiable", key=STRICTEST_FIRST.index)
-    return Finding(target, verdict, (*found.reasons, gap), candidates)
+    verdict = min(verdict, "unverifiable", key=STRICTEST_FIRST.index)
+    return Finding(target, verdict, (*reasons, gap), candidates)
 
 
 def _candidate(match: likeness.RecordingMatch) -> Candidate:

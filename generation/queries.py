@@ -17,6 +17,7 @@ from generation.models import (
     TrainingRun,
     Verdict,
 )
+from generation.queries_cases import NO_CASE, Standing, standing_of
 from governance.models import Decision, Organisation, Question, Review
 from provenance import queries as provenance
 from provenance.models import Dataset, DatasetVersion, Grant, Recording
@@ -104,15 +105,17 @@ def model_version_named(reference: str, organisations: Sequence[Organisation]) -
 
 
 def gate_of(version: ModelVersion, *, at: datetime) -> Gate:
-    """Tell whether outputs of a model may be released: its music still cleared, nobody has stopped it."""
+    """Tell whether outputs of a model may be released: its music still cleared, nobody has stopped it, no case open."""
+    standing = standing_of([version]).get(version.pk, NO_CASE)
     reasons: list[str] = []
     n_not_cleared = 0
     decided = last_decision(version)
     if decided is not None and decided.decision in {Decision.REJECTED, Decision.SUSPENDED}:
         reasons.append(f"the model is {decided.get_decision_display().lower()}")
+    reasons += standing.closed_by
     if version.dataset_version is None:
         return Gate(tuple(reasons), needs_a_person=True)
-    not_cleared = no_longer_cleared(version.dataset_version, at=at)
+    not_cleared = no_longer_cleared(version.dataset_version, at=at, standing=standing)
     if not_cleared:
         n_not_cleared = len(not_cleared)
         shown = ", ".join(name for name, _ in not_cleared[:3])
@@ -120,8 +123,13 @@ def gate_of(version: ModelVersion, *, at: datetime) -> Gate:
     return Gate(tuple(reasons), n_not_cleared=n_not_cleared)
 
 
-def no_longer_cleared(version: DatasetVersion, *, at: datetime) -> list[tuple[str, str]]:
-    """Return (external id, answer) of every recording of a frozen version that its use is not cleared for now."""
+def no_longer_cleared(
+    version: DatasetVersion, *, at: datetime, standing: Standing = NO_CASE
+) -> list[tuple[str, str]]:
+    """Return (external id, answer) of every recording of a frozen version that its use is not cleared for now.
+
+    Left out are those that an officer chose to block at the output of the model whose ``standing`` is given.
+    """
     use = provenance.use_for(
         purpose=version.purpose, commercial=version.commercial, territory=version.territory, at=at
     )
@@ -132,6 +140,7 @@ def no_longer_cleared(version: DatasetVersion, *, at: datetime) -> list[tuple[st
         (cleared.entry.external_id, cleared.clearance.answer)
         for cleared in provenance.clear_entries(entries, use=use, policy=policy)
         if not cleared.clearance.clears(accepted)
+        and not standing.excuses(cleared.entry.recording_id, cleared.clearance)
     ]
 
 

@@ -1,5 +1,16 @@
 """What people and the API ask of generation."""
 
+from generation.services.cases import (
+    Filed,
+    Filing,
+    accept_case,
+    answer_case,
+    decide_case,
+    file_case,
+    reject_case,
+    sealed_answer,
+    set_case_terms,
+)
 from generation.services.checking import (
     check_files,
     check_generation,
@@ -22,20 +33,29 @@ from generation.services.releasing import (
 from generation.services.training import train_model, unfinished_run
 
 __all__ = [
+    "Filed",
+    "Filing",
     "Made",
+    "accept_case",
+    "answer_case",
     "ask_model_release",
     "check_files",
     "check_generation",
+    "decide_case",
     "decide_generation",
     "decide_generations",
     "decide_model",
+    "file_case",
     "generate",
     "publish_card",
     "record_check",
     "record_checks",
     "register_model",
+    "reject_case",
     "review_of_output",
     "revoke_grant",
+    "sealed_answer",
+    "set_case_terms",
     "targets_for",
     "targets_of_model",
     "train_model",

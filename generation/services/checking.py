@@ -1,6 +1,7 @@
 """Checking files and outputs, and keeping what was found."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from django.db import transaction
 from generation import pipeline
 from generation.models import Check, Generation, Match, ModelVersion
 from generation.pipeline import Answer, Target
+from generation.queries_cases import NO_CASE, standing_of
 from governance import access, ledger
 from governance import services as governance
 from governance.models import Organisation, User
@@ -34,6 +36,7 @@ def targets_for(
 def targets_of_model(version: ModelVersion, *, by: User, now: datetime) -> list[Target]:
     """Return what a model's outputs must be held against: the music it was trained on, and the protected.
 
+    What cases made a blocked reference of this model blocks whatever matches it, however faintly it is accepted.
     Where nobody knows what it was trained on: everything there is.
     """
     organisation = version.model.organisation
@@ -46,7 +49,8 @@ def targets_of_model(version: ModelVersion, *, by: User, now: datetime) -> list[
     for dataset in others.select_related("organisation").order_by("name"):
         if dataset.entries.exists():
             targets.append(_target(dataset, None, by=by, now=now))
-    return targets
+    blocked = standing_of([version]).get(version.pk, NO_CASE).blocked
+    return [replace(target, blocked=blocked) for target in targets]
 
 
 def _target(dataset: Dataset, version: DatasetVersion | None, *, by: User, now: datetime) -> Target:

@@ -9,6 +9,7 @@ from generation import queries
 from generation.errors import GenerationError
 from generation.models import Check, Generation, GenerationState, ModelVersion, Verdict
 from generation.queries import Impact
+from generation.queries_cases import blocked_reference_in
 from governance import access
 from governance import services as governance
 from governance.errors import ConflictError, NotAllowedError
@@ -138,6 +139,13 @@ def _require_releasable(generation: Generation, by: User, now: datetime) -> None
     gate = queries.gate_of(generation.model_version, at=now)
     if not gate.is_open:
         raise ConflictError(f"No output of {generation.model_version} can leave: {'; '.join(gate.reasons)}.")
+    check = generation.checks.filter(control=False).order_by("-id").first()
+    reference = blocked_reference_in(generation.model_version, check.pk) if check else ""
+    if reference:
+        raise ConflictError(
+            f"This output matches a recording that is blocked for {generation.model_version} (case {reference}): "
+            "nobody can release it."
+        )
 
 
 def revoke_grant(

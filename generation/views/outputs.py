@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from generation import access, overviews, queries, services
 from generation.forms import MANY_DECISIONS, OUTPUT_DECISIONS, DecisionForm
 from generation.models import Check, Generation, GenerationState, ModelVersion, Verdict
+from generation.queries_cases import blocked_reference_in
 from governance import access as house
 from governance.errors import ConflictError, NotAllowedError
 from governance.models import Decision, Question, User
@@ -191,6 +192,9 @@ def output_file(request: PersonRequest, public_id: UUID, kind: str) -> HttpRespo
     gate = queries.gate_of(generation.model_version, at=timezone.now())
     if not gate.is_open:  # suspended, or its music revoked, since the output was released
         raise ConflictError(f"Nothing of {generation.model_version} leaves now: {'; '.join(gate.reasons)}.")
+    check = newest_check(generation)
+    if check and (reference := blocked_reference_in(generation.model_version, check.pk)):
+        raise ConflictError(f"It matches a recording that is blocked for this model now (case {reference}).")
     name = generation.midi if kind == "mid" else generation.audio
     with storage.local_file(name) as path:
         response = media.ranged(request, path, etag=f"{generation.sha256}.{kind}")
