@@ -9,22 +9,24 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks import ingest, likeness, rights
+from benchmarks import catalogue, ingest, likeness, rights
 from benchmarks.figures import Figure, NothingToMeasureError
 
-NAMES = ("ingest", "likeness", "rights")
+NAMES = ("ingest", "likeness", "rights")  # what runs without a folder of music
+WITH_MUSIC = ("catalogue",)
 
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description="Measure, and print a line a figure.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; all without")
-    of_likeness = parser.add_argument_group("likeness")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join((*NAMES, *WITH_MUSIC))}")
+    of_likeness = parser.add_argument_group("likeness, catalogue")
     of_likeness.add_argument("--references", type=Path, metavar="DIR", help="music that is in the index")
     of_likeness.add_argument("--strangers", type=Path, metavar="DIR", help="music that is not")
     of_likeness.add_argument("--excerpts", type=int, default=1, metavar="N", help="of each recording")
     of_likeness.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args(arguments)
     measures: dict[str, Callable[[], Iterable[Figure]]] = {
+        "catalogue": partial(catalogue.measure, chosen.references, chosen.strangers, seed=chosen.seed),
         "ingest": ingest.measure,
         "likeness": partial(
             likeness.measure,
@@ -37,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     }
     if unknown := [name for name in chosen.names if name not in measures]:
         print(
-            f"There is no benchmark {', '.join(unknown)}: choose among {', '.join(NAMES)}.", file=sys.stderr
+            f"There is no benchmark {', '.join(unknown)}: choose among {', '.join(measures)}.", file=sys.stderr
         )
         return 2
     try:

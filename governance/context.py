@@ -11,6 +11,7 @@ PLACES = [
     ("Datasets", "provenance:dataset-list"),
     ("Recordings", "provenance:recording-list"),
     ("Grants", "provenance:grant-list"),
+    ("Catalogues", "provenance:catalogue-list"),
     ("Models", "generation:model-list"),
     ("Reviews", "governance:review-list"),
     ("Reports", "audit:report-list"),

@@ -45,8 +45,8 @@ def forget_uploads() -> None:
 
 
 def awaited_sources() -> list[str]:
-    waiting = Job.objects.filter(kind=REGISTER, state__in=(JobState.QUEUED, JobState.RUNNING))
-    return [job.arguments["source"] for job in waiting]
+    waiting = Job.objects.filter(kind__in=(REGISTER, MATCH), state__in=(JobState.QUEUED, JobState.RUNNING))
+    return [job.arguments["source"] for job in waiting if job.arguments.get("source")]
 
 
 def _register(job: Job, progress: Progress) -> Mapping[str, Any]:
