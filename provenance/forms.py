@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from governance.forms import ReasonField
 from provenance import queries, uploads
-from provenance.models import ConflictStatus, DatasetKind, Grant
+from provenance.models import ClaimedRight, ConflictStatus, DatasetKind, Grant
 from provenance.rights.territory import UnknownTerritory, normalise
 from provenance.rights.values import ANSWERS, PURPOSES, Use
 
@@ -230,13 +230,18 @@ class GrantFilterForm(SearchForm):
         max_length=200,
         widget=forms.TextInput(attrs={"type": "search"}),
     )
+    right = forms.ChoiceField(
+        label="Right",
+        required=False,
+        choices=[("", "every right"), *((right.value, right.value) for right in ClaimedRight)],
+    )
     state = forms.ChoiceField(
         label="Show",
         required=False,
         choices=[
             ("", "every grant"),
             ("in_force", "in force"),
-            ("ending", "ends soon"),
+            ("ending", "ending in 90 days"),
             ("revoked", "revoked"),
         ],
     )
@@ -244,7 +249,7 @@ class GrantFilterForm(SearchForm):
 
 class RegisterGrantsForm(forms.Form):
     file = forms.FileField(
-        label="File of deals", help_text="CSV in UTF-8, JSON, or JSON lines; one deal a row."
+        label="File of deals", help_text="CSV in UTF-8, XLSX, JSON, or JSON lines; one deal a row."
     )
     dry_run = forms.BooleanField(
         label="Only show what would happen", required=False, help_text="Keeps nothing."

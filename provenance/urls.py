@@ -1,6 +1,6 @@
 from django.urls import path
 
-from provenance.views import catalogues, datasets, grants, policies, recordings, reservations
+from provenance.views import catalogues, claims, datasets, grants, policies, recordings, reservations
 
 app_name = "provenance"
 
@@ -14,13 +14,17 @@ urlpatterns = [
     path("versions/<uuid:public_id>/", datasets.version, name="version"),
     path("recordings/", recordings.recording_list, name="recording-list"),
     path("recordings/<uuid:public_id>/", recordings.recording, name="recording"),
+    path("recordings/<uuid:public_id>/claims/", claims.claim, name="claim"),
+    path("claims/<uuid:public_id>/withdraw/", claims.withdraw, name="claim-withdraw"),
     path("recordings/<uuid:public_id>/audio", recordings.recording_audio, name="recording-audio"),
     path("recordings/<uuid:public_id>/peaks", recordings.recording_peaks, name="recording-peaks"),
     path("conflicts/", recordings.conflict_list, name="conflict-list"),
     path("conflicts/<uuid:public_id>/", recordings.conflict, name="conflict"),
     path("grants/", grants.grant_list, name="grant-list"),
     path("grants/register/", grants.register, name="grant-register"),
+    path("grants/new/", grants.deal, name="grant-deal"),
     path("grants/<uuid:public_id>/", grants.grant, name="grant"),
+    path("grants/<uuid:public_id>/agreement", grants.agreement, name="grant-agreement"),
     path("grants/<uuid:public_id>/revoke/", grants.revoke, name="grant-revoke"),
     path("catalogues/", catalogues.catalogue_list, name="catalogue-list"),
     path("catalogues/bring/", catalogues.bring, name="catalogue-bring"),

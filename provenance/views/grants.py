@@ -1,5 +1,6 @@
 """Pages of grants and licences: who gave what to whom, and what the licences say."""
 
+import json
 import tempfile
 from collections.abc import Sequence
 from datetime import date
@@ -18,14 +19,17 @@ from governance import slots
 from governance.errors import ConflictError
 from governance.models import Organisation
 from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
-from provenance import access, policies, queries, services, tables, uploads
+from provenance import access, documents, policies, queries, services, tables, uploads
 from provenance.forms import GrantFilterForm, RegisterGrantsForm, RevokeForm
-from provenance.models import Grant, Recording
+from provenance.forms_rights import DealForm
+from provenance.models import DatasetVersion, Grant, Recording
 from provenance.rights import terms
 from provenance.rights.policy import DEFAULT, ClearancePolicy
+from provenance.services.evidence import READS_CONFIDENTIAL
 from provenance.services.granting import GrantOutcome
 
-DEALS = (".csv", ".json", ".jsonl", ".ndjson")
+AGREEMENTS = (".pdf", ".txt", ".md", ".html", ".docx", ".odt", ".png", ".jpg", ".eml")
+DEALS = (".csv", ".xlsx", ".json", ".jsonl", ".ndjson")
 
 
 @page
@@ -50,6 +54,8 @@ def _narrowed(grants: QuerySet[Grant], asked: dict[str, Any], today: date) -> Qu
     if asked["q"]:
         named = Q(licensor__name__icontains=asked["q"]) | Q(licensee__name__icontains=asked["q"])
         grants = grants.filter(named)
+    if asked["right"]:
+        grants = grants.filter(right=asked["right"])
     if asked["state"] == "revoked":
         return grants.exclude(revoked_at=None)
     not_over = Q(valid_until=None) | Q(valid_until__gt=today)
@@ -93,13 +99,61 @@ def _grant_page(request: PersonRequest, grant: Grant, form: RevokeForm) -> HttpR
         "state": state,
         "state_words": words,
         "page": page_of(request, recordings),
+        "may_look_in": grant.organisation in house.organisations_of(request.user),
         "datasets": access.datasets_for_reading(request.user)
         .filter(entries__recording__in=recordings)
         .distinct(),
+        "versions": DatasetVersion.objects.filter(
+            dataset__in=access.datasets_for_reading(request.user), entries__recording__in=recordings
+        )
+        .select_related("dataset")
+        .distinct()
+        .order_by("dataset__name", "number"),
+        "may_open": house.may(request.user, grant.organisation, READS_CONFIDENTIAL),
         "form": form if may_revoke and grant.revoked_at is None else None,
         "pieces": slots.shown("grant", request, grant),
     }
     return render(request, "provenance/grant.html", context, status=422 if form.errors else 200)
+
+
+@page
+@require_GET
+def agreement(request: PersonRequest, public_id: str) -> HttpResponse:
+    return documents.agreement(access.grant_for_reading(request.user, public_id), by=request.user)
+
+
+@page
+@require_http_methods(["GET", "POST"])
+def deal(request: PersonRequest) -> HttpResponse:
+    """Register one deal by hand, with its agreement."""
+    organisation = _organisation(request)
+    form = DealForm(request.POST or None, request.FILES or None)
+    if form.is_valid():
+        with refusals_in(form):
+            outcome = _registered(request, organisation, form)
+            if outcome.status == "duplicate":
+                say(request, "This deal was known before; nothing changed.")
+            elif outcome.status == "registered":
+                say(request, "Registered. What holds its recordings goes back before those who approve.")
+            if outcome.grants:
+                return redirect("provenance:grant", outcome.grants[0].public_id)
+            form.refuse(outcome.reasons)
+    return render(request, "provenance/grant_deal.html", {"form": form}, status=422 if form.errors else 200)
+
+
+def _registered(request: PersonRequest, organisation: Organisation, form: DealForm) -> GrantOutcome:
+    with tempfile.TemporaryDirectory(prefix="liner-deal-") as folder:
+        written = form.deal()
+        if sent := form.cleaned_data["agreement"]:
+            name = f"agreement-{uploads.safe_name(sent, AGREEMENTS)}"
+            (Path(folder) / name).write_bytes(sent.read())
+            written["document"] = name
+        path = Path(folder) / "deal.json"
+        path.write_text(json.dumps([written]), encoding="utf-8")
+        (outcome,) = services.register_grants(
+            source=path, by=request.user, organisation=organisation, now=timezone.now()
+        )
+    return outcome
 
 
 @page

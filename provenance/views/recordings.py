@@ -41,7 +41,10 @@ def recording(request: PersonRequest, public_id: str) -> HttpResponse:
         "recording": found,
         "sources": sources,
         "chains": tables.chain_of(sources, grants, versions),
-        "claims": found.claims.select_related("party").order_by("right", "party__name"),
+        "claims": found.claims.filter(withdrawn_at=None)
+        .select_related("party")
+        .order_by("right", "party__name"),
+        "may_claim": house.may(request.user, found.organisation, house.WRITES_DATASETS),
         "grants": [(grant, *tables.grant_state(grant, timezone.now().date())) for grant in grants],
         "entries": DatasetEntry.objects.filter(recording=found).select_related("dataset", "registration"),
         "versions": versions,
