@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 from django.db import IntegrityError, transaction
@@ -22,7 +23,7 @@ from lib.words import keepable
 from provenance import audio, storage
 from provenance.bulk import copy_models, copy_rows
 from provenance.errors import KindTakenError
-from provenance.intake.record import IntakeRecord
+from provenance.intake.record import IntakeClaim, IntakeIdentifier, IntakeRecord
 from provenance.known import STATEMENT_FIELDS
 from provenance.models import (
     Dataset,
@@ -32,12 +33,14 @@ from provenance.models import (
     LicenceStatement,
     Party,
     Recording,
+    RecordingIdentifier,
     RecordingKind,
     Registration,
     RightsClaim,
     Work,
 )
-from provenance.models.ranges import whole_world
+from provenance.models.ranges import country_ranges, whole_world
+from provenance.rights import identifiers
 from provenance.rights.values import Statement
 from provenance.similarity import chromaprint
 
@@ -46,6 +49,7 @@ SURVEYED_A_CHUNK = 8  # decoding is dear: what was surveyed is kept soon
 N_DECODERS = 2  # each is a child process beside this one
 STORE_ATTEMPTS = 3
 MAX_NAME_CHARS = 1000
+SHARE_STEP = Decimal("0.0001")
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,12 @@ def _words_of(record: IntakeRecord) -> Iterator[tuple[str, str]]:
             yield entry.name, value
     for composer in record.composers:
         yield "composers", composer
+    for one in record.claims or ():
+        yield "claims", one.claim.party + one.claim.role + one.evidence
+    for identifier in record.identifiers:
+        yield identifier.scheme, identifier.written
+    for name, ids in record.party_ids.items():
+        yield "party", "".join((name, *ids.values()))
     for column, cell in record.unknown.items():
         yield column, column + cell
     for statement in record.statements:
@@ -385,6 +395,7 @@ def _save(plans: list[_Plan], *, registration: Registration, by: User, now: date
     copy_models([plan.entry for plan in fresh if plan.entry])
     statements = _save_statements(plans)
     _save_claims([plan for plan in plans if plan.new_entry], dataset, now)
+    _save_stated([plan for plan in plans if plan.new_entry], dataset, now)
     _save_fingerprints(plans, now)
     if dry_run or (not fresh and not statements):
         return
@@ -572,7 +583,80 @@ def _save_claims(plans: list[_Plan], dataset: Dataset, now: datetime) -> None:
     )
 
 
+def _save_stated(plans: list[_Plan], dataset: Dataset, now: datetime) -> None:
+    """Write the claims, identifiers and party identifiers that a source states one by one."""
+    stated = [plan for plan in plans if plan.surveyed.record.claims]
+    parties = _parties(
+        [one.claim.party for plan in stated for one in plan.surveyed.record.claims or ()], dataset
+    )
+    RightsClaim.objects.bulk_create(
+        [
+            _new_claim(plan.recording.pk, parties[one.claim.party[:500]], one, now)
+            for plan in stated
+            for one in plan.surveyed.record.claims or ()
+        ],
+        ignore_conflicts=True,
+    )
+    RecordingIdentifier.objects.bulk_create(
+        [
+            _new_identifier(plan.recording.pk, one)
+            for plan in plans
+            for one in plan.surveyed.record.identifiers
+        ],
+        ignore_conflicts=True,
+    )
+    _save_party_ids([plan for plan in plans if plan.surveyed.record.party_ids], dataset)
+
+
+def _new_claim(recording_id: int, party: Party, one: IntakeClaim, now: datetime) -> RightsClaim:
+    claim = one.claim
+    return RightsClaim(
+        recording_id=recording_id,
+        party=party,
+        right=claim.right,
+        role=claim.role[:60],
+        share_percent=None if claim.share is None else Decimal(str(claim.share)).quantize(SHARE_STEP),
+        territory=list(claim.territory),
+        territory_ranges=country_ranges(claim.territory),
+        valid_from=claim.valid_from,
+        valid_until=claim.valid_until,
+        source=claim.source[:30],
+        evidence=one.evidence[:1000],
+        recorded_at=now,
+    )
+
+
+def _new_identifier(recording_id: int, one: IntakeIdentifier) -> RecordingIdentifier:
+    checked = identifiers.CHECKS[one.scheme](one.written)
+    return RecordingIdentifier(
+        recording_id=recording_id,
+        scheme=one.scheme,
+        written=one.written[:200],
+        compact=checked.compact[:200],
+        is_valid=checked.valid,
+        why_invalid=checked.why[:200],
+        source=one.source[:30],
+    )
+
+
+def _save_party_ids(plans: list[_Plan], dataset: Dataset) -> None:
+    """Fill in identifiers of parties that have none; what is on record already is never written over."""
+    said: dict[str, dict[str, str]] = {}
+    for plan in plans:
+        for name, ids in plan.surveyed.record.party_ids.items():
+            for scheme, written in ids.items():
+                said.setdefault(name[:500], {}).setdefault(scheme, written[:40])
+    parties = _parties(said, dataset)
+    for name, ids in said.items():
+        party = parties[name]
+        fresh = {scheme: written for scheme, written in ids.items() if not getattr(party, scheme)}
+        if fresh:
+            Party.objects.filter(pk=party.pk).update(**fresh)
+
+
 def _claimed(record: IntakeRecord) -> Iterator[tuple[str, str, str]]:
+    if record.claims is not None:
+        return
     if record.master_owner:
         yield record.master_owner, "master", "owner"
     if record.composition_owner:

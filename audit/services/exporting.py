@@ -4,6 +4,7 @@ import json
 import mimetypes
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,15 +31,35 @@ from provenance.errors import UnknownDatasetError
 from provenance.exports.attribution import attribution_csv
 from provenance.exports.croissant import croissant
 from provenance.exports.odrl import CONTEXT, agreement
-from provenance.exports.register import ExportedDataset, ExportedRecording
+from provenance.exports.register import (
+    ExportedClaim,
+    ExportedDataset,
+    ExportedIdentifier,
+    ExportedRecording,
+    ExportedWork,
+)
 from provenance.exports.tdmrep import ReservedLocation, tdmrep
 from provenance.known import rights_of
-from provenance.models import Dataset, DatasetEntry, DatasetKind, DatasetVersion, Grant, GrantRecording
+from provenance.models import (
+    Dataset,
+    DatasetEntry,
+    DatasetKind,
+    DatasetVersion,
+    Grant,
+    GrantRecording,
+    Party,
+    Recording,
+    RecordingIdentifier,
+    RightsClaim,
+    Work,
+)
 from provenance.rights.terms import conditions
-from provenance.rights.values import WORLD
+from provenance.rights.values import WORLD, RecordingRights
+from provenance.rights.values import Claim as ClaimValue
 from provenance.rights.values import Grant as GrantValue
 
 FORMAT_RAIM = "liner-notes-raim/1"
+PARTY_IDS = ("isni", "ipi_name", "ipi_base", "dpid")
 DatasetWriter = Callable[[Dataset, DatasetVersion | None], str]
 ModelWriter = Callable[[ModelFacts], str]
 
@@ -105,10 +126,12 @@ def exported(dataset: Dataset, version: DatasetVersion | None) -> ExportedDatase
     manifests = (
         {leaf.recording_id: leaf.manifest for leaf in version.entries.all()} if version is not None else {}
     )
-    rows = [
-        _exported_recording(entry, rights.statements, manifests.get(entry.recording_id, {}))
-        for entry, rights in rights_of(entries)
-    ]
+    read = list(rights_of(entries))
+    known = _known_besides([entry.recording_id for entry, _ in read])
+    rows = tuple(
+        _exported_recording(entry, rights, manifests.get(entry.recording_id, {}), known)
+        for entry, rights in read
+    )
     return ExportedDataset(
         name=dataset.name,
         version=str(version.number) if version else "draft",
@@ -116,10 +139,69 @@ def exported(dataset: Dataset, version: DatasetVersion | None) -> ExportedDatase
         url=f"urn:uuid:{(version or dataset).public_id}",
         creator=dataset.organisation.name,
         published_on=(version.frozen_at if version else dataset.changed_at).date(),
-        recordings=tuple(rows),
+        recordings=rows,
         merkle_root=version.merkle_root if version else "",
         conditions=tuple(version.conditions_accepted) if version else (),
+        party_ids=_party_ids(dataset, rows),
     )
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the register knows of recordings besides what clears them, by the recordings' keys."""
+
+    works: dict[int, ExportedWork]
+    claims: dict[int, list[ExportedClaim]]
+    identifiers: dict[int, list[ExportedIdentifier]]
+
+
+def _known_besides(recording_ids: list[int]) -> _Known:
+    works = {
+        work.pk: ExportedWork(
+            f"urn:uuid:{work.public_id}",
+            work.title,
+            work.iswc,
+            tuple(sorted(party.name for party in work.composers.all())),
+        )
+        for work in Work.objects.filter(recordings__in=recording_ids).distinct().prefetch_related("composers")
+    }
+    of_recording = Recording.objects.filter(pk__in=recording_ids, work__isnull=False)
+    claims: dict[int, list[ExportedClaim]] = defaultdict(list)
+    claimed = RightsClaim.objects.filter(recording__in=recording_ids, withdrawn_at=None)
+    for claim in claimed.select_related("party").order_by("id"):
+        claims[claim.recording_id].append(ExportedClaim(_claim_value(claim), claim.evidence))
+    identifiers: dict[int, list[ExportedIdentifier]] = defaultdict(list)
+    for one in RecordingIdentifier.objects.filter(recording__in=recording_ids).order_by("id"):
+        identifiers[one.recording_id].append(ExportedIdentifier(one.scheme, one.written, one.source))
+    return _Known(
+        {pk: works[work_id] for pk, work_id in of_recording.values_list("pk", "work_id") if work_id},
+        claims,
+        identifiers,
+    )
+
+
+def _claim_value(claim: RightsClaim) -> ClaimValue:
+    return ClaimValue(
+        right=claim.right,  # type: ignore[arg-type]  # the database holds known rights only
+        party=claim.party.name,
+        share=None if claim.share_percent is None else float(claim.share_percent),
+        role=claim.role,
+        territory=tuple(claim.territory),
+        valid_from=claim.valid_from,
+        valid_until=claim.valid_until,
+        source=claim.source,
+    )
+
+
+def _party_ids(dataset: Dataset, rows: Sequence[ExportedRecording]) -> dict[str, dict[str, str]]:
+    names = {one.claim.party for row in rows for one in row.claims}
+    names |= {name for row in rows if row.work is not None for name in row.work.composers}
+    parties = Party.objects.filter(organisation=dataset.organisation, name__in=names).order_by("name")
+    found = {
+        party.name: {scheme: getattr(party, scheme) for scheme in PARTY_IDS if getattr(party, scheme)}
+        for party in parties
+    }
+    return {name: ids for name, ids in found.items() if ids}
 
 
 def _description(dataset: Dataset, version: DatasetVersion | None, n_recordings: int) -> str:
@@ -131,7 +213,7 @@ def _description(dataset: Dataset, version: DatasetVersion | None, n_recordings:
 
 
 def _exported_recording(
-    entry: DatasetEntry, statements: tuple[Any, ...], manifest: dict[str, Any]
+    entry: DatasetEntry, rights: RecordingRights, manifest: dict[str, Any], known: _Known
 ) -> ExportedRecording:
     recording = entry.recording
     path = entry.source_path or (entry.external_id if recording.audio else "")
@@ -148,10 +230,23 @@ def _exported_recording(
         artist=entry.artist or recording.artist,
         isrc=recording.isrc,
         source_url=entry.source_url,
-        statements=statements,
+        statements=rights.statements,
         master_answer=master.get("answer", ""),
         composition_answer=composition.get("answer", ""),
         grant=master.get("grant") or composition.get("grant") or "",
+        kind=recording.kind,
+        year=recording.year,
+        language=recording.language,
+        country=recording.country,
+        genre=recording.genre,
+        artist_gender=recording.artist_gender,
+        acquired_on=entry.acquired_on,
+        unknown_columns=entry.unknown_columns,
+        notes=tuple(entry.notes),
+        work=known.works.get(recording.pk),
+        claims=tuple(known.claims.get(recording.pk, ())),
+        identifiers=tuple(known.identifiers.get(recording.pk, ())),
+        grants=rights.grants,
     )
 
 

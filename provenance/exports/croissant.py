@@ -1,12 +1,19 @@
 """A dataset version as Croissant 1.1 JSON-LD with the RAI vocabulary.
 
-Written by hand and not with ``mlcroissant``, which loses ODRL types on reload and takes seconds to import. What
-`provenance.intake.croissant` reads back from it is the same register.
+Written by hand and not with ``mlcroissant``, which loses ODRL types on reload and takes seconds to import; the tests
+hold what it says of the file. The register is in it whole, as record sets that refer to each other: ``recordings``,
+and to each its ``statements``, ``claims``, ``identifiers``; ``works``; ``parties``; ``grants``. What
+`provenance.intake.croissant` reads back is the same register; grants are named there and registered by nobody but a
+person.
 """
 
 from __future__ import annotations
 
+import json
 import posixpath
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from typing import Any, Final
 
 from provenance.exports.attribution import licence_urls
@@ -53,7 +60,81 @@ CONTEXT: Final[dict[str, Any]] = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
-FIELDS: Final = ("path", "external_id", "title", "artist", "isrc", "licence", "composition_licence", "sha256")
+RECORDINGS: Final = (
+    *("external_id", "path", "title", "artist", "isrc", "licence", "composition_licence", "sha256", "kind"),
+    *(
+        "seconds",
+        "year",
+        "language",
+        "country",
+        "genre",
+        "artist_gender",
+        "acquired_on",
+        "source_path",
+        "source_url",
+    ),
+    *("work", "notes", "unknown_columns"),
+)
+STATEMENTS: Final = (
+    *(
+        "recording",
+        "right",
+        "expression",
+        "raw",
+        "source",
+        "weak",
+        "evidence",
+        "quote",
+        "holders",
+        "licence_url",
+    ),
+    *("territory", "valid_from", "valid_until"),
+)
+CLAIMS: Final = (
+    *(
+        "recording",
+        "right",
+        "party",
+        "share",
+        "role",
+        "territory",
+        "valid_from",
+        "valid_until",
+        "source",
+        "evidence",
+    ),
+)
+WORKS: Final = ("work", "title", "iswc", "composers")
+IDENTIFIERS: Final = ("recording", "scheme", "written", "source")
+PARTIES: Final = ("party", "isni", "ipi_name", "ipi_base", "dpid")
+GRANTS: Final = (
+    *(
+        "grant",
+        "right",
+        "licensor",
+        "licensee",
+        "purposes",
+        "commercial",
+        "territory",
+        "valid_from",
+        "valid_until",
+    ),
+    *("revoked_at", "basis", "document", "recordings"),
+)
+REFERS: Final = {
+    "recording": "recordings/external_id",
+    "recordings": "recordings/external_id",
+    "work": "works/work",
+}
+"""Fields that name a row of another record set."""
+TYPES: Final = {
+    "weak": "sc:Boolean",
+    "commercial": "sc:Boolean",
+    "share": "sc:Float",
+    "seconds": "sc:Float",
+    "year": "sc:Integer",
+}
+LISTS: Final = frozenset({"holders", "territory", "composers", "purposes", "recordings", "notes"})
 
 
 def croissant(dataset: ExportedDataset) -> dict[str, Any]:
@@ -65,9 +146,9 @@ def croissant(dataset: ExportedDataset) -> dict[str, Any]:
         JSON-LD. Every recording with audio is a file, and every recording a row of the record set ``recordings``.
         ``license`` lists the licences' addresses; recordings whose licence has none are named in the rows alone.
     """
-    described = [recording for recording in dataset.recordings if recording.path and recording.sha256]
     stated = dict.fromkeys(licence for recording in dataset.recordings for licence in licences(recording))
     urls = dict.fromkeys(url for licence in stated for url in licence_urls(licence))
+    paths = contents(dataset.recordings)
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
@@ -78,21 +159,55 @@ def croissant(dataset: ExportedDataset) -> dict[str, Any]:
         "version": dataset.version,
         "license": list(urls),
         "creator": {"@type": "sc:Organization", "name": dataset.creator},
+        "citeAs": f"{dataset.creator}: {dataset.name} {dataset.version} ({dataset.published_on.year}), {dataset.url}",
         "datePublished": dataset.published_on.isoformat(),
         "isLiveDataset": False,
         "identifier": f"merkle-sha256:{dataset.merkle_root}" if dataset.merkle_root else dataset.name,
-        "rai:dataLimitations": "Rights were read by software and confirmed where the register says so; no legal advice.",
-        "distribution": [_file(recording) for recording in described],
-        "recordSet": [_record_set(dataset)],
+        **_responsible(dataset),
+        "distribution": [
+            _file(one, paths[one.external_id]) for one in dataset.recordings if paths[one.external_id]
+        ],
+        "recordSet": [one for one in _record_sets(dataset, paths) if one["data"]],
     }
 
 
-def _file(recording: ExportedRecording) -> dict[str, Any]:
+def contents(recordings: Iterable[ExportedRecording]) -> dict[str, str]:
+    """Return where each recording's file lies beside the description, by external id; empty for one without audio.
+
+    The source's own path where no other recording has it too, else the external id, which is the recording's alone.
+    """
+    recordings = tuple(recordings)
+    shared = Counter(one.path for one in recordings)
+    return {
+        one.external_id: ""
+        if not (one.path and one.sha256)
+        else one.path
+        if shared[one.path] == 1
+        else one.external_id
+        for one in recordings
+    }
+
+
+def _responsible(dataset: ExportedDataset) -> dict[str, Any]:
+    """Return what the responsible-AI vocabulary asks for, as far as the register knows it."""
+    acquired = sorted(one.acquired_on.isoformat() for one in dataset.recordings if one.acquired_on)
+    said: dict[str, Any] = {
+        "rai:dataCollection": "Registered from the sources that the statements' evidence names.",
+        "rai:dataLimitations": "Rights were read by software and confirmed where the register says so; no legal advice.",
+        "rai:dataUseCases": dataset.description,
+        "rai:personalSensitiveInformation": "Names of artists, composers and rights holders, as their works credit them.",
+    }
+    if acquired:
+        said["rai:dataCollectionTimeframe"] = list(dict.fromkeys((acquired[0], acquired[-1])))
+    return said
+
+
+def _file(recording: ExportedRecording, path: str) -> dict[str, Any]:
     described: dict[str, Any] = {
         "@type": "cr:FileObject",
         "@id": recording.id,
-        "name": recording.title or posixpath.basename(recording.path),
-        "contentUrl": recording.path,
+        "name": recording.title or posixpath.basename(path),
+        "contentUrl": path,
         "encodingFormat": recording.media_type or "application/octet-stream",
         "sha256": recording.sha256,
     }
@@ -101,32 +216,142 @@ def _file(recording: ExportedRecording) -> dict[str, Any]:
     return described
 
 
-def _record_set(dataset: ExportedDataset) -> dict[str, Any]:
+def _record_sets(dataset: ExportedDataset, paths: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    recordings = dataset.recordings
+    works = {one.work.id: one.work for one in recordings if one.work is not None}
+    yield _record_set(
+        "recordings",
+        RECORDINGS,
+        (_recording(one, paths[one.external_id]) for one in recordings),
+        "external_id",
+    )
+    yield _record_set("statements", STATEMENTS, (row for one in recordings for row in _statements(one)))
+    yield _record_set("claims", CLAIMS, (row for one in recordings for row in _claims(one)))
+    yield _record_set(
+        "works",
+        WORKS,
+        (
+            {"work": work.id, "title": work.title, "iswc": work.iswc, "composers": list(work.composers)}
+            for work in works.values()
+        ),
+        "work",
+    )
+    yield _record_set("identifiers", IDENTIFIERS, (row for one in recordings for row in _identifiers(one)))
+    yield _record_set(
+        "parties", PARTIES, ({"party": name, **ids} for name, ids in dataset.party_ids.items()), "party"
+    )
+    yield _record_set("grants", GRANTS, _grants(recordings), "grant")
+
+
+def _record_set(
+    name: str, fields: tuple[str, ...], rows: Iterable[Mapping[str, Any]], key: str = ""
+) -> dict[str, Any]:
+    described: dict[str, Any] = {"@type": "cr:RecordSet", "@id": name, "name": name}
+    if key:
+        described["key"] = {"@id": f"{name}/{key}"}
+    described["field"] = [_field(name, field) for field in fields]
+    described["data"] = [
+        {f"{name}/{field}": _cell(field, row.get(field)) for field in fields} for row in rows
+    ]
+    return described
+
+
+def _field(name: str, field: str) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "@type": "cr:Field",
+        "@id": f"{name}/{field}",
+        "name": field,
+        "dataType": TYPES.get(field, "sc:Text"),
+    }
+    if field in LISTS:
+        described["repeated"] = True
+    refers = REFERS.get(field)
+    if refers and refers != f"{name}/{field}":
+        described["references"] = {"field": {"@id": refers}}
+    return described
+
+
+def _cell(field: str, value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    return ([] if field in LISTS else None if field in TYPES else "") if value is None else value
+
+
+def _recording(one: ExportedRecording, path: str) -> dict[str, Any]:
     return {
-        "@type": "cr:RecordSet",
-        "@id": "recordings",
-        "name": "recordings",
-        "key": {"@id": "recordings/external_id"},
-        "field": [
-            {"@type": "cr:Field", "@id": f"recordings/{name}", "name": name, "dataType": "sc:Text"}
-            for name in FIELDS
-        ],
-        "data": [_row(recording) for recording in dataset.recordings],
+        "external_id": one.external_id,
+        "path": path,
+        "title": one.title,
+        "artist": one.artist,
+        "isrc": one.isrc,
+        "licence": " AND ".join(_bracketed(licences(one, "master"))),
+        "composition_licence": " AND ".join(_bracketed(licences(one, "composition"))),
+        "sha256": one.sha256,
+        "kind": one.kind,
+        "seconds": one.seconds,
+        "year": one.year,
+        "language": one.language,
+        "country": one.country,
+        "genre": one.genre,
+        "artist_gender": one.artist_gender,
+        "acquired_on": one.acquired_on,
+        "source_path": one.path,
+        "source_url": one.source_url,
+        "work": one.work.id if one.work is not None else "",
+        "notes": list(one.notes),
+        "unknown_columns": json.dumps(one.unknown_columns, ensure_ascii=False, sort_keys=True)
+        if one.unknown_columns
+        else "",
     }
 
 
-def _row(recording: ExportedRecording) -> dict[str, str]:
-    values = {
-        "path": recording.path,
-        "external_id": recording.external_id,
-        "title": recording.title,
-        "artist": recording.artist,
-        "isrc": recording.isrc,
-        "licence": " AND ".join(_bracketed(licences(recording, "master"))),
-        "composition_licence": " AND ".join(_bracketed(licences(recording, "composition"))),
-        "sha256": recording.sha256,
-    }
-    return {f"recordings/{name}": values[name] for name in FIELDS}
+def _statements(recording: ExportedRecording) -> Iterator[dict[str, Any]]:
+    for said in recording.statements:
+        row: dict[str, Any] = {field: getattr(said, field) for field in STATEMENTS if field != "recording"}
+        yield {
+            **row,
+            "recording": recording.external_id,
+            "holders": list(said.holders),
+            "territory": list(said.territory),
+        }
+
+
+def _claims(recording: ExportedRecording) -> Iterator[dict[str, Any]]:
+    for one in recording.claims:
+        row: dict[str, Any] = {
+            field: getattr(one.claim, field) for field in CLAIMS if field not in ("recording", "evidence")
+        }
+        territory = list(one.claim.territory)
+        yield {**row, "recording": recording.external_id, "territory": territory, "evidence": one.evidence}
+
+
+def _identifiers(recording: ExportedRecording) -> Iterator[dict[str, Any]]:
+    for one in recording.identifiers:
+        yield {
+            "recording": recording.external_id,
+            "scheme": one.scheme,
+            "written": one.written,
+            "source": one.source,
+        }
+
+
+def _grants(recordings: Iterable[ExportedRecording]) -> Iterator[dict[str, Any]]:
+    """Name each grant once, with the recordings it is for."""
+    found: dict[str, tuple[Any, list[str]]] = {}
+    for recording in recordings:
+        for grant in recording.grants:
+            found.setdefault(grant.id, (grant, []))[1].append(recording.external_id)
+    for grant, inside in found.values():
+        row: dict[str, Any] = {
+            field: getattr(grant, field) for field in GRANTS if field not in ("grant", "recordings")
+        }
+        yield {
+            **row,
+            "grant": grant.id,
+            "purposes": sorted(grant.purposes),
+            "territory": list(grant.territory),
+            "recordings": inside,
+        }
 
 
 def _bracketed(expressions: tuple[str, ...]) -> list[str]:

@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
-from provenance.rights.values import Statement
+from provenance.rights.values import Claim, Grant, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedWork:
+    """The composition of a recording."""
+
+    id: str
+    title: str
+    iswc: str = ""
+    composers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedClaim:
+    """A claim to a share, and where it is stated."""
+
+    claim: Claim
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedIdentifier:
+    """A further identifier, as it was written."""
+
+    scheme: str
+    written: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +56,19 @@ class ExportedRecording:
     master_answer: str = ""
     composition_answer: str = ""
     grant: str = ""
+    kind: str = ""
+    year: int | None = None
+    language: str = ""
+    country: str = ""
+    genre: str = ""
+    artist_gender: str = ""
+    acquired_on: date | None = None
+    unknown_columns: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    work: ExportedWork | None = None
+    claims: tuple[ExportedClaim, ...] = ()
+    identifiers: tuple[ExportedIdentifier, ...] = ()
+    grants: tuple[Grant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +84,8 @@ class ExportedDataset:
     recordings: tuple[ExportedRecording, ...] = ()
     merkle_root: str = ""
     conditions: tuple[str, ...] = ()
+    party_ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Identifiers of the parties that claim or compose, by their names."""
 
 
 def licences(recording: ExportedRecording, right: str = "") -> tuple[str, ...]:

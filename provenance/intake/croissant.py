@@ -1,29 +1,38 @@
 """Croissant 1.0 and 1.1: a subset of the JSON-LD.
 
-Read: the dataset's ``license``, ``creator``, ``url`` and ``sdLicense``; every ``cr:FileObject`` in
-``distribution``
-that is a sound file beside the JSON-LD, with its ``sha256`` checked, its own ``license`` where it states
-one; and
-inline ``cr:RecordSet`` data whose fields name our columns. The licence of the metadata (``sdLicense``) is
-not the
+Read: the dataset's ``license``, ``creator``, ``url`` and ``sdLicense``; every ``cr:FileObject`` in ``distribution``
+that is a sound file beside the JSON-LD, with its ``sha256`` checked, its own ``license`` where it states one; and
+inline ``cr:RecordSet`` data whose fields name our columns. The licence of the metadata (``sdLicense``) is not the
 licence of the music, and is never read as one. Nothing is fetched.
+
+A file that `provenance.exports.croissant` wrote holds the register itself, as the record sets ``statements``,
+``claims``, ``works``, ``identifiers`` and ``parties``: it is read back whole. ``grants`` are told of and registered by
+nobody but a person. All of it is a draft, like any other import.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar, get_args
 
 from provenance.intake.errors import IntakeError
 from provenance.intake.files import sha256_of
-from provenance.intake.record import Intake, IntakeRecord
+from provenance.intake.record import Intake, IntakeClaim, IntakeIdentifier, IntakeRecord, distinct
 from provenance.intake.sounds import is_sound
 from provenance.rights import identifiers
 from provenance.rights.expressions import normalise
-from provenance.rights.values import RIGHTS, Right, Statement
+from provenance.rights.territory import countries
+from provenance.rights.values import RIGHTS, SOURCES, Claim, ClaimedRight, Right, Statement
 
+T = TypeVar("T")
+OWN_FIELDS: Final = frozenset({"external_id", "kind", "source_path", "unknown_columns"})
+"""Fields of ``recordings`` that only the register's own export has."""
+ABOUT_RECORDINGS: Final = ("statements", "claims", "identifiers")
+PARTY_SCHEMES: Final = ("isni", "ipi_name", "ipi_base", "dpid")
+CLAIMED_RIGHTS: Final[tuple[ClaimedRight, ...]] = get_args(ClaimedRight)
 MAX_BYTES: Final = 256 << 20
 CONFORMS: Final = ("http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/1.1")
 
@@ -45,14 +54,29 @@ class CroissantIntake(Intake):
         self._root = (root or path.parent).resolve()
         self._dataset = _load(path)
         self.source_sha256 = sha256_of(path)
+        self._sets = _record_sets(self._dataset)
         self._rows = self._described() or self._files()
+        self._works = {str(row.get("work")): row for row in self._sets.get("works", ())}
+        self._about = {name: _by_recording(self._sets.get(name, ())) for name in ABOUT_RECORDINGS}
+        self._party_ids = _party_ids(self._sets.get("parties", ()))
+        self._is_register = any(row.keys() >= OWN_FIELDS for row in self._sets.get("recordings", ())[:1])
         if not self._rows:
             raise IntakeError(
                 f"{path.name} names no sound file in its distribution and no record with a path"
             )
         self.n_rows = len(self._rows)
         licences = _licences(self._dataset)
-        self.warnings = () if licences else (f"{path.name} states no license for the dataset's files",)
+        self.warnings = tuple(self._warn(path.name, licences))
+
+    def _warn(self, name: str, licences: list[str]) -> Iterator[str]:
+        if not licences and not self._is_register:
+            yield f"{name} states no license for the dataset's files"
+        metadata = [str(one) for one in _any(self._dataset, "sdLicense")]
+        if metadata:
+            yield f"sdLicense {', '.join(metadata)} is the licence of the description, not of the music: not read as one"
+        grants = self._sets.get("grants", ())
+        if grants:
+            yield f"{len(grants)} grants are named in it and not registered: a grant needs its document (register_grants)"
 
     def records(self) -> Iterator[IntakeRecord]:
         """Yield one record a sound file, in the order of the description."""
@@ -70,26 +94,73 @@ class CroissantIntake(Intake):
         external_id = str(row.get("external_id") or row.get("@id") or named or isrc.compact)
         if not external_id:
             problems.append("it has neither @id, contentUrl nor ISRC")
-        said = self._statements(row)
-        weak = any(statement.weak for statement in said)
-        if weak:
+        said = (
+            self._register_statements(external_id, problems) if self._is_register else self._statements(row)
+        )
+        if not self._is_register and any(statement.weak for statement in said):
             notes.append("its licence is the dataset's, not its own: weak evidence")
+        claims, overlaps = self._claims(external_id, problems)
+        work = self._works.get(str(row.get("work") or ""), {})
+        composers = _texts(work.get("composers"))
+        parties = {one.claim.party for one in claims or ()} | set(composers)
         return IntakeRecord(
             row=number,
             external_id=external_id,
             audio=audio,
-            source_path=named,
-            title=str(row.get("title") or row.get("name") or ""),
+            source_path=str(row["source_path"] or "") if "source_path" in row else named,
+            title=str(row.get("title") or ("" if self._is_register else row.get("name")) or ""),
             artist=str(row.get("artist") or ""),
             isrc=isrc.compact,
+            year=_whole(row.get("year")),
+            language=str(row.get("language") or ""),
+            country=str(row.get("country") or ""),
             genre=str(row.get("genre") or ""),
-            work_title=str(row.get("work_title") or ""),
+            artist_gender=str(row.get("artist_gender") or ""),
+            acquired_on=str(row.get("acquired_on") or ""),
+            work_title=str(work.get("title") or row.get("work_title") or ""),
+            iswc=str(work.get("iswc") or row.get("iswc") or ""),
+            composers=composers,
             master_owner=str(row.get("master_owner") or ""),
             composition_owner=str(row.get("composition_owner") or ""),
-            source_url=str(self._dataset.get("url") or ""),
+            source_url=str(row["source_url"] or "")
+            if "source_url" in row
+            else str(self._dataset.get("url") or ""),
             statements=said,
+            claims=claims,
+            identifiers=self._identifiers(external_id),
+            party_ids={name: self._party_ids[name] for name in parties if name in self._party_ids},
+            unknown=_unknown(row.get("unknown_columns")),
             problems=tuple(problems),
-            notes=tuple(notes),
+            notes=(*(_texts(row.get("notes")) if self._is_register else notes), *overlaps),
+        )
+
+    def _register_statements(self, external_id: str, problems: list[str]) -> tuple[Statement, ...]:
+        found = []
+        for row in self._about["statements"].get(external_id, ()):
+            try:
+                found.append(_statement(row))
+            except (ValueError, TypeError) as error:
+                problems.append(f"a statement about it can't be read: {error}")
+        return tuple(found)
+
+    def _claims(
+        self, external_id: str, problems: list[str]
+    ) -> tuple[tuple[IntakeClaim, ...] | None, tuple[str, ...]]:
+        if not self._is_register:
+            return None, ()
+        found = []
+        for row in self._about["claims"].get(external_id, ()):
+            try:
+                found.append(IntakeClaim(_claim(row), str(row.get("evidence") or "")))
+            except (ValueError, TypeError) as error:
+                problems.append(f"a claim to it can't be read: {error}")
+        return distinct(found)
+
+    def _identifiers(self, external_id: str) -> tuple[IntakeIdentifier, ...]:
+        return tuple(
+            IntakeIdentifier(str(row["scheme"]), str(row["written"]), str(row.get("source") or "steward"))
+            for row in self._about["identifiers"].get(external_id, ())
+            if row.get("scheme") in identifiers.CHECKS and row.get("written")
         )
 
     def _files(self) -> list[Mapping[str, Any]]:
@@ -101,12 +172,12 @@ class CroissantIntake(Intake):
 
     def _described(self) -> list[Mapping[str, Any]]:
         """Return the rows of inline record sets that name recordings; field ids lose their record set's prefix."""
-        rows: list[Mapping[str, Any]] = []
-        for record_set in _list(self._dataset.get("recordSet")):
-            for entry in _list(record_set.get("data")):
-                row = {str(key).rpartition("/")[2]: value for key, value in entry.items()}
-                if row.get("path") or row.get("external_id") or row.get("isrc"):
-                    rows.append(row)
+        rows = [
+            row
+            for record_set in self._sets.values()
+            for row in record_set
+            if row.get("path") or row.get("external_id") or row.get("isrc")
+        ]
         by_url = {str(part.get("contentUrl")): part for part in self._files()}
         return [{**by_url.get(str(row.get("path")), {}), **row} for row in rows]
 
@@ -149,6 +220,114 @@ class CroissantIntake(Intake):
             for right, spelled in said.items()
             for raw in spelled
         )
+
+
+def _record_sets(dataset: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the rows of inline record sets by name; field ids lose their record set's prefix."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for number, record_set in enumerate(_list(dataset.get("recordSet"))):
+        name = str(record_set.get("@id") or record_set.get("name") or number)
+        rows = [
+            {str(key).rpartition("/")[2]: value for key, value in entry.items()}
+            for entry in _list(record_set.get("data"))
+        ]
+        found.setdefault(name, []).extend(rows)
+    return found
+
+
+def _by_recording(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(str(row.get("recording") or ""), []).append(row)
+    return found
+
+
+def _party_ids(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    return {
+        str(row.get("party") or ""): {scheme: str(row[scheme]) for scheme in PARTY_SCHEMES if row.get(scheme)}
+        for row in rows
+    }
+
+
+def _statement(row: Mapping[str, Any]) -> Statement:
+    return Statement(
+        right=_one_of(RIGHTS, row, "right"),
+        expression=_text(row, "expression"),
+        raw=_text(row, "raw"),
+        source=_one_of(SOURCES, row, "source"),
+        weak=row.get("weak") in (True, "true", "True"),
+        evidence=_text(row, "evidence"),
+        quote=_text(row, "quote"),
+        holders=_texts(row.get("holders")),
+        licence_url=_text(row, "licence_url"),
+        territory=_territory(row),
+        valid_from=_day(row, "valid_from"),
+        valid_until=_day(row, "valid_until"),
+    )
+
+
+def _claim(row: Mapping[str, Any]) -> Claim:
+    share = row.get("share")
+    percent = None if share is None or share == "" else float(share)
+    if percent is not None and not 0 < percent <= 100:
+        raise ValueError(f"share {share!r} is not above 0 and at most 100")
+    party = _text(row, "party")
+    if not party.strip():
+        raise ValueError("it names no party")
+    return Claim(
+        right=_one_of(CLAIMED_RIGHTS, row, "right"),
+        party=party,
+        share=percent,
+        role=_text(row, "role"),
+        territory=_territory(row),
+        valid_from=_day(row, "valid_from"),
+        valid_until=_day(row, "valid_until"),
+        source=_text(row, "source") or "steward",
+    )
+
+
+def _one_of(known: tuple[T, ...], row: Mapping[str, Any], field: str) -> T:
+    for one in known:
+        if row.get(field) == one:
+            return one
+    raise ValueError(f"{field} {row.get(field)!r} is none of {', '.join(str(one) for one in known)}")
+
+
+def _territory(row: Mapping[str, Any]) -> tuple[str, ...]:
+    codes = _texts(row.get("territory"))
+    countries(codes)
+    return codes
+
+
+def _day(row: Mapping[str, Any], field: str) -> date | None:
+    written = _text(row, field)
+    return date.fromisoformat(written) if written else None
+
+
+def _text(row: Mapping[str, Any], field: str) -> str:
+    value = row.get(field)
+    return "" if value is None else str(value)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    many = value if isinstance(value, list) else [value]
+    return tuple(str(one) for one in many if one not in (None, ""))
+
+
+def _whole(value: Any) -> int | None:
+    try:
+        year = int(str(value)[:4])
+    except ValueError:
+        return None
+    return year if 1000 <= year <= 2999 else None
+
+
+def _unknown(value: Any) -> Mapping[str, str]:
+    try:
+        loaded = json.loads(value) if value else {}
+    except (TypeError, ValueError):
+        return {}
+    return {str(key): str(cell) for key, cell in loaded.items()} if isinstance(loaded, dict) else {}
 
 
 def _load(path: Path) -> Mapping[str, Any]:

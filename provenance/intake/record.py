@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from provenance.rights.values import Statement
+from provenance.rights.territory import countries
+from provenance.rights.values import Claim, Statement
 
-__all__ = ["Intake", "IntakeRecord", "Statement"]
+__all__ = ["Intake", "IntakeClaim", "IntakeIdentifier", "IntakeRecord", "Statement", "distinct"]
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeClaim:
+    """A claim to a share as a source states it, and where it does."""
+
+    claim: Claim
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeIdentifier:
+    """A further identifier of a recording or its release, valid or not."""
+
+    scheme: str
+    """A key of `provenance.rights.identifiers.CHECKS`."""
+    written: str
+    source: str = "steward"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +63,56 @@ class IntakeRecord:
     composition_owner: str = ""
     source_url: str = ""
     statements: tuple[Statement, ...] = ()
+    claims: tuple[IntakeClaim, ...] | None = None
+    """What the source says of shares; None where it names owners and composers alone, who then claim unstated ones."""
+    identifiers: tuple[IntakeIdentifier, ...] = ()
+    party_ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Identifiers of the parties named, by their names: isni, ipi_name, ipi_base, dpid, as they are written."""
     fingerprint: bytes | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)
     """Columns that nobody here knows, kept as they came."""
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def distinct(claims: Iterable[IntakeClaim]) -> tuple[tuple[IntakeClaim, ...], tuple[str, ...]]:
+    """Keep what one source says once of each party, right, role, place and time.
+
+    Returns
+    -------
+    tuple
+        The claims in their order, the first of those that overlap; and a note for each that was left out because
+        it says something else of the same place and time. Equal ones are left out without a note.
+    """
+    kept: list[IntakeClaim] = []
+    notes: list[str] = []
+    for one in claims:
+        twin = next((other for other in kept if _overlap(one.claim, other.claim)), None)
+        if twin is None:
+            kept.append(one)
+        elif twin.claim != one.claim:
+            said = f"{one.claim.party} claims the {one.claim.right} twice for the same place and time"
+            notes.append(f"{said}: {_share(twin.claim)} was kept, {_share(one.claim)} left out")
+    return tuple(kept), tuple(notes)
+
+
+def _overlap(one: Claim, other: Claim) -> bool:
+    same = (one.party, one.right, one.role, one.source) == (
+        other.party,
+        other.right,
+        other.role,
+        other.source,
+    )
+    if not same or not countries(one.territory) & countries(other.territory):
+        return False
+    begun = one.valid_until is None or other.valid_from is None or other.valid_from < one.valid_until
+    return begun and (
+        other.valid_until is None or one.valid_from is None or one.valid_from < other.valid_until
+    )
+
+
+def _share(claim: Claim) -> str:
+    return "no stated share" if claim.share is None else f"{claim.share:g} %"
 
 
 class Intake:

@@ -63,9 +63,11 @@ class TestCroissant:
         assert [
             (statement.right, statement.expression, statement.weak) for statement in first.statements
         ] == [
-            ("master", "CC-BY-4.0 AND (GPL-3.0-only OR CC-BY-3.0)", False),
+            ("master", "CC-BY-4.0", False),
+            ("master", "GPL-3.0-only OR CC-BY-3.0", False),
             ("composition", "CC0-1.0", False),
         ]
+        assert first.statements == dataset().recordings[0].statements
         assert (second.external_id, second.audio, second.isrc) == ("x2", None, "USRC17607839")
 
 
