@@ -25,6 +25,7 @@ TOOLS = (
     "make",
     "mkdir",
     "paste",
+    "readlink",
     "rm",
     "sh",
     "sort",
@@ -244,6 +245,18 @@ class TestInstall:
         clone.run("scripts/install")
 
         assert clone.calls.count("made") == 2
+
+    def test_leaves_the_environment_of_another_folder_alone(self, clone: Clone, tmp_path: Path) -> None:
+        theirs = tmp_path / "another clone" / ".venv"
+        theirs.mkdir(parents=True)
+        (theirs / "kept").touch()
+        (clone.folder / ".venv").symlink_to(theirs)
+
+        done = clone.run("scripts/install")
+
+        assert done.returncode == 1
+        assert "is a link to" in done.stderr
+        assert (theirs / "kept").exists()
 
     def test_is_not_done_by_a_python_that_is_too_old(self, clone: Clone) -> None:
         clone.put("python3", "#!/bin/bash\nexit 1\n")
