@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 
 from governance import access
 from governance import services as governance
@@ -107,8 +107,17 @@ def reopen_approvals(
 
     ``touching`` are rows that name their recordings by ``recording``. Returns the datasets that were approved.
     """
-    held = DatasetEntry.objects.filter(dataset=OuterRef("pk"), recording__in=touching.values("recording"))
-    datasets = Dataset.objects.filter(Exists(held), organisation=organisation, kind=DatasetKind.TRAINING)
+    recordings = set(
+        touching.values_list("recording_id", flat=True)
+    )  # as numbers: the planner joined the tables badly
+    held = (
+        DatasetEntry.objects.filter(recording_id__in=recordings)
+        .order_by()
+        .values_list("dataset_id", flat=True)
+    )
+    datasets = Dataset.objects.filter(
+        pk__in=set(held.distinct()), organisation=organisation, kind=DatasetKind.TRAINING
+    )
     lapsed = []
     for dataset in datasets.select_related("organisation").order_by("id"):
         stood = queries.approval_of(dataset) is not None
