@@ -192,6 +192,7 @@ def _not_cleared(
         use = provenance.use_for(
             purpose=version.purpose, commercial=version.commercial, territory=version.territory, at=at
         )
+        use = provenance.asked_by(use, owners[key[0]])
         accepted = frozenset(version.conditions_accepted)
         cleared = [
             (entry, clear(held, use, policies[key]))
