@@ -1,7 +1,7 @@
 """What exports of a model are made of, read once from the rows."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Sum
@@ -36,6 +36,11 @@ class ModelFacts:
     @property
     def provider(self) -> str:
         return self.version.model.organisation.name
+
+    @property
+    def run_on(self) -> date | None:
+        """The day on which training began; None for a model that was trained elsewhere."""
+        return self.run.started_at.date() if self.run is not None else None
 
     @property
     def licences(self) -> dict[str, tuple[int, float]]:

@@ -38,6 +38,7 @@ from provenance.exports.register import (
     ExportedRecording,
     ExportedWork,
 )
+from provenance.exports.royalties import as_row, royalty_csv, royalty_parts, totals
 from provenance.exports.tdmrep import ReservedLocation, tdmrep
 from provenance.known import rights_of
 from provenance.models import (
@@ -58,6 +59,7 @@ from provenance.rights.values import WORLD, RecordingRights
 from provenance.rights.values import Claim as ClaimValue
 from provenance.rights.values import Grant as GrantValue
 
+FORMAT_ROYALTY = "liner-notes-royalty-basis/1"
 FORMAT_RAIM = "liner-notes-raim/1"
 PARTY_IDS = ("isni", "ipi_name", "ipi_base", "dpid")
 DatasetWriter = Callable[[Dataset, DatasetVersion | None], str]
@@ -72,6 +74,8 @@ def export(*, kind: str, subject: str, organisations: Sequence[Organisation], no
     AuditError
         If the kind is unknown, or is not for a subject of this sort; the message lists what is.
     """
+    if kind in BASES:
+        return _royalty_basis(kind, subject, organisations, now)
     if kind in DATASET_KINDS:
         dataset, version = _dataset_named(kind, subject, organisations)
         return DATASET_KINDS[kind](dataset, version)
@@ -262,6 +266,43 @@ def _attribution(dataset: Dataset, version: DatasetVersion | None) -> str:
     return attribution_csv(exported(dataset, version))
 
 
+def _royalty_basis(kind: str, subject: str, organisations: Sequence[Organisation], now: datetime) -> str:
+    """Divide the rights of a dataset, or of what a model was trained on, among who claims them."""
+    if _exists(provenance.dataset_named, subject, organisations):
+        dataset, version = provenance.dataset_named(subject, organisations)
+        on = now.date()
+    else:
+        model = generation.model_version_named(subject, organisations)
+        if model.dataset_version is None:
+            raise AuditError(
+                f"{subject} says of no dataset that it was trained on it: there is nothing to divide."
+            )
+        version = model.dataset_version
+        dataset = version.dataset
+        on = model_facts(model, at=now).run_on or now.date()
+    of = exported(dataset, version)
+    where = (version.territory if version is not None else "") or WORLD
+    parts = royalty_parts(of.recordings, on=on, territory=where)
+    if kind == ROYALTY_CSV:
+        return royalty_csv(parts)
+    return _json(
+        {
+            "format": FORMAT_ROYALTY,
+            "subject": subject,
+            "dataset": of.name,
+            "version": of.version,
+            "merkle_root": of.merkle_root,
+            "territory": where,
+            "claims_in_force_on": on.isoformat(),
+            "recordings": len(of.recordings),
+            "seconds": f"{sum(one.seconds or 0.0 for one in of.recordings):.3f}",
+            "note": "Seconds are the recordings' own; how often a training run heard each is not on record.",
+            "totals": totals(parts),
+            "parts": [as_row(part) for part in parts],
+        }
+    )
+
+
 def _odrl(dataset: Dataset, version: DatasetVersion | None) -> str:
     """Every grant as an agreement, and of a frozen version what it was cleared for, licence by licence."""
     graph = [*_agreements(dataset, version), *(_permissions(version) if version is not None else [])]
@@ -410,4 +451,6 @@ MODEL_KINDS: dict[str, ModelWriter] = {
     "musgo": _musgo,
     "raim-json": _raim_json,
 }
-KINDS = (*DATASET_KINDS, *MODEL_KINDS)
+ROYALTY_CSV = "royalty-basis"
+BASES = (ROYALTY_CSV, "royalty-basis-json")  # of a dataset, or of what a model was trained on
+KINDS = (*DATASET_KINDS, *MODEL_KINDS, *BASES)

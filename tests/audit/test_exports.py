@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -220,3 +221,62 @@ class TestExportCommand:
     def test_refuses_a_folder(self, model: ModelVersion, tmp_path: Path) -> None:
         with pytest.raises(CommandError, match="folder"):
             self.run("model-card", "tide", "--out", str(tmp_path))
+
+
+class TestRoyaltyBasis:
+    @pytest.mark.parametrize("subject", ["tides@1", "tides", "tide@1"])
+    def test_adds_up_to_100_percent_for_datasets_and_models(
+        self, scene: Scene, model: ModelVersion, subject: str
+    ) -> None:
+        rows = list(csv.DictReader(io.StringIO(exported(scene, "royalty-basis", subject))))
+        for right in ("master", "composition"):
+            mine = [row for row in rows if row["right"] == right]
+            assert len(mine) >= 2
+            assert sum(Decimal(row["by_track_percent"]) for row in mine) == 100
+
+    def test_is_json_too_and_says_what_it_rests_on(self, scene: Scene, model: ModelVersion) -> None:
+        said = json.loads(exported(scene, "royalty-basis-json", "tide@1"))
+        assert (said["dataset"], said["version"], said["recordings"]) == ("tides", "1", 2)
+        assert {row["status"] for row in said["totals"]} == {"unclaimed"}
+
+    def test_of_a_model_of_unknown_origin_has_nothing_to_divide(self, scene: Scene) -> None:
+        scenes.a_model(scene, None, name="foundling")
+        with pytest.raises(AuditError, match="nothing to divide"):
+            exported(scene, "royalty-basis", "foundling")
+
+
+class TestOthersReaders:
+    def test_prov_reads_the_lineage_back(self, scene: Scene, model: ModelVersion) -> None:
+        prov: Any = pytest.importorskip("prov.model")
+        document = prov.ProvDocument.deserialize(content=exported(scene, "prov", "tide"), format="json")
+        kinds = {type(record).__name__ for record in document.get_records()}
+        assert {"ProvEntity", "ProvAgent", "ProvDerivation", "ProvMembership", "ProvAttribution"} <= kinds
+
+    def test_hugging_face_reads_the_card(self, scene: Scene, model: ModelVersion) -> None:
+        hub: Any = pytest.importorskip("huggingface_hub")
+        data = hub.DatasetCard(exported(scene, "dataset-card", "tides@1")).data.to_dict()
+        assert data["license"] == "other"
+        assert data["size_categories"] == ["n<1K"]
+
+    def test_a_json_ld_reader_expands_the_agreements(self, scene: Scene, model: ModelVersion) -> None:
+        jsonld: Any = pytest.importorskip("pyld.jsonld")
+        said = json.loads(exported(scene, "odrl", "tides@1"))
+        said["@context"] = [ODRL_TERMS, *(one for one in said["@context"] if isinstance(one, dict))]
+        expanded = jsonld.expand(said)
+        odrl = "http://www.w3.org/ns/odrl/2/"
+        assert any(f"{odrl}permission" in node for node in expanded)
+        assert all(str(kind).startswith(odrl) for node in expanded for kind in node.get("@type", []))
+
+
+ODRL_TERMS = {
+    "odrl": "http://www.w3.org/ns/odrl/2/",
+    "dct": "http://purl.org/dc/terms/",
+    **{
+        name: {"@id": f"odrl:{name}", "@type": "@id"}
+        for name in ("permission", "prohibition", "duty", "constraint", "target", "assigner", "assignee")
+    },
+    **{name: {"@id": f"odrl:{name}", "@type": "@vocab"} for name in ("action", "leftOperand", "operator")},
+    **{name: f"odrl:{name}" for name in ("Agreement", "Offer", "Set", "rightOperand")},
+    "uid": {"@id": "odrl:uid", "@type": "@id"},
+}
+"""The terms of http://www.w3.org/ns/odrl.jsonld that are used here: tests fetch nothing."""
