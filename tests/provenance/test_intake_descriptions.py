@@ -71,7 +71,10 @@ class TestErn:
         (record,) = ern(tmp_path, ERN)
         (statement,) = record.statements
         assert statement.territory == ("WORLD", "-US")
-        assert (statement.valid_from, statement.valid_until) == (date(2020, 1, 1), date(2027, 1, 1))
+        assert (statement.valid_from, statement.valid_until) == (
+            date(2020, 1, 1),
+            date(2027, 1, 2),
+        )  # EndDate is the last day
         use = Use("ai_generative_training", territory="DE")
         assert clear(RecordingRights(record.statements), use).answer == "unknown"
 
