@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks import catalogue, ingest, likeness, rights
+from benchmarks import catalogue, conflicts, ingest, likeness, rights
 from benchmarks.figures import Figure, NothingToMeasureError
 
-NAMES = ("ingest", "likeness", "rights")  # what runs without a folder of music
+NAMES = ("conflicts", "ingest", "likeness", "rights")  # what runs without a folder of music
 WITH_MUSIC = ("catalogue",)
 
 
@@ -24,9 +24,13 @@ def main(arguments: Sequence[str]) -> int:
     of_likeness.add_argument("--strangers", type=Path, metavar="DIR", help="music that is not")
     of_likeness.add_argument("--excerpts", type=int, default=1, metavar="N", help="of each recording")
     of_likeness.add_argument("--seed", type=int, default=1)
+    of_conflicts = parser.add_argument_group("conflicts")
+    of_conflicts.add_argument("--music", type=Path, metavar="DIR", help="music to plant copies of")
+    of_conflicts.add_argument("--copies", type=int, default=3, metavar="N", help="of each kind")
     chosen = parser.parse_args(arguments)
     measures: dict[str, Callable[[], Iterable[Figure]]] = {
         "catalogue": partial(catalogue.measure, chosen.references, chosen.strangers, seed=chosen.seed),
+        "conflicts": partial(conflicts.measure, chosen.music, n_copies=chosen.copies, seed=chosen.seed),
         "ingest": ingest.measure,
         "likeness": partial(
             likeness.measure,

@@ -59,6 +59,7 @@ from provenance.serializers import (
     RecordingQuerySerializer,
     RecordingSerializer,
     RegisterSerializer,
+    ResolveConflictSerializer,
     VersionEntrySerializer,
     VersionSerializer,
 )
@@ -333,13 +334,14 @@ class ConflictViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseVie
         return access.conflict_for_reading(self.caller, self.public_id)
 
     @extend_schema(
-        request=ReasonSerializer,
+        request=ResolveConflictSerializer,
         responses={200: ConflictSerializer, 403: NOT_YOURS, 404: NOT_HERE, 409: NOT_NOW},
     )
     @action(detail=True, methods=["post"])
     def resolve(self, request: Request, **_: Any) -> Response:
-        """Say that the disagreement is settled, and why."""
-        return self._close(ConflictStatus.RESOLVED)
+        """Say who is right, and why; without a side both hold, and the stricter goes on deciding."""
+        asked = validated(ResolveConflictSerializer, self.request.data)
+        return self._close(ConflictStatus.RESOLVED, asked["reason"], asked["in_favour_of"])
 
     @extend_schema(
         request=ReasonSerializer,
@@ -348,15 +350,16 @@ class ConflictViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseVie
     @action(detail=True, methods=["post"])
     def dismiss(self, request: Request, **_: Any) -> Response:
         """Say that the two do not disagree, and why."""
-        return self._close(ConflictStatus.DISMISSED)
-
-    def _close(self, closed_as: ConflictStatus) -> Response:
         asked = validated(ReasonSerializer, self.request.data)
+        return self._close(ConflictStatus.DISMISSED, asked["reason"])
+
+    def _close(self, closed_as: ConflictStatus, reason: str, in_favour_of: str = "") -> Response:
         conflict = self.get_object()
         services.close_conflict(
             conflict=conflict,
             status=closed_as,
-            reason=asked["reason"],
+            in_favour_of=in_favour_of,
+            reason=reason,
             by=self.person,
             now=timezone.now(),
         )

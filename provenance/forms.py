@@ -1,6 +1,6 @@
 """What people fill in about datasets, conflicts and grants."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
 from governance.forms import ReasonField
+from governance.templatetags.sleeve import conflict_name
 from provenance import queries, uploads
 from provenance.models import ClaimedRight, ConflictStatus, DatasetKind, Grant
 from provenance.rights.territory import UnknownTerritory, normalise
@@ -189,29 +190,65 @@ def _package(sent: "UploadedFile[bytes]") -> uploads.Source:
 
 
 class ConflictFilterForm(forms.Form):
+    """``kinds`` says how many there are of each, in the order they are offered."""
+
     status = forms.ChoiceField(
         label="Show", choices=[*ConflictStatus.choices, ("all", "All")], required=False
     )
+    kind = forms.CharField(label="What", required=False, max_length=60)
     dataset = forms.ChoiceField(required=False)
 
-    def __init__(self, *args: object, datasets: Sequence[tuple[str, str]], **kwargs: object) -> None:
+    def __init__(
+        self, *args: object, datasets: Sequence[tuple[str, str]], kinds: Mapping[str, int], **kwargs: object
+    ) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         field = self.fields["dataset"]
         if isinstance(field, forms.ChoiceField):
             field.choices = [("", "every dataset"), *datasets]
+        offered = [(kind, f"{conflict_name(kind)} ({n})") for kind, n in kinds.items()]
+        self.fields["kind"].widget = forms.Select(choices=[("", "every kind"), *offered])
 
 
 class CloseConflictForm(forms.Form):
-    status = forms.ChoiceField(
-        label="What is it?",
-        choices=[
-            (ConflictStatus.RESOLVED.value, "Resolved: the disagreement was real and is settled"),
-            (ConflictStatus.DISMISSED.value, "Dismissed: the two do not disagree"),
-        ],
+    decision = forms.ChoiceField(
+        label="What do you decide?",
         widget=forms.RadioSelect,
         error_messages={"required": "Choose one."},
     )
     reason = ReasonField()
+
+    def __init__(self, *args: object, decisions: Sequence[tuple[str, str]] = (), **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        field = self.fields["decision"]
+        if isinstance(field, forms.ChoiceField) and decisions:
+            field.choices = list(decisions)
+
+    def closing(self) -> dict[str, Any]:
+        """Return what closing is told: the status, the side, the reason."""
+        chosen = self.cleaned_data["decision"]
+        is_dismissed = chosen == ConflictStatus.DISMISSED
+        return {
+            "status": ConflictStatus.DISMISSED if is_dismissed else ConflictStatus.RESOLVED,
+            "in_favour_of": "" if is_dismissed else chosen,
+            "reason": self.cleaned_data["reason"],
+        }
+
+
+class CloseConflictsForm(CloseConflictForm):
+    """One decision about several of a kind: a side is named by its source, for A and B differ from one to the next."""
+
+    decision = forms.ChoiceField(
+        label="What do you decide about those ticked?",
+        choices=[
+            ("package_file", "In favour of the package file"),
+            ("embedded_tag", "In favour of the embedded tag"),
+            ("steward", "In favour of the steward's word"),
+            ("rights_holder", "In favour of the rights holder's word"),
+            ("both", "Resolve: nothing is set aside, the stricter goes on deciding"),
+            ("dismissed", "Dismiss: they do not contradict each other"),
+        ],
+        error_messages={"required": "Choose one."},
+    )
 
 
 class SearchForm(forms.Form):

@@ -1,7 +1,7 @@
 """What is known of each recording's rights, read from the database as the rights engine's values."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from governance.models import Organisation
 from provenance.models import (
     Conflict,
+    ConflictSide,
     ConflictStatus,
     DatasetEntry,
     DatasetKind,
@@ -26,6 +27,7 @@ from provenance.rights import values
 
 T = TypeVar("T")
 CHUNK = 2000
+NAMES_A_STATEMENT = ("right", "source", "expression", "raw", "evidence")
 STATEMENT_FIELDS = (
     *("right", "expression", "raw", "source", "weak", "evidence", "quote", "holders", "licence_url"),
     *("territory", "valid_from", "valid_until"),
@@ -252,34 +254,65 @@ def _memos_by_recording(recording_ids: Iterable[int]) -> dict[int, list[values.E
     return found
 
 
-def _conflicts_by_recording(recording_ids: set[int]) -> dict[int, list[values.OpenConflict]]:
-    """Return the open conflicts of each recording with what the other side's sources say."""
+def _conflicts_by_recording(recording_ids: set[int]) -> dict[int, list[values.Conflict]]:
+    """Return the conflicts of each recording, the closed ones too: as of an earlier day they were open."""
     conflicts = list(
-        Conflict.objects.filter(status=ConflictStatus.OPEN).filter(
+        Conflict.objects.filter(
             Q(AnyOf("recording_a_id", recording_ids)) | Q(AnyOf("recording_b_id", recording_ids))
-        )
+        ).order_by("id")
     )
-    if not conflicts:
-        return {}
-    sides = {conflict.recording_a_id for conflict in conflicts} | {
-        conflict.recording_b_id for conflict in conflicts
-    }
-    said: dict[int, list[values.Statement]] = defaultdict(list)
-    for statement in LicenceStatement.objects.filter(AnyOf("entry__recording_id", sides)).select_related(
-        "entry"
-    ):
-        said[statement.entry.recording_id].append(statement_value(statement))
-    found: dict[int, list[values.OpenConflict]] = defaultdict(list)
+    said = said_of(conflicts)
+    found: dict[int, list[values.Conflict]] = defaultdict(list)
     for conflict in conflicts:
         for own, other in (
             (conflict.recording_a_id, conflict.recording_b_id),
             (conflict.recording_b_id, conflict.recording_a_id),
         ):
-            if own not in recording_ids:
-                continue
-            found[own].append(
-                values.OpenConflict(str(conflict.public_id), conflict.kind, tuple(said.get(other, ())))
-            )
+            if own in recording_ids:
+                found[own].append(conflict_value(conflict, said, other))
             if own == other:
                 break
     return found
+
+
+def said_of(conflicts: Iterable[Conflict]) -> dict[int, list[values.Statement]]:
+    """Return what is said of the recordings on either side, by recording."""
+    sides = {side for one in conflicts for side in (one.recording_a_id, one.recording_b_id)}
+    said: dict[int, list[values.Statement]] = defaultdict(list)
+    if sides:
+        statements = LicenceStatement.objects.filter(AnyOf("entry__recording_id", sides))
+        for statement in statements.select_related("entry").order_by("id"):
+            said[statement.entry.recording_id].append(statement_value(statement))
+    return said
+
+
+def conflict_value(
+    conflict: Conflict, said: Mapping[int, Sequence[values.Statement]], other: int
+) -> values.Conflict:
+    """Return a conflict as clearing reads it; ``other`` is the recording on the side that is not asked about."""
+    sides = {
+        ConflictSide.A: _spoken(conflict.evidence_a, said.get(conflict.recording_a_id, ())),
+        ConflictSide.B: _spoken(conflict.evidence_b, said.get(conflict.recording_b_id, ())),
+    }
+    favoured = conflict.in_favour_of
+    upheld = [
+        one for side, spoken in sides.items() if favoured in (side, ConflictSide.BOTH) for one in spoken
+    ]
+    against = [one for side, spoken in sides.items() if favoured in set(sides) - {side} for one in spoken]
+    return values.Conflict(
+        id=str(conflict.public_id),
+        kind=conflict.kind,
+        statements=tuple(said.get(other, ())),
+        closed_at=conflict.resolved_at if conflict.status != ConflictStatus.OPEN else None,
+        upheld=tuple(upheld),
+        set_aside=tuple(one for one in against if one not in upheld),
+    )
+
+
+def _spoken(evidence: Any, said: Iterable[values.Statement]) -> list[values.Statement]:
+    """Return those statements that a finding names on one side, with their territory and term."""
+    named = {
+        tuple(str(one.get(name, "")) for name in NAMES_A_STATEMENT)
+        for one in (evidence.get("statements", ()) if isinstance(evidence, dict) else ())
+    }
+    return [one for one in said if tuple(str(getattr(one, name)) for name in NAMES_A_STATEMENT) in named]

@@ -7,11 +7,12 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from governance.models import Decision, Review
-from governance.serializers import OrganisationField, QuerySerializer, RowSerializer
+from governance.serializers import OrganisationField, QuerySerializer, ReasonSerializer, RowSerializer
 from provenance import queries
 from provenance.models import (
     ClaimedRight,
     Conflict,
+    ConflictSide,
     ConflictStatus,
     Dataset,
     DatasetEntry,
@@ -562,6 +563,7 @@ class ConflictSerializer(RowSerializer[Conflict]):
     )
     evidence_a = serializers.JSONField(read_only=True)
     evidence_b = serializers.JSONField(read_only=True)
+    heard = serializers.JSONField(read_only=True)
 
     class Meta:
         model = Conflict
@@ -574,11 +576,21 @@ class ConflictSerializer(RowSerializer[Conflict]):
             "recording_b",
             "evidence_a",
             "evidence_b",
+            "heard",
+            "in_favour_of",
             "found_at",
             "resolved_by",
             "resolved_at",
             "reason",
         )
+
+
+class ResolveConflictSerializer(ReasonSerializer):
+    in_favour_of = serializers.ChoiceField(
+        choices=ConflictSide.choices,
+        default=ConflictSide.BOTH.value,
+        help_text="Whose statements count for both from now on; both: the stricter goes on deciding.",
+    )
 
 
 class DatasetConflictQuerySerializer(QuerySerializer):

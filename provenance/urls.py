@@ -1,6 +1,15 @@
 from django.urls import path
 
-from provenance.views import catalogues, claims, datasets, grants, policies, recordings, reservations
+from provenance.views import (
+    catalogues,
+    claims,
+    conflicts,
+    datasets,
+    grants,
+    policies,
+    recordings,
+    reservations,
+)
 
 app_name = "provenance"
 
@@ -18,8 +27,9 @@ urlpatterns = [
     path("claims/<uuid:public_id>/withdraw/", claims.withdraw, name="claim-withdraw"),
     path("recordings/<uuid:public_id>/audio", recordings.recording_audio, name="recording-audio"),
     path("recordings/<uuid:public_id>/peaks", recordings.recording_peaks, name="recording-peaks"),
-    path("conflicts/", recordings.conflict_list, name="conflict-list"),
-    path("conflicts/<uuid:public_id>/", recordings.conflict, name="conflict"),
+    path("conflicts/", conflicts.conflict_list, name="conflict-list"),
+    path("conflicts/close/", conflicts.conflicts_close, name="conflicts-close"),
+    path("conflicts/<uuid:public_id>/", conflicts.conflict, name="conflict"),
     path("grants/", grants.grant_list, name="grant-list"),
     path("grants/register/", grants.register, name="grant-register"),
     path("grants/new/", grants.deal, name="grant-deal"),

@@ -9,6 +9,7 @@ from provenance.models.catalogues import (
 )
 from provenance.models.datasets import (
     Conflict,
+    ConflictSide,
     ConflictStatus,
     Dataset,
     DatasetEntry,
@@ -49,6 +50,7 @@ __all__ = [
     "CatalogueRun",
     "ClaimedRight",
     "Conflict",
+    "ConflictSide",
     "ConflictStatus",
     "Dataset",
     "DatasetEntry",

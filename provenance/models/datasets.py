@@ -153,6 +153,12 @@ class ConflictStatus(models.TextChoices):
     DISMISSED = "dismissed", "Dismissed"
 
 
+class ConflictSide(models.TextChoices):
+    A = "a", "A"
+    B = "b", "B"
+    BOTH = "both", "Both"
+
+
 class Conflict(models.Model):
     """Two pieces of evidence that cannot both be right. The stricter holds until a person resolves it."""
 
@@ -167,7 +173,11 @@ class Conflict(models.Model):
     key = models.CharField(
         max_length=64
     )  # sha256 of kind, recordings and evidence: found twice is one conflict
+    heard = models.JSONField(
+        null=True, blank=True
+    )  # the stretch that both hold, in seconds of each; null: not heard
     status = models.CharField(max_length=20, choices=ConflictStatus.choices, default=ConflictStatus.OPEN)
+    in_favour_of = models.CharField(max_length=4, choices=ConflictSide.choices, blank=True)
     found_at = models.DateTimeField()
     resolved_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     resolved_at = models.DateTimeField(null=True, blank=True)
@@ -186,6 +196,10 @@ class Conflict(models.Model):
                     & ~Q(reason="")
                 ),
                 name="conflict_closed_by_someone_for_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(in_favour_of="") | Q(status="resolved", in_favour_of__in=["a", "b", "both"]),
+                name="conflict_resolved_in_favour_of_a_side",
             ),
         ]
 

@@ -10,7 +10,7 @@ states is
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
@@ -23,9 +23,9 @@ from provenance.rights.values import (
     Answer,
     Claim,
     Clearance,
+    Conflict,
     ExceptionMemo,
     Grant,
-    OpenConflict,
     Purpose,
     RecordingRights,
     Reservation,
@@ -101,7 +101,7 @@ def clear_right(
         return RightAnswer(
             "not_allowed", reasons=("it is in a protected collection: checked against, never trained on",)
         )
-    known = _about(recording, right)
+    known = _about(recording, right, use.at)
     codes = _territories(known)
     places = _places(use.territory, frozenset(codes)) if codes else ("",)
     answers = [_answer(_at(known, place), right, use, policy) for place in places]
@@ -128,17 +128,25 @@ class _Known(NamedTuple):
     grants: list[Grant]
     reservations: list[Reservation]
     memos: list[ExceptionMemo]
-    conflicts: tuple[OpenConflict, ...]
+    conflicts: tuple[Conflict, ...]
+    """Those that are open at the instant asked about."""
+    settled: tuple[str, ...]
+    """What the closed ones set aside, in words."""
     parts: list[Claim]
     """Claims to declared parts of the right: the performance, the lyrics."""
     part_grants: list[Grant]
 
 
-def _about(recording: RecordingRights, right: Right) -> _Known:
+def _about(recording: RecordingRights, right: Right, at: datetime) -> _Known:
     """Keep what speaks of one right; the other sides of open conflicts speak too."""
     statements = [said for said in recording.statements if said.right == right]
-    for conflict in recording.conflicts:
-        statements += [said for said in conflict.statements if said.right == right]
+    is_open: tuple[Conflict, ...] = ()
+    settled: tuple[str, ...] = ()
+    if recording.conflicts:
+        is_open = tuple(one for one in recording.conflicts if one.closed_at is None or at < one.closed_at)
+        statements, settled = _as_settled(statements, right, recording.conflicts, at)
+        for conflict in is_open:
+            statements += [said for said in conflict.statements if said.right == right]
     parts = PARTS[right]
     return _Known(
         statements,
@@ -146,10 +154,35 @@ def _about(recording: RecordingRights, right: Right) -> _Known:
         [grant for grant in recording.grants if grant.right == right],
         [held for held in recording.reservations if held.right in (right, "both")],
         list(recording.memos),
-        recording.conflicts,
+        is_open,
+        settled,
         [claim for claim in recording.claims if claim.right in parts],
         [grant for grant in recording.grants if grant.right in parts],
     )
+
+
+def _as_settled(
+    own: list[Statement], right: Right, conflicts: tuple[Conflict, ...], at: datetime
+) -> tuple[list[Statement], tuple[str, ...]]:
+    """Return what counts after the conflicts that are closed by then, the later decision over the earlier."""
+    closed = [one for one in conflicts if one.closed_at is not None and one.closed_at <= at]
+    upheld: dict[Statement, None] = {}
+    aside: dict[Statement, Conflict] = {}
+    for conflict in sorted(closed, key=lambda one: (one.closed_at or at, one.id)):
+        for said in conflict.set_aside:
+            upheld.pop(said, None)
+            aside[said] = conflict
+        for said in conflict.upheld:
+            aside.pop(said, None)
+            upheld[said] = None
+    counting = [said for said in own if said not in aside]
+    counting += [said for said in upheld if said.right == right and said not in counting]
+    settled = tuple(
+        f"conflict {aside[said].id} is closed: {said.expression or 'its statement'} is set aside"
+        for said in own
+        if said in aside
+    )
+    return counting, settled
 
 
 def _territories(known: _Known) -> set[tuple[str, ...]]:
@@ -178,6 +211,7 @@ def _at(known: _Known, place: str) -> _Known:
         [held for held in known.reservations if _covers(held.territory, place)],
         [memo for memo in known.memos if _covers(memo.territory, place)],
         known.conflicts,
+        known.settled,
         [claim for claim in known.parts if _covers(claim.territory, place)],
         [grant for grant in known.part_grants if _covers(grant.territory, place)],
     )
@@ -222,9 +256,9 @@ def _answer(known: _Known, right: Right, use: Use, policy: ClearancePolicy) -> R
     reserved = [held for held in known.reservations if _is_reserved(held, use)] if known.reservations else []
     if reserved and policy.reservations_bind_licences and by_licence.answer != "not_allowed":
         by_licence = _closed_by(reserved[0], by_licence)
-    if known.conflicts:
+    if known.conflicts or known.settled:
         noted = tuple(f"open conflict {conflict.id}: the stricter side holds" for conflict in known.conflicts)
-        by_licence = _because(by_licence, noted)
+        by_licence = _because(by_licence, noted + known.settled)
     if not known.grants and not known.memos:
         return by_licence
     by_grant = _by_grant(known, right, use)

@@ -166,13 +166,19 @@ class ExceptionMemo:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenConflict:
-    """An unresolved finding and what its other side says; until a person decides, the stricter side holds."""
+class Conflict:
+    """A finding that touches the recording; until a person closes it, the stricter side holds."""
 
     id: str
     kind: str
     statements: tuple[Statement, ...] = ()
-    """The other side's statements, weighed as if they were about this recording."""
+    """The other side's statements, weighed as if they were about this recording for as long as it is open."""
+    closed_at: datetime | None = None
+    """When a person closed it; as of an earlier instant it is open. None = open."""
+    upheld: tuple[Statement, ...] = ()
+    """What was found right, on whichever side it stands: from ``closed_at`` on it is about this recording."""
+    set_aside: tuple[Statement, ...] = ()
+    """What was found wrong: from ``closed_at`` on it counts no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +190,7 @@ class RecordingRights:
     grants: tuple[Grant, ...] = ()
     reservations: tuple[Reservation, ...] = ()
     memos: tuple[ExceptionMemo, ...] = ()
-    conflicts: tuple[OpenConflict, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
     protected: bool = False
     """True for a recording of a protected collection: checked against, never trained on."""
 

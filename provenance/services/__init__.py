@@ -1,7 +1,7 @@
 """What people and the API ask of provenance."""
 
 from provenance.services.approving import approve_dataset, ask_for_approval
-from provenance.services.conflicts import close_conflict, find_conflicts
+from provenance.services.conflicts import close_conflict, close_conflicts, find_conflicts, takes_sides
 from provenance.services.freezing import freeze_dataset
 from provenance.services.granting import register_grants, revoke_grant
 from provenance.services.indexing import current_index, index_dataset
@@ -16,6 +16,7 @@ __all__ = [
     "ask_for_approval",
     "check_proposal",
     "close_conflict",
+    "close_conflicts",
     "current_index",
     "decide_policy",
     "find_conflicts",
@@ -27,4 +28,5 @@ __all__ = [
     "register",
     "register_grants",
     "revoke_grant",
+    "takes_sides",
 ]

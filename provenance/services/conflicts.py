@@ -1,13 +1,16 @@
 """Conflicts: found by reading what sources say and by listening; closed by a person."""
 
+import itertools
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 from django.db import transaction
+from django.db.models import QuerySet
+from numpy.typing import NDArray
 
 from governance import access, ledger
 from governance.errors import ConflictError
@@ -19,6 +22,7 @@ from provenance.bulk import copy_models
 from provenance.errors import ProvenanceError
 from provenance.models import (
     Conflict,
+    ConflictSide,
     ConflictStatus,
     Dataset,
     DatasetEntry,
@@ -30,17 +34,15 @@ from provenance.models import (
 from provenance.rights import conflicts as contradictions
 from provenance.rights.conflicts import Finding, Known
 from provenance.rights.shares import ShareFinding, share_findings
-from provenance.rights.values import Statement
+from provenance.rights.values import SOURCES, Claim, Statement
 from provenance.similarity import chromaprint
-from provenance.similarity import recording as likeness
-from provenance.similarity.index import RecordingIndex, windows_of
+from provenance.similarity.copies import Copy, NewItems
 
-EXCERPT_ITEMS = 80  # 10 s of every
-EXCERPT_EVERY_ITEMS = 320  # 40 s of a recording are listened to
-MAX_EXCERPTS = 8
-WINDOW_HOP_ITEMS = 8
-N_NEIGHBOURS = 48
-COPY_DISTANCE_BITS = 64  # of 256: a re-encoded copy differs in fewer
+Items = NDArray[np.uint32]
+EVIDENCE_PARTS = ("statements", "claims")
+
+ITEMS_AT_ONCE = 8_000_000
+"""Items of new fingerprints held in order at a time: about 275 hours of music in some 300 MB."""
 
 
 def find_conflicts(*, dataset: Dataset, by: User, now: datetime, fresh: Collection[int] | None = None) -> int:
@@ -51,8 +53,9 @@ def find_conflicts(*, dataset: Dataset, by: User, now: datetime, fresh: Collecti
     inside = set(DatasetEntry.objects.filter(dataset=dataset).values_list("recording_id", flat=True))
     around = inside if fresh is None else inside & set(fresh)
     if around:
-        findings = [*_by_reading(dataset, around), *_by_listening(dataset, around)]
-        _keep(findings, dataset, by, now)
+        copies = _copies(dataset, around)
+        findings = [*_by_reading(dataset, around, copies.keys()), *_by_listening(copies.keys())]
+        _keep(findings, dataset, by, now, copies)
         stated = RightsClaim.objects.filter(recording__in=around).exclude(
             source="steward", share_percent=None
         )
@@ -123,7 +126,7 @@ def _of_shares(recording: Recording, finding: ShareFinding, now: datetime) -> Co
     )
 
 
-def _by_reading(dataset: Dataset, around: set[int]) -> Iterator[Finding]:
+def _by_reading(dataset: Dataset, around: set[int], alike: Collection[frozenset[str]]) -> Iterator[Finding]:
     entries = list(
         DatasetEntry.objects.filter(recording_id__in=around, dataset__organisation_id=dataset.organisation_id)
         .select_related("recording")
@@ -132,34 +135,39 @@ def _by_reading(dataset: Dataset, around: set[int]) -> Iterator[Finding]:
     said = _statements(entry.pk for entry in entries)
     by_recording: dict[int, list[Known]] = defaultdict(list)
     for entry in entries:
-        known = _known(entry.recording, said.get(entry.pk, ()))
-        yield from contradictions.within(known)
-        yield from _one_source_twice(known)
+        one = _known(entry.recording, said.get(entry.pk, ()))
+        yield from contradictions.within(one)
+        yield from _one_source_twice(one)
         for other in by_recording[entry.recording_id]:  # the same file in another dataset
-            if _said(other) != _said(known):
-                yield from contradictions.between(other, known)
-        by_recording[entry.recording_id].append(known)
-    yield from contradictions.collisions(_colliding(dataset, around))
+            if _said(other) != _said(one):
+                yield from contradictions.between(other, one)
+        by_recording[entry.recording_id].append(one)
+    colliding = _colliding(dataset, around)
+    ids = {one.id for pk, one in colliding.items() if pk in around}
+    yield from contradictions.collisions(colliding.values(), around=ids, alike=alike)
 
 
-def _said(known: Known) -> set[tuple[str, str, str]]:
-    return {(said.right, said.source, said.expression) for said in known.statements}
+def _said(recording: Known) -> set[tuple[str, str, str]]:
+    return {(said.right, said.source, said.expression) for said in recording.statements}
 
 
-def _one_source_twice(known: Known) -> Iterator[Finding]:
+def _one_source_twice(recording: Known) -> Iterator[Finding]:
     """Yield where one source says two things of one recording: the same file listed under two licences."""
-    told: set[tuple[str, frozenset[str]]] = set()  # two licences for both rights are one finding
-    for place, one in enumerate(known.statements):
-        for other in known.statements[place + 1 :]:
-            pair = (one.source, frozenset((one.expression, other.expression)))
-            if one.source != other.source or one.right != other.right or pair in told:
-                continue
-            if one.expression != other.expression:
-                told.add(pair)
-                yield from contradictions.between(Known(known.id, (one,)), Known(known.id, (other,)))
+    said: dict[tuple[str, str], list[Statement]] = defaultdict(
+        list
+    )  # two licences for both rights are one finding
+    for one in recording.statements:
+        said[one.source, one.expression].append(one)
+    for (source, statements), (another, others) in itertools.combinations(
+        ((source, statements) for (source, _), statements in said.items()), 2
+    ):
+        if source == another:
+            yield from contradictions.between(
+                Known(recording.id, tuple(statements)), Known(recording.id, tuple(others))
+            )
 
 
-def _colliding(dataset: Dataset, around: set[int]) -> list[Known]:
+def _colliding(dataset: Dataset, around: set[int]) -> dict[int, Known]:
     """Return the recordings that share samples, ISRC, or title and artist with one of ``around``."""
     rows = Recording.objects.filter(organisation_id=dataset.organisation_id).values_list(
         "pk", "title", "artist", "isrc", "samples_sha256"
@@ -170,33 +178,38 @@ def _colliding(dataset: Dataset, around: set[int]) -> list[Known]:
             groups["samples", samples].add(pk)
         if isrc:
             groups["isrc", isrc.upper()].add(pk)
-        if title and artist:
-            groups["title", contradictions.fold(title), contradictions.fold(artist)].add(pk)
+        if name := contradictions.name_key(title, artist):
+            groups["name", *name].add(pk)
     wanted = {pk for group in groups.values() if len(group) > 1 and group & around for pk in group}
     return _known_recordings(wanted)
 
 
-def _known_recordings(recording_ids: Collection[int]) -> list[Known]:
+def _known_recordings(recording_ids: Collection[int]) -> dict[int, Known]:
     entries: dict[int, list[int]] = defaultdict(list)
-    for pk, recording_id in DatasetEntry.objects.filter(recording_id__in=recording_ids).values_list(
-        "pk", "recording_id"
-    ):
+    for pk, recording_id in DatasetEntry.objects.filter(
+        known.AnyOf("recording_id", recording_ids)
+    ).values_list("pk", "recording_id"):
         entries[recording_id].append(pk)
     said = _statements(pk for group in entries.values() for pk in group)
-    return [
-        _known(recording, [statement for entry in entries[recording.pk] for statement in said.get(entry, ())])
-        for recording in Recording.objects.filter(pk__in=recording_ids).order_by("pk")
-    ]
+    claims = known.claims_of(recording_ids)
+    return {
+        recording.pk: _known(
+            recording,
+            [statement for entry in entries[recording.pk] for statement in said.get(entry, ())],
+            claims.get(recording.pk, ()),
+        )
+        for recording in Recording.objects.filter(known.AnyOf("id", recording_ids)).order_by("pk")
+    }
 
 
 def _statements(entry_ids: Iterable[int]) -> dict[int, list[Statement]]:
     found: dict[int, list[Statement]] = defaultdict(list)
-    for statement in LicenceStatement.objects.filter(entry__in=list(entry_ids)).order_by("id"):
+    for statement in LicenceStatement.objects.filter(known.AnyOf("entry_id", entry_ids)).order_by("id"):
         found[statement.entry_id].append(known.statement_value(statement))
     return found
 
 
-def _known(recording: Recording, statements: Iterable[Statement]) -> Known:
+def _known(recording: Recording, statements: Iterable[Statement], claims: Iterable[Claim] = ()) -> Known:
     return Known(
         id=str(recording.public_id),
         statements=tuple(statements),
@@ -204,78 +217,73 @@ def _known(recording: Recording, statements: Iterable[Statement]) -> Known:
         artist=recording.artist,
         isrc=recording.isrc,
         samples_sha256=recording.samples_sha256,
+        claims=tuple(claims),
     )
 
 
-def _by_listening(dataset: Dataset, around: set[int]) -> Iterator[Finding]:
+def _by_listening(pairs: Collection[frozenset[str]]) -> Iterator[Finding]:
     """Yield pairs that hold the same sound, found by fingerprint, under licences that do not go together."""
-    fingerprints = {
-        fingerprint.recording_id: fingerprint
-        for fingerprint in Fingerprint.objects.filter(
-            recording__organisation_id=dataset.organisation_id,
-            method=chromaprint.METHOD,
-            method_version=chromaprint.METHOD_VERSION,
-        ).select_related("recording")
-    }
-    if len(fingerprints) < 2 or not around & set(fingerprints):
-        return
-    items = {pk: chromaprint.unpack(bytes(fingerprint.payload)) for pk, fingerprint in fingerprints.items()}
-    by_key = {str(fingerprint.recording.public_id): pk for pk, fingerprint in fingerprints.items()}
-    index = RecordingIndex.build((key, items[pk]) for key, pk in by_key.items())
-    pairs: set[tuple[int, int]] = set()
-    for key, pk in by_key.items():
-        if pk in around:
-            pairs.update(
-                (min(pk, by_key[twin]), max(pk, by_key[twin])) for twin in _twins(key, items[pk], index)
-            )
-    known = {one.id: one for one in _known_recordings({pk for pair in pairs for pk in pair})}
-    ids = {pk: key for key, pk in by_key.items()}
-    for first, second in sorted(pairs):
-        yield from contradictions.between(known[ids[first]], known[ids[second]])
+    ids = {id for pair in pairs for id in pair}
+    rows = Recording.objects.filter(public_id__in=ids).values_list("pk", flat=True)
+    heard = {one.id: one for one in _known_recordings(list(rows)).values()}
+    for pair in sorted(sorted(pair) for pair in pairs):
+        yield from contradictions.between(heard[pair[0]], heard[pair[1]])
 
 
-def _twins(key: str, items: Any, index: RecordingIndex) -> set[str]:
-    """Return the recordings of which at least two excerpts of ``items`` (or its only one) are a certain copy."""
-    starts = list(range(0, max(1, len(items) - EXCERPT_ITEMS + 1), EXCERPT_EVERY_ITEMS))[:MAX_EXCERPTS]
-    heard: dict[str, int] = defaultdict(int)
-    for start in starts:
-        excerpt = items[start : start + EXCERPT_ITEMS]
-        if not _resembles_another(key, excerpt, index):
-            continue
-        found = likeness.check(excerpt, index, exclude=(key,))
-        for match in found.matches:
-            if match.verdict == "blocked":
-                heard[match.key] += 1
-    return {twin for twin, n_heard in heard.items() if n_heard >= min(2, len(starts))}
+def _copies(dataset: Dataset, around: set[int]) -> dict[frozenset[str], Copy]:
+    """Return what certainly holds the same sound as one of ``around``, by the longest stretch of each pair."""
+    fingerprints = Fingerprint.objects.filter(
+        recording__organisation_id=dataset.organisation_id,
+        method=chromaprint.METHOD,
+        method_version=chromaprint.METHOD_VERSION,
+    ).order_by("id")
+    copies: dict[frozenset[str], Copy] = {}
+    for new in _in_portions(_items(fingerprints.filter(known.AnyOf("recording_id", around)))):
+        for copy in NewItems(new).copies_in(_items(fingerprints)):
+            pair = frozenset((copy.new, copy.known))
+            if copy.is_certain and (pair not in copies or copy.seconds > copies[pair].seconds):
+                copies[pair] = copy
+    return copies
 
 
-def _resembles_another(key: str, excerpt: Any, index: RecordingIndex) -> bool:
-    """Tell quickly whether a full check can find anything: a copy shares near windows with what it copies."""
-    windows = windows_of(np.ascontiguousarray(excerpt[:, chromaprint.CHROMA]))[::WINDOW_HOP_ITEMS]
-    own = index.recordings.index(key)
-    starts: dict[tuple[int, int], set[int]] = defaultdict(set)
-    found = index.neighbours(windows, column=chromaprint.CHROMA, n_neighbours=N_NEIGHBOURS)
-    for place, neighbours in enumerate(found):
-        for one in neighbours:
-            if one.recording != own and one.distance <= COPY_DISTANCE_BITS:
-                offset = one.reference_start - place * WINDOW_HOP_ITEMS
-                for nearby in (offset - 1, offset, offset + 1):
-                    starts[one.recording, nearby].add(place)
-    return any(len(places) >= len(windows) // 3 for places in starts.values())
+def _items(fingerprints: QuerySet[Fingerprint]) -> Iterator[tuple[str, Items]]:
+    for key, payload in fingerprints.values_list("recording__public_id", "payload").iterator(chunk_size=500):
+        yield str(key), chromaprint.unpack(bytes(payload))
+
+
+def _in_portions(new: Iterable[tuple[str, Items]]) -> Iterator[dict[str, Items]]:
+    """Yield fingerprints in portions that fit into memory in order."""
+    portion: dict[str, Items] = {}
+    n_items = 0
+    for key, items in new:
+        portion[key] = items
+        n_items += len(items)
+        if n_items >= ITEMS_AT_ONCE:
+            yield portion
+            portion, n_items = {}, 0
+    if portion:
+        yield portion
 
 
 @transaction.atomic
-def _keep(findings: Iterable[Finding], dataset: Dataset, by: User, now: datetime) -> None:
+def _keep(
+    findings: Iterable[Finding],
+    dataset: Dataset,
+    by: User,
+    now: datetime,
+    copies: Mapping[frozenset[str], Copy],
+) -> None:
     """Keep one finding a pair and kind. An open one takes up new evidence; a closed one stays, and new evidence
     opens another."""
     findings = contradictions.merged(findings)
     recordings = _recordings_of(findings)
-    known = _known_conflicts(dataset, recordings.values())
+    standing_by_pair = _known_conflicts(dataset, recordings.values())
     fresh: list[Conflict] = []
     grown: list[Conflict] = []
     for finding in findings:
         row = _row(finding, recordings, dataset, now)
-        earlier = known[_pair(row)]
+        row.heard = _stretch(copies.get(frozenset((finding.one, finding.other))), finding.one)
+        earlier = standing_by_pair[_pair(row)]
         if any(_heard(one) >= _heard(row) for one in earlier):
             continue
         standing = next((one for one in earlier if one.status == ConflictStatus.OPEN), None)
@@ -285,7 +293,7 @@ def _keep(findings: Iterable[Finding], dataset: Dataset, by: User, now: datetime
         _grow(standing, row)
         grown.append(standing)
     Conflict.objects.bulk_create(fresh, ignore_conflicts=True)
-    Conflict.objects.bulk_update(grown, ["evidence_a", "evidence_b", "summary", "key"])
+    Conflict.objects.bulk_update(grown, ["evidence_a", "evidence_b", "heard", "summary", "key"])
     if fresh or grown:
         ledger.record(
             kind="provenance.conflicts.found",
@@ -304,6 +312,17 @@ def _keep(findings: Iterable[Finding], dataset: Dataset, by: User, now: datetime
         )
 
 
+def _stretch(copy: Copy | None, one: str) -> dict[str, float] | None:
+    """Return where both sides hold the same sound, in seconds of each; None where nobody listened."""
+    if copy is None:
+        return None
+    new = (copy.new_start_s, copy.new_end_s)
+    other = (copy.known_start_s, copy.known_end_s)
+    a, b = (new, other) if copy.new == one else (other, new)
+    places = {"a_start_s": a[0], "a_end_s": a[1], "b_start_s": b[0], "b_end_s": b[1]}
+    return {name: round(at_s, 3) for name, at_s in places.items()} | {"ber": round(max(copy.ber), 4)}
+
+
 def _pair(conflict: Conflict) -> tuple[str, int, int]:
     first, second = sorted((conflict.recording_a_id, conflict.recording_b_id))
     return conflict.kind, first, second
@@ -312,19 +331,21 @@ def _pair(conflict: Conflict) -> tuple[str, int, int]:
 def _known_conflicts(
     dataset: Dataset, recordings: Collection[Recording]
 ) -> dict[tuple[str, int, int], list[Conflict]]:
-    known: dict[tuple[str, int, int], list[Conflict]] = defaultdict(list)
+    by_pair: dict[tuple[str, int, int], list[Conflict]] = defaultdict(list)
     earlier = Conflict.objects.filter(
         organisation=dataset.organisation, recording_a__in=recordings, recording_b__in=recordings
     )
     for conflict in earlier.select_for_update().order_by("id"):
-        known[_pair(conflict)].append(conflict)
-    return known
+        by_pair[_pair(conflict)].append(conflict)
+    return by_pair
 
 
 def _heard(conflict: Conflict) -> set[str]:
     """Return what a finding rests on, whichever side it stands on."""
     sides = (conflict.evidence_a, conflict.evidence_b)
-    return {canonical_sha256(said) for side in sides for said in side.get("statements", [])}
+    return {
+        canonical_sha256(said) for side in sides for part in EVIDENCE_PARTS for said in side.get(part, [])
+    }
 
 
 def _grow(standing: Conflict, found: Conflict) -> None:
@@ -333,14 +354,23 @@ def _grow(standing: Conflict, found: Conflict) -> None:
     sides = (found.evidence_b, found.evidence_a) if turned else (found.evidence_a, found.evidence_b)
     heard = _heard(standing)
     for mine, theirs in zip((standing.evidence_a, standing.evidence_b), sides, strict=True):
-        new = [said for said in theirs["statements"] if canonical_sha256(said) not in heard]
-        mine["statements"] = [*mine.get("statements", []), *new]
+        for part in EVIDENCE_PARTS:
+            new = [said for said in theirs.get(part, []) if canonical_sha256(said) not in heard]
+            if new:
+                mine[part] = [*mine.get(part, []), *new]
+    if standing.heard is None and found.heard is not None:
+        standing.heard = _turned(found.heard) if turned else found.heard
     standing.summary = found.summary
     standing.key = _conflict_key(
         standing.kind,
         [str(found.recording_a.public_id), str(found.recording_b.public_id)],
         [standing.evidence_a, standing.evidence_b],
     )
+
+
+def _turned(heard: dict[str, float]) -> dict[str, float]:
+    swapped = {f"{'b' if name[0] == 'a' else 'a'}{name[1:]}": heard[name] for name in heard if name != "ber"}
+    return swapped | {"ber": heard["ber"]}
 
 
 def _recordings_of(findings: list[Finding]) -> dict[str, Recording]:
@@ -350,7 +380,10 @@ def _recordings_of(findings: list[Finding]) -> dict[str, Recording]:
 
 def _row(finding: Finding, recordings: dict[str, Recording], dataset: Dataset, now: datetime) -> Conflict:
     first, second = recordings[finding.one], recordings[finding.other]
-    evidence = [_evidence(finding.one_evidence), _evidence(finding.other_evidence)]
+    evidence = [
+        _evidence(finding.one_evidence, finding.one_claims),
+        _evidence(finding.other_evidence, finding.other_claims),
+    ]
     named = first.title or str(first.public_id)
     return Conflict(
         organisation=dataset.organisation,
@@ -375,8 +408,8 @@ def _conflict_key(kind: str, recordings: list[str], evidence: list[dict[str, Any
     )
 
 
-def _evidence(statements: Iterable[Statement]) -> dict[str, Any]:
-    return {
+def _evidence(statements: Iterable[Statement], claims: Iterable[Claim] = ()) -> dict[str, Any]:
+    evidence: dict[str, Any] = {
         "statements": [
             {
                 "right": said.right,
@@ -391,32 +424,142 @@ def _evidence(statements: Iterable[Statement]) -> dict[str, Any]:
             for said in statements
         ]
     }
+    claimed = [
+        {
+            "right": claim.right,
+            "party": claim.party,
+            "share": claim.share,
+            "role": claim.role,
+            "territory": list(claim.territory),
+            "source": claim.source,
+        }
+        for claim in claims
+    ]
+    return {**evidence, "claims": claimed} if claimed else evidence
+
+
+def close_conflict(
+    *,
+    conflict: Conflict,
+    status: ConflictStatus,
+    reason: str,
+    by: User,
+    now: datetime,
+    in_favour_of: str = "",
+) -> Conflict:
+    """Close one finding; see `close_conflicts`."""
+    return close_conflicts(
+        conflicts=[conflict], status=status, reason=reason, by=by, now=now, in_favour_of=in_favour_of
+    )[0]
 
 
 @transaction.atomic
-def close_conflict(
-    *, conflict: Conflict, status: ConflictStatus, reason: str, by: User, now: datetime
-) -> Conflict:
-    """Resolve or dismiss a finding; from then on the stricter side no longer holds for its sake alone."""
-    access.require(by, conflict.organisation, access.RESOLVES_CONFLICTS, "close a conflict")
+def close_conflicts(
+    *,
+    conflicts: Sequence[Conflict],
+    status: ConflictStatus,
+    reason: str,
+    by: User,
+    now: datetime,
+    in_favour_of: str = "",
+) -> list[Conflict]:
+    """Resolve or dismiss findings of one kind and house, all or none, for one reason.
+
+    ``in_favour_of`` is ``a`` or ``b``, whose statements count for both from now on while the other's are set aside;
+    ``both``, where the stricter goes on deciding (so too when a resolution names no side); or a source of
+    statements, such as ``package_file``, which is the side it speaks on. A dismissed finding takes no side: each
+    recording keeps its own statements. What was asked as of an earlier instant is answered as it was.
+    """
+    if not conflicts:
+        raise ProvenanceError("Choose at least one conflict.")
+    organisation = conflicts[0].organisation
+    if len({(one.organisation_id, one.kind) for one in conflicts}) > 1:
+        raise ProvenanceError("Only conflicts of one kind are closed together.")
+    access.require(by, organisation, access.RESOLVES_CONFLICTS, "close a conflict")
     if by.is_system:
         raise ProvenanceError("A conflict is closed by a person: say --as USER.")
     if status == ConflictStatus.OPEN or not reason.strip():
         raise ProvenanceError("A conflict is resolved or dismissed, with a reason.")
-    salt = secrets.token_hex(16)
-    changed = Conflict.objects.filter(pk=conflict.pk, status=ConflictStatus.OPEN).update(
-        status=status, resolved_by=by, resolved_at=now, reason=reason.strip(), salt=salt
-    )
-    if changed != 1:
+    sides = [_favoured(one, status, in_favour_of) for one in conflicts]
+    for conflict, side in zip(conflicts, sides, strict=True):
+        _close(conflict, status, side, reason.strip(), by, now)
+    _record_closing(conflicts, status, by, now)
+    return list(conflicts)
+
+
+def _favoured(conflict: Conflict, status: ConflictStatus, in_favour_of: str) -> str:
+    """Return the side that a decision favours in this very finding."""
+    if status == ConflictStatus.DISMISSED:
+        if in_favour_of:
+            raise ProvenanceError("Who dismisses a conflict takes no side.")
+        return ""
+    side = in_favour_of or ConflictSide.BOTH
+    if side in SOURCES:
+        side = _side_of_source(conflict, side)
+    if side not in ConflictSide.values:
+        raise ProvenanceError(f"A conflict is resolved in favour of a, b or both, not of {in_favour_of!r}.")
+    if side != ConflictSide.BOTH and not takes_sides(conflict):
+        raise ProvenanceError("Only one side of this conflict states anything: there is no side to favour.")
+    return side
+
+
+def _side_of_source(conflict: Conflict, source: str) -> str:
+    evidence = {ConflictSide.A: conflict.evidence_a, ConflictSide.B: conflict.evidence_b}
+    speaks = [
+        side
+        for side, said in evidence.items()
+        if {one["source"] for one in said.get("statements", [])} == {source}
+    ]
+    if len(speaks) != 1:
+        raise ProvenanceError(
+            f"The {source.replace('_', ' ')} does not speak for one side of {conflict.summary!r}: close it by itself."
+        )
+    return speaks[0]
+
+
+def takes_sides(conflict: Conflict) -> bool:
+    """Whether both sides of a finding state something, so that one can be found wrong."""
+    return all(bool(side.get("statements")) for side in (conflict.evidence_a, conflict.evidence_b))
+
+
+def _close(
+    conflict: Conflict, status: ConflictStatus, side: str, reason: str, by: User, now: datetime
+) -> None:
+    closing = {
+        "status": status,
+        "in_favour_of": side,
+        "resolved_by": by,
+        "resolved_at": now,
+        "reason": reason,
+        "salt": secrets.token_hex(16),
+    }
+    if Conflict.objects.filter(pk=conflict.pk, status=ConflictStatus.OPEN).update(**closing) != 1:
         raise ConflictError("Somebody else has closed this conflict already.")
     conflict.refresh_from_db()
+
+
+def _record_closing(conflicts: Sequence[Conflict], status: ConflictStatus, by: User, now: datetime) -> None:
+    """Record a closing by itself, or many together by the root of their rows."""
+    first = conflicts[0]
+    rows = [
+        {
+            "conflict": str(one.public_id),
+            "in_favour_of": one.in_favour_of,
+            "reason_commitment": ledger.commitment(one.reason, one.salt),
+        }
+        for one in conflicts
+    ]
+    alone = len(conflicts) == 1
+    body: dict[str, Any] = {name: rows[0][name] for name in ("in_favour_of", "reason_commitment")}
+    if not alone:
+        root = merkle_root([canonical_json(row) for row in rows]).hex()
+        body = {"conflicts": len(rows), "conflict_kind": first.kind, "merkle_root": root}
     ledger.record(
-        kind=f"provenance.conflict.{status}",
-        subject_kind="conflict",
-        subject_id=conflict.public_id,
+        kind=f"provenance.conflict.{status}" if alone else f"provenance.conflicts.{status}",
+        subject_kind="conflict" if alone else "organisation",
+        subject_id=first.public_id if alone else first.organisation.public_id,
         actor=by,
-        organisation=conflict.organisation,
+        organisation=first.organisation,
         now=now,
-        body={"reason_commitment": ledger.commitment(conflict.reason, salt)},
+        body=body,
     )
-    return conflict

@@ -1,19 +1,17 @@
-"""Pages of recordings: heard, their rights, where they went; and the conflicts between them."""
-
-from typing import Any
+"""Pages of recordings: heard, their rights, where they went."""
 
 from django.db.models import Q
 from django.http import HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods, require_safe
+from django.views.decorators.http import require_GET, require_safe
 
 from governance import access as house
 from governance import slots
-from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
-from provenance import access, media, queries, services, tables
-from provenance.forms import CloseConflictForm, ConflictFilterForm, SearchForm
-from provenance.models import Conflict, ConflictStatus, DatasetEntry, Recording, VersionEntry
+from governance.pages import PersonRequest, page, page_of, show
+from provenance import access, media, tables
+from provenance.forms import SearchForm
+from provenance.models import Conflict, DatasetEntry, VersionEntry
 
 
 @page
@@ -66,61 +64,3 @@ def recording_audio(request: PersonRequest, public_id: str) -> HttpResponseBase:
 @require_GET
 def recording_peaks(request: PersonRequest, public_id: str) -> HttpResponse:
     return media.recording_peaks(access.recording_for_reading(request.user, public_id))
-
-
-@page
-@require_GET
-def conflict_list(request: PersonRequest) -> HttpResponse:
-    datasets = access.datasets_for_reading(request.user).order_by("name")
-    names = [(str(dataset.public_id), dataset.name) for dataset in datasets]
-    form = ConflictFilterForm({"status": "open", **request.GET.dict()}, datasets=names)
-    found = Conflict.objects.filter(organisation__in=house.organisations_of(request.user))
-    if form.is_valid():
-        if form.cleaned_data["dataset"]:
-            found = queries.conflicts_touching(
-                access.dataset_for_reading(request.user, form.cleaned_data["dataset"])
-            )
-        if form.cleaned_data["status"] != "all":
-            found = found.filter(status=form.cleaned_data["status"] or ConflictStatus.OPEN)
-    found = found.select_related("recording_a", "recording_b")
-    context = {"form": form, "page": page_of(request, found)}
-    return show(request, "provenance/conflict_list.html", context, partial="conflicts")
-
-
-@page
-@require_http_methods(["GET", "POST"])
-def conflict(request: PersonRequest, public_id: str) -> HttpResponse:
-    found = access.conflict_for_reading(request.user, public_id)
-    may_close = house.may(request.user, found.organisation, house.RESOLVES_CONFLICTS)
-    form = CloseConflictForm(request.POST if request.method == "POST" else None)
-    if form.is_bound:
-        house.require(request.user, found.organisation, house.RESOLVES_CONFLICTS, "close a conflict")
-    if form.is_valid():
-        with refusals_in(form):
-            services.close_conflict(
-                conflict=found,
-                status=ConflictStatus(form.cleaned_data["status"]),
-                reason=form.cleaned_data["reason"],
-                by=request.user,
-                now=timezone.now(),
-            )
-            say(request, "The conflict is closed; clearance answers by what you decided from now on.")
-            return redirect("provenance:conflict", public_id)
-    context = {
-        "conflict": found,
-        "sides": _sides(found),
-        "form": form if may_close and found.status == ConflictStatus.OPEN else None,
-    }
-    return render(request, "provenance/conflict.html", context, status=422 if form.errors else 200)
-
-
-def _sides(conflict: Conflict) -> list[tuple[str, Recording, Any]]:
-    """Return both sides; one, where a recording is in conflict with nothing but itself."""
-    first = ("A", conflict.recording_a, conflict.evidence_a)
-    if conflict.recording_a_id == conflict.recording_b_id and not _says_anything(conflict.evidence_b):
-        return [first]
-    return [first, ("B", conflict.recording_b, conflict.evidence_b)]
-
-
-def _says_anything(evidence: Any) -> bool:
-    return any(evidence.values()) if isinstance(evidence, dict) else bool(evidence)

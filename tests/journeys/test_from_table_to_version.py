@@ -69,7 +69,7 @@ class TestFromTableToVersion:
             do(
                 steward,
                 url("conflict", conflict.public_id),
-                {"status": "resolved", "reason": "Looked into it."},
+                {"decision": "dismissed", "reason": "Looked into it."},
             )
 
         waiting = Review.objects.get()

@@ -407,8 +407,8 @@ class TestConflictPage:
         client = client_of(shelf.people.steward)
         conflict = a_conflict(shelf.dataset)
         address = url("conflict", conflict.public_id)
-        assert client.post(address, {"status": "dismissed", "reason": ""}).status_code == 422
-        assert client.post(address, {"status": "dismissed", "reason": "Two takes."}).status_code == 302
+        assert client.post(address, {"decision": "dismissed", "reason": ""}).status_code == 422
+        assert client.post(address, {"decision": "dismissed", "reason": "Two takes."}).status_code == 302
         conflict.refresh_from_db()
         assert conflict.status == ConflictStatus.DISMISSED
         assert "Two takes." in text_of(client, address)
@@ -418,7 +418,7 @@ class TestConflictPage:
         conflict = a_conflict(shelf.dataset)
         address = url("conflict", conflict.public_id)
         assert "Close the conflict" not in text_of(client, address)
-        assert client.post(address, {"status": "resolved", "reason": "So."}).status_code == 403
+        assert client.post(address, {"decision": "both", "reason": "So."}).status_code == 403
 
 
 class TestGrantPages:

@@ -381,7 +381,8 @@ class TestConflicts:
         assert line["status"] == "open"
         assert len(line["recordings"]) == 2
         said = [[one["expression"] for one in line[side]["statements"]] for side in "ab"]
-        assert said == [["CC0-1.0"], ["CC-BY-NC-4.0"]]
+        assert said == [["CC0-1.0"] * 2, ["CC-BY-NC-4.0"] * 2]  # of both rights
+        assert line["heard"] is None  # it is one file: nothing was to be heard
 
 
 class TestGrants:

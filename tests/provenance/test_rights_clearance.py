@@ -17,9 +17,9 @@ from provenance.rights.values import (
     PURPOSES,
     RIGHTS,
     Claim,
+    Conflict,
     ExceptionMemo,
     Grant,
-    OpenConflict,
     RecordingRights,
     Reservation,
     Right,
@@ -163,11 +163,77 @@ class TestSources:
         assert clear(RecordingRights(both("CC0-1.0", weak=True)), training(), careful).answer == "unknown"
 
     def test_weighs_the_other_side_of_an_open_conflict(self) -> None:
-        conflict = OpenConflict("f1", "same_sound_two_licences", both("GPL-2.0-only"))
+        conflict = Conflict("f1", "same_sound_two_licences", both("GPL-2.0-only"))
         recording = RecordingRights(both("CC-BY-3.0"), conflicts=(conflict,))
         answer = clear(recording, training(), STRICT)
         assert answer.answer == "not_allowed"
         assert any("f1" in reason for reason in answer.master.reasons)
+
+
+class TestClosedConflicts:
+    """A recording under CC-BY whose other side says GPL; the strict policy refuses the GPL."""
+
+    MINE, THEIRS = both("CC-BY-3.0"), both("GPL-2.0-only", evidence="elsewhere")
+
+    def answer(
+        self, own: tuple[Statement, ...], *conflicts: Conflict, at: datetime = AT + timedelta(days=1)
+    ) -> str:
+        cleared = clear(RecordingRights(own, conflicts=conflicts), training(at=at), STRICT)
+        return cleared.answer
+
+    def closed(
+        self,
+        upheld: tuple[Statement, ...] = (),
+        set_aside: tuple[Statement, ...] = (),
+        *,
+        other: tuple[Statement, ...] | None = None,
+        at: datetime = AT,
+        id: str = "f1",
+    ) -> Conflict:
+        statements = self.THEIRS if other is None else other
+        return Conflict(id, "same_sound_two_licences", statements, at, upheld, set_aside)
+
+    def test_dismissed_leave_each_its_own(self) -> None:
+        assert self.answer(self.MINE, self.closed()) == "constrained"
+        assert self.answer(self.THEIRS, self.closed(other=self.MINE)) == "not_allowed"
+
+    def test_give_both_the_chosen_sides_answer(self) -> None:
+        mine_is_right = self.closed(self.MINE, self.THEIRS)
+        theirs_is_right = self.closed(self.THEIRS, self.MINE)
+        for own in (self.MINE, self.THEIRS, self.MINE + self.THEIRS):
+            assert self.answer(own, mine_is_right) == "constrained"
+            assert self.answer(own, theirs_is_right) == "not_allowed"
+
+    def test_go_on_with_the_stricter_where_both_are_right(self) -> None:
+        for own in (self.MINE, self.THEIRS):
+            assert self.answer(own, self.closed(self.MINE + self.THEIRS)) == "not_allowed"
+
+    def test_were_open_before_they_were_closed(self) -> None:
+        for decided in (self.closed(), self.closed(self.MINE, self.THEIRS)):
+            before = AT - timedelta(seconds=1)
+            assert self.answer(self.MINE, decided, at=before) == "not_allowed"
+            assert self.answer(self.MINE, decided, at=AT) == "constrained"
+
+    def test_say_what_they_set_aside(self) -> None:
+        recording = RecordingRights(self.THEIRS, conflicts=(self.closed(self.MINE, self.THEIRS),))
+        reasons = clear(recording, training(at=AT), STRICT).master.reasons
+        assert "conflict f1 is closed: GPL-2.0-only is set aside" in reasons
+
+    def test_do_not_silence_an_open_one(self) -> None:
+        mine_is_right = self.closed(self.MINE, self.THEIRS)
+        another = Conflict("f2", "sources_disagree", both("CC-BY-SA-3.0"))
+        assert self.answer(self.THEIRS, mine_is_right, another) == "not_allowed"
+
+    def test_are_overruled_by_a_later_decision_on_the_same_statement(self) -> None:
+        first = self.closed(self.MINE, self.THEIRS)
+        later = self.closed(self.THEIRS, self.MINE, at=AT + timedelta(hours=1), id="f2")
+        assert self.answer(self.THEIRS, later, first) == "not_allowed"
+        assert self.answer(self.THEIRS, later, first, at=AT) == "not_allowed"  # the later one is open still
+        assert self.answer(self.THEIRS, first) == "constrained"
+
+    def test_leave_statements_that_nobody_decided_about(self) -> None:
+        unheard = both("LicenseRef-all-rights-reserved")
+        assert self.answer(self.MINE + unheard, self.closed(self.MINE, self.THEIRS)) == "not_allowed"
 
 
 class TestGrants:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from governance import ledger
 from governance import services as governance
 from governance.errors import ConflictError, NotAllowedError
-from governance.models import Review
+from governance.models import LedgerEvent, Review, User
 from provenance import queries, services
 from provenance.errors import ProvenanceError
 from provenance.models import Conflict, ConflictStatus, Recording
@@ -131,6 +131,105 @@ class TestFindConflicts:
         assert (n_open, Conflict.objects.count()) == (1, 1)
 
 
+class TestMetadataAlone:
+    """Recordings without audio, named in two datasets."""
+
+    def rows(self, licence: str = "CC0-1.0", **cells: str) -> list[dict[str, str]]:
+        return [
+            {
+                "external_id": f"{licence}-{number}",
+                "isrc": f"USRC1760{number:04d}",
+                "title": f"Tune {number}",
+                "artist": "Ann",
+                "licence": licence,
+                **cells,
+            }
+            for number in range(20)
+        ]
+
+    def test_that_agrees_is_no_finding(self, people: People, tmp_path: Path) -> None:
+        register("one", table(tmp_path / "one.csv", self.rows()), people.steward, people.house)
+        rows = [{**one, "external_id": f"again-{one['external_id']}"} for one in self.rows()]
+        done = register("two", table(tmp_path / "two.csv", rows), people.steward, people.house)
+        assert (done.n_registered, done.n_conflicts) == (20, 0)
+
+    def test_that_contradicts_is_one_finding_a_recording(self, people: People, tmp_path: Path) -> None:
+        register("one", table(tmp_path / "one.csv", self.rows()), people.steward, people.house)
+        other = table(tmp_path / "two.csv", self.rows("CC-BY-NC-4.0"))
+        done = register("two", other, people.steward, people.house)
+        assert done.n_conflicts == 20
+        assert set(Conflict.objects.values_list("kind", flat=True)) == {"one_isrc_two_licences"}
+        for name in ("one", "two"):
+            dataset, _ = queries.dataset_named(name, [people.house])
+            assert set(answers(dataset).values()) == {"not_allowed"}
+
+    def test_with_two_owners_shows_both_claims(self, people: People, tmp_path: Path) -> None:
+        for name in ("Blue Label", "Red Label"):
+            rows = [{**one, "external_id": f"{name}-{one['isrc']}"} for one in self.rows(master_owner=name)]
+            done = register(name[:3], table(tmp_path / f"{name}.csv", rows), people.steward, people.house)
+        conflict = Conflict.objects.filter(kind="one_isrc_two_holders").first()
+        assert done.n_conflicts == 20
+        assert conflict is not None
+        parties = {side["claims"][0]["party"] for side in (conflict.evidence_a, conflict.evidence_b)}
+        assert parties == {"Blue Label", "Red Label"}
+
+
+class TestCloseConflicts:
+    @pytest.fixture
+    def conflicts(self, people: People, tmp_path: Path) -> list[Conflict]:
+        register("folk", a_catalogue(tmp_path, 3), people.steward, people.house)
+        later = table(tmp_path / "later.csv", [row(f"{n}.wav", "CC-BY-NC-4.0") for n in range(3)])
+        register("folk", later, people.steward, people.house)
+        return list(Conflict.objects.all())
+
+    def close(self, conflicts: list[Conflict], by: User, **more: str) -> list[Conflict]:
+        return services.close_conflicts(
+            conflicts=conflicts,
+            status=ConflictStatus.RESOLVED,
+            reason="The later table is right.",
+            by=by,
+            now=timezone.now(),
+            **more,
+        )
+
+    def test_closes_them_with_one_reason_and_one_event(
+        self, people: People, conflicts: list[Conflict]
+    ) -> None:
+        n_events = LedgerEvent.objects.count()
+        self.close(conflicts, people.steward)
+        assert set(Conflict.objects.values_list("status", "reason")) == {
+            ("resolved", "The later table is right.")
+        }
+        assert LedgerEvent.objects.count() == n_events + 1
+        assert ledger.verify().ok
+
+    def test_closes_all_or_none(self, people: People, conflicts: list[Conflict]) -> None:
+        self.close(conflicts[:1], people.officer)
+        with pytest.raises(ConflictError):
+            self.close(conflicts, people.steward)
+        assert Conflict.objects.filter(status=ConflictStatus.OPEN).count() == 2
+
+    def test_is_for_one_kind_at_a_time(self, people: People, conflicts: list[Conflict]) -> None:
+        conflicts[0].kind = "same_isrc"
+        with pytest.raises(ProvenanceError, match="one kind"):
+            self.close(conflicts, people.steward)
+
+    def test_follows_a_source_only_where_it_speaks_for_one_side(
+        self, people: People, conflicts: list[Conflict]
+    ) -> None:
+        for conflict in conflicts:
+            for said, source in (
+                (conflict.evidence_a, "embedded_tag"),
+                (conflict.evidence_b, "package_file"),
+            ):
+                for one in said["statements"]:
+                    one["source"] = source
+        closed = self.close(conflicts, people.steward, in_favour_of="package_file")
+        assert {one.in_favour_of for one in closed} == {"b"}
+        with pytest.raises(ProvenanceError, match="does not speak for one side"):
+            self.close(conflicts, people.steward, in_favour_of="registry")
+
+
 class TestCloseConflict:
     @pytest.fixture
     def conflict(self, people: People, tmp_path: Path) -> Conflict:
@@ -149,6 +248,7 @@ class TestCloseConflict:
         )
 
         assert (closed.status, closed.resolved_by) == ("resolved", people.steward)
+        assert closed.in_favour_of == "both"  # nobody was found wrong
         with pytest.raises(ConflictError, match="closed this conflict already"):
             services.close_conflict(
                 conflict=conflict,
@@ -188,6 +288,75 @@ class TestCloseConflict:
         assert Conflict.objects.filter(status=ConflictStatus.OPEN).count() == 1
         conflict.refresh_from_db()
         assert conflict.reason == "Seen."
+
+    @pytest.mark.parametrize(
+        ("status", "in_favour_of", "answer"),
+        [
+            (ConflictStatus.RESOLVED, "cc0", "allowed"),
+            (ConflictStatus.RESOLVED, "nc", "not_allowed"),
+            (ConflictStatus.RESOLVED, "both", "not_allowed"),
+        ],
+    )
+    def test_makes_the_chosen_side_hold_from_then_on(
+        self, people: People, conflict: Conflict, status: ConflictStatus, in_favour_of: str, answer: str
+    ) -> None:
+        sides = {
+            "cc0" if side["statements"][0]["expression"] == "CC0-1.0" else "nc": name
+            for name, side in (("a", conflict.evidence_a), ("b", conflict.evidence_b))
+        }
+        dataset, _ = queries.dataset_named("folk", [people.house])
+        before = timezone.now()
+
+        services.close_conflict(
+            conflict=conflict,
+            status=status,
+            in_favour_of=sides.get(in_favour_of, in_favour_of),
+            reason="The author wrote to us.",
+            by=people.steward,
+            now=timezone.now(),
+        )
+
+        assert answers(dataset) == {"0.wav": answer}
+        assert answers(dataset, at=before) == {"0.wav": "not_allowed"}  # as it was answered then
+
+    def test_makes_the_chosen_side_hold_for_the_other_recording(self, people: People, tmp_path: Path) -> None:
+        sound(tmp_path / "a.wav", 1)
+        subprocess.run(
+            ["ffmpeg", "-loglevel", "error", "-i", tmp_path / "a.wav", tmp_path / "a.flac"], check=True
+        )
+        rows = [row("a.wav"), row("a.flac", "CC-BY-NC-4.0")]
+        dataset = register("folk", table(tmp_path / "rows.csv", rows), people.steward, people.house).dataset
+        conflict = Conflict.objects.get()
+        free = "a" if conflict.evidence_a["statements"][0]["expression"] == "CC0-1.0" else "b"
+
+        services.close_conflict(
+            conflict=conflict,
+            status=ConflictStatus.RESOLVED,
+            in_favour_of=free,
+            reason="One recording, and its author says so.",
+            by=people.steward,
+            now=timezone.now(),
+        )
+
+        assert set(answers(dataset).values()) == {"allowed"}
+        assert ledger.verify().ok
+
+    def test_takes_a_side_only_where_there_are_two(self, people: People, conflict: Conflict) -> None:
+        conflict.evidence_b = {"statements": []}
+        for status, side, why in (
+            (ConflictStatus.RESOLVED, "a", "no side to favour"),
+            (ConflictStatus.DISMISSED, "a", "takes no side"),
+            (ConflictStatus.RESOLVED, "left", "in favour of a, b or both"),
+        ):
+            with pytest.raises(ProvenanceError, match=why):
+                services.close_conflict(
+                    conflict=conflict,
+                    status=status,
+                    in_favour_of=side,
+                    reason="So.",
+                    by=people.steward,
+                    now=timezone.now(),
+                )
 
     def test_is_for_a_person_with_a_reason(self, people: People, conflict: Conflict) -> None:
         for by, reason, error in (

@@ -24,6 +24,8 @@ class Command(DatasetCommand):
                 "kind": conflict.kind,
                 "status": conflict.status,
                 "summary": conflict.summary,
+                "found_at": conflict.found_at.isoformat(),
+                "heard": conflict.heard,
                 "recordings": [str(conflict.recording_a.public_id), str(conflict.recording_b.public_id)],
                 "a": {"recording": str(conflict.recording_a.public_id), **conflict.evidence_a},
                 "b": {"recording": str(conflict.recording_b.public_id), **conflict.evidence_b},

@@ -1,0 +1,72 @@
+"""Reads about conflicts: which there are, and what clearing answers under each way of closing one."""
+
+from collections.abc import Iterable, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+
+from django.db.models import Count, QuerySet
+
+from governance.models import Organisation
+from provenance.known import AnyOf, conflict_value, rights_of, said_of
+from provenance.models import Conflict, ConflictSide, ConflictStatus, DatasetEntry, Recording
+from provenance.rights import values
+from provenance.rights.clearance import clear
+from provenance.rights.policy import ClearancePolicy
+
+OPEN = ""
+DISMISSED = ConflictStatus.DISMISSED.value
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What clearing answers for each recording of a conflict under one decision; ``OPEN`` is none."""
+
+    decision: str
+    answers: list[tuple[Recording, values.Answer]]
+
+
+def counts_by_kind(conflicts: QuerySet[Conflict]) -> dict[str, int]:
+    found = conflicts.order_by().values_list("kind").annotate(n=Count("id"))
+    return dict(sorted(found, key=lambda row: (-row[1], row[0])))
+
+
+def of_organisations(organisations: Sequence[Organisation]) -> QuerySet[Conflict]:
+    return Conflict.objects.filter(organisation__in=organisations)
+
+
+def outcomes_of(
+    conflict: Conflict, decisions: Iterable[str], *, use: values.Use, policy: ClearancePolicy
+) -> list[Outcome]:
+    """Clear both recordings as if the conflict were open, and under each decision about it."""
+    recordings = {one.pk: one for one in (conflict.recording_a, conflict.recording_b)}
+    entries = DatasetEntry.objects.filter(AnyOf("recording_id", recordings)).order_by("id")
+    known = [(entry.recording_id, rights) for entry, rights in rights_of(entries)]
+    said = said_of([conflict])
+    outcomes = []
+    for decision in (OPEN, *decisions):
+        settled = _as_if(conflict, decision, use)
+        answers: dict[int, values.Answer] = {}
+        for recording_id, rights in known:
+            other = next((pk for pk in recordings if pk != recording_id), recording_id)
+            closed = conflict_value(settled, said, other)
+            conflicts = tuple(closed if one.id == closed.id else one for one in rights.conflicts)
+            answer = clear(replace(rights, conflicts=conflicts), use, policy).answer
+            answers[recording_id] = values.strictest(answers.get(recording_id, answer), answer)
+        outcomes.append(
+            Outcome(decision, [(recordings[pk], answers[pk]) for pk in recordings if pk in answers])
+        )
+    return outcomes
+
+
+def _as_if(conflict: Conflict, decision: str, use: values.Use) -> Conflict:
+    settled = copy(conflict)
+    settled.in_favour_of = decision if decision in ConflictSide.values else ""
+    settled.status = (
+        ConflictStatus.OPEN
+        if decision == OPEN
+        else ConflictStatus.DISMISSED
+        if decision == DISMISSED
+        else ConflictStatus.RESOLVED
+    )
+    settled.resolved_at = None if decision == OPEN else use.at
+    return settled
