@@ -132,7 +132,7 @@ class _Sink:
 
     def check_name(self, name: str) -> str:
         """Return the relative POSIX path of a member, or refuse it."""
-        if "\0" in name or "\\" in name:
+        if "\\" in name or any(ord(char) < 32 or ord(char) == 127 for char in name):
             raise UnsafeArchive(f"{self._path.name}: member {name!r} has a name no archive should have")
         pure = PurePosixPath(name)
         if pure.is_absolute() or ".." in pure.parts or (pure.parts and ":" in pure.parts[0]):

@@ -7,9 +7,10 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from provenance.intake.errors import BadEncoding, IntakeError, MissingColumns
 from provenance.intake.files import sha256_of
@@ -93,6 +94,10 @@ class TableIntake(Intake):
                 f"{path.name} is empty: it needs a header row, such as path,title,artist,licence"
             )
         self._header = _header(path, first[1])
+        if self._is_workbook:
+            chosen, others = _sheets(path)
+            if others:
+                self.warnings = (f"the sheet {chosen!r} is read; not read: {', '.join(map(repr, others))}",)
         self.unknown_columns = tuple(name for name in self._header if name and name not in COLUMNS)
         self.n_rows = sum(1 for _, cells in rows if any(cell.strip() for cell in cells))
 
@@ -412,7 +417,33 @@ class _Utf8Lines(io.RawIOBase):
 
 
 def _xlsx_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield row number and cells of a workbook's first sheet; formulas give the value they were saved with."""
+    """Yield row number and cells of a workbook's sheet; formulas give the value they were saved with."""
+    with _workbook(path) as workbook:
+        sheet = _chosen(workbook)
+        for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
+            yield number, [_cell(value) for value in row]
+
+
+def _sheets(path: Path) -> tuple[str, tuple[str, ...]]:
+    """Return the name of the sheet that is read, and of those that are not."""
+    with _workbook(path) as workbook:
+        chosen = str(_chosen(workbook).title)
+        return chosen, tuple(str(one.title) for one in workbook.worksheets if one.title != chosen)
+
+
+def _chosen(workbook: Any) -> Any:
+    """Return the first sheet whose header row says which recording a row is; of none such, the first."""
+    if not workbook.worksheets:
+        raise IntakeError("the workbook has no sheet with cells: save the table as CSV")
+    for sheet in workbook.worksheets:
+        header = next(sheet.iter_rows(max_row=1, values_only=True), ())
+        if {_cell(value).strip().lower() for value in header} & set(IDENTIFYING):
+            return sheet
+    return workbook.worksheets[0]
+
+
+@contextmanager
+def _workbook(path: Path) -> Iterator[Any]:
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
@@ -426,9 +457,7 @@ def _xlsx_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             f"{path.name} can't be read as a workbook ({error}): save it as XLSX or CSV"
         ) from error
     try:
-        sheet = workbook.worksheets[0]
-        for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
-            yield number, [_cell(value) for value in row]
+        yield workbook
     finally:
         workbook.close()
 

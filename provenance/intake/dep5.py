@@ -12,13 +12,13 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from debian_inspector.copyright import DebianCopyright
 
-from provenance.intake.archive import AR_MAGIC, Limits, unpack
+from provenance.intake.archive import AR_MAGIC, Limits, Unpacked, unpack
 from provenance.intake.errors import IntakeError
 from provenance.intake.files import sha256_of, sha256_of_tree
 from provenance.intake.record import Intake, IntakeRecord
@@ -32,6 +32,8 @@ from provenance.rights.values import RIGHTS, Statement
 NESTED: Final = frozenset({".pk3", ".pk4", ".zip"})
 """Archives inside a package that games keep their music in."""
 QUOTE_CHARS: Final = 600
+MUSICAL: Final = re.compile(r"music|sound|audio|song|\bbgm\b|sfx", re.I)
+"""Paths that speak of sounds even where they end in a wildcard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class Dep5Intake(Intake):
         self._n_seen = 0
         self._read_tags = tag_reader
         self._limits = limits
+        self._nested = Unpacked(Path())  # what archives inside packages came to, which share one limit
         self._warnings: list[str] = []
         try:
             self._packages = [self._open(name, root) for name, root in self._roots(path)]
@@ -176,13 +179,31 @@ class Dep5Intake(Intake):
         globs = [glob for paragraph in package.paragraphs for glob in paragraph.globs]
         package.source_map = SourceMap(globs, installed)
         named = {Path(path).suffix.lower() for path, _ in package.sounds}
-        gone = [glob for glob in package.source_map.unmatched if Path(glob).suffix.lower() in named - {""}]
+        gone = [
+            glob
+            for glob in package.source_map.unmatched
+            if Path(glob).suffix.lower() in named - {""} or MUSICAL.search(glob)
+        ]
         if gone:
             listed = ", ".join(gone[:5]) + (", …" if len(gone) > 5 else "")
             self._warnings.append(
                 f"{package.name}: 'Files' names {len(gone)} sounds that are not installed: {listed}"
             )
+        self._warn_of_files(package)
         return package
+
+    def _warn_of_files(self, package: Package) -> None:
+        """Tell which sounds no paragraph speaks of, and how many only the package-wide one does."""
+        said = [(installed, _paragraph_for(package, installed)[1]) for installed, _ in package.sounds]
+        silent = [installed for installed, statements in said if not statements]
+        if silent:
+            listed = ", ".join(silent[:5]) + (", …" if len(silent) > 5 else "")
+            self._warnings.append(f"{package.name}: no paragraph speaks of {len(silent)} sounds: {listed}")
+        weak = sum(any(statement.weak for statement in statements) for _, statements in said)
+        if weak:
+            self._warnings.append(
+                f"{package.name}: only 'Files: *' speaks of {weak} of {len(said)} sounds, which is weak evidence"
+            )
 
     def _list(self, package: Package) -> list[str]:
         """Fill in the package's sounds, those in archives inside it too, and return all its installed paths."""
@@ -199,11 +220,19 @@ class Dep5Intake(Intake):
 
     def _list_nested(self, package: Package, name: str, path: Path) -> list[str]:
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="intake-")))
+        limits = self._limits or Limits()
+        left = replace(
+            limits,
+            n_files=limits.n_files - self._nested.n_files,
+            total_bytes=limits.total_bytes - self._nested.n_bytes,
+        )
         try:
-            unpack(path, folder, self._limits)
+            done = unpack(path, folder, left)
         except IntakeError as error:
             self._warnings.append(f"{package.name}: {error}")
             return []
+        self._nested.n_files += done.n_files
+        self._nested.n_bytes += done.n_bytes
         inner = [(f"{name}!/{found.relative_to(folder).as_posix()}", found) for found in walk(folder)]
         for inside, found in inner:
             if is_sound(found):

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from provenance.intake.archive import Limits, unpack
+from provenance.intake.dep5 import Dep5Intake
 from provenance.intake.errors import IntakeError, UnsafeArchive
 from provenance.intake.formats import open_intake
-from tests.provenance.packages import deb, tar_bytes
+from tests.provenance.packages import deb, sounding, tar_bytes
 
 
 @pytest.fixture
@@ -181,3 +182,29 @@ def _joined(*tars: bytes) -> bytes:
                 for member in archive:
                     joined.addfile(member, archive.extractfile(member) if member.isfile() else None)
     return out.getvalue()
+
+
+class TestNames:
+    @pytest.mark.parametrize("name", ["a\nb.wav", "a\rb.wav", "\x1b[2J.wav", "a\x7f.wav"])
+    def test_with_control_characters_are_refused(self, tmp_path: Path, target: Path, name: str) -> None:
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            archive.writestr(name, b"RIFF")
+        with pytest.raises(UnsafeArchive, match="no archive should have"):
+            unpack(tmp_path / "a.zip", target)
+        assert not list(target.iterdir())
+
+
+class TestArchivesInPackages:
+    def test_share_one_limit(self, tmp_path: Path) -> None:
+        inner = io.BytesIO()
+        with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("music/a.wav", bytes(600))
+        members = {f"usr/share/games/g/{n}.pk3": inner.getvalue() for n in range(2)}
+        path = sounding(
+            tmp_path / "g_1_all.deb", members, "Format: x\n\nFiles: *\nCopyright: A\nLicense: MIT\n", "g"
+        )
+        with Dep5Intake(path, limits=Limits(total_bytes=1000)) as intake:
+            assert intake.n_rows == 1
+            assert any("unpacks to more than 400 bytes" in warning for warning in intake.warnings)
+        with Dep5Intake(path, limits=Limits(total_bytes=2000)) as intake:
+            assert intake.n_rows == 2

@@ -220,7 +220,8 @@ class TestPackage:
         notice = FORMAT + paragraph("music/gone.ogg src/main.c", "MIT")
         path = sounding(tmp_path / "g.deb", {"usr/share/games/g/a.ogg": OGG}, notice)
         with Dep5Intake(path, tag_reader=lambda _: FakeTags()) as intake:
-            (warning,) = intake.warnings
+            warning, silent = intake.warnings
+            assert "no paragraph speaks of 1 sounds" in silent
             assert warning == "game-data: 'Files' names 1 sounds that are not installed: music/gone.ogg"
 
     @pytest.mark.parametrize(
@@ -312,3 +313,18 @@ class TestFolder:
     def test_without_sounds_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(IntakeError, match="no sound file"):
             open_intake(tmp_path)
+
+
+class TestWhatParagraphsMiss:
+    def test_is_told_both_ways(self, tmp_path: Path) -> None:
+        songs = {f"usr/share/games/g/music/{name}.ogg": b"OggS" for name in ("a", "b")}
+        notice = (
+            "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\n"
+            "Files: data/music/a.ogg\nCopyright: 2002 Ann\nLicense: CC-BY-SA-3.0\n\n"
+            "Files: data/old-music/*\nCopyright: 2002 Ann\nLicense: MIT\n"
+        )
+        path = sounding(tmp_path / "g_1_all.deb", songs, notice, "g")
+        with Dep5Intake(path) as intake:
+            told = " | ".join(intake.warnings)
+        assert "names 1 sounds that are not installed: data/old-music/*" in told
+        assert "no paragraph speaks of 1 sounds: usr/share/games/g/music/b.ogg" in told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -241,3 +241,23 @@ class TestOpenIntake:
     def test_says_that_a_path_is_missing(self, tmp_path: Path) -> None:
         with pytest.raises(IntakeError, match="does not exist"):
             open_intake(tmp_path / "gone.csv")
+
+
+class TestWorkbook:
+    def test_reads_the_sheet_that_names_recordings_and_says_so(self, tmp_path: Path) -> None:
+        workbook = Workbook()
+        workbook.active.title = "Read me"  # type: ignore[union-attr]
+        workbook.active.append(["Our catalogue, spring"])  # type: ignore[union-attr]
+        songs = workbook.create_sheet("Songs")
+        songs.append(["external_id", "title", "year", "valid_from", "acquired_on", "isrc", "licence"])
+        songs.append(
+            [17, 1999, 1999, date(2020, 1, 1), datetime(2026, 2, 3, 0, 0), "USRC17607839", "CC0-1.0"]
+        )
+        workbook.save(tmp_path / "t.xlsx")
+        with open_intake(tmp_path / "t.xlsx") as intake:
+            (record,) = intake.records()
+            assert intake.warnings == ("the sheet 'Songs' is read; not read: 'Read me'",)
+        assert not record.problems
+        assert (record.external_id, record.title, record.year) == ("17", "1999", 1999)
+        assert record.statements[0].valid_from == date(2020, 1, 1)
+        assert record.acquired_on == "2026-02-03"
