@@ -10,6 +10,7 @@ from rest_framework.routers import SimpleRouter
 
 from audit import api as audit
 from generation import api as generation
+from generation import api_cases as cases
 from governance import api as governance
 from provenance import api as provenance
 from provenance import api_catalogues as catalogues
@@ -34,6 +35,7 @@ router.register("models", generation.ModelViewSet, basename="model")
 router.register("model-versions", generation.ModelVersionViewSet, basename="model-version")
 router.register("generations", generation.GenerationViewSet, basename="generation")
 router.register("checks", generation.CheckViewSet, basename="check")
+router.register("cases", cases.CaseViewSet, basename="case")
 router.register("reviews", governance.ReviewViewSet, basename="review")
 router.register("jobs", governance.JobViewSet, basename="job")
 router.register("ledger/events", governance.LedgerViewSet, basename="ledger-event")
@@ -71,6 +73,9 @@ urlpatterns = [
     ),
     path("grants/<uuid:public_id>/impact/", generation.GrantImpactView.as_view(), name="grant-impact"),
     path("grants/<uuid:public_id>/revoke/", generation.GrantRevocationView.as_view(), name="grant-revoke"),
+    path("case-terms/", cases.CaseTermsView.as_view(), name="case-terms"),
+    path("public/cases/", cases.PublicCaseView.as_view(), name="public-case-list"),
+    path("public/cases/<str:reference>/<str:secret>/", cases.FollowedCaseView.as_view(), name="public-case"),
     path("reviews/<uuid:public_id>/decide/", generation.ReviewDecisionView.as_view(), name="review-decide"),
     *router.urls,
 ]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 NEED_NO_SERVER = {
     "check", "collectstatic", "compilemessages", "diffsettings", "findstatic", "help", "makemessages",
-    "makemigrations", "spectacular", "startapp", "startproject", "verify_report", "version",
+    "makemigrations", "spectacular", "startapp", "startproject", "verify_answer",
+    "verify_report", "version",
 }  # fmt: skip
 
 

@@ -253,6 +253,8 @@ SPECTACULAR_SETTINGS = {
         "JobStateEnum": "governance.models.JobState",
         "GenerationStateEnum": "generation.models.GenerationState",
         "TrainingRunStateEnum": "generation.models.TrainingRunState",
+        "CaseKindEnum": "generation.models.CaseKind",
+        "CaseStateEnum": "generation.models.CaseState",
         "PurposeEnum": "provenance.rights.values.PURPOSES",
     },
 }

@@ -1,13 +1,16 @@
 """Which models and outputs a person may know of."""
 
+import hashlib
+import hmac
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
-from generation.models import Check, Generation, GenerationState, GenerativeModel, ModelVersion
+from generation.models import Case, Check, Generation, GenerationState, GenerativeModel, ModelVersion
 from governance.access import SEES_OUTPUTS, Person, may, organisations_of
 from governance.errors import NotAllowedError, NotFoundError
-from governance.models import Role
+from governance.models import Member, Role, User
 
 
 def models_for_reading(user: Person) -> QuerySet[GenerativeModel]:
@@ -68,3 +71,55 @@ def check_for_reading(user: Person, public_id: UUID | str) -> Check:
     if found is None:
         raise NotFoundError("There is no such check.")
     return found
+
+
+READS_CASES = (Role.COMPLIANCE_OFFICER, Role.DATA_STEWARD, Role.ML_ENGINEER, Role.EXTERNAL_AUDITOR)
+READS_HOLDERS = (Role.COMPLIANCE_OFFICER, Role.DATA_STEWARD)  # who asked, and how to reach them
+
+
+def cases_for_reading(user: Person) -> QuerySet[Case]:
+    """Return the cases of a member's organisations; a label's people see those that they filed themselves."""
+    if not isinstance(user, User) or not user.is_active:
+        return Case.objects.none()
+    rows = Case.objects.select_related(
+        "organisation",
+        "grant__licensor",
+        "output__model_version__model",
+        "filed_by",
+        "verified_by",
+        "closed_by",
+    )
+    if user.is_system:
+        return rows
+    inside = Member.objects.current(timezone.now()).filter(user=user, role__in=READS_CASES)
+    return rows.filter(
+        Q(organisation__in=inside.values("organisation"))
+        | Q(filed_by=user, organisation__in=organisations_of(user))
+    )
+
+
+def case_for_reading(user: Person, public_id: UUID | str) -> Case:
+    found = cases_for_reading(user).filter(public_id=public_id).first()
+    if found is None:
+        raise NotFoundError("There is no such case.")
+    return found
+
+
+def case_of_holder(reference: str, secret: str) -> Case:
+    """Return the case that a stranger follows by the link they were given; the reference alone opens nothing."""
+    found = Case.objects.select_related("organisation").filter(reference=reference).first()
+    expected = found.secret_sha256 if found else "0" * 64
+    if not hmac.compare_digest(hashlib.sha256(secret.encode()).hexdigest(), expected) or found is None:
+        raise NotFoundError("There is no such case: check that the link is whole.")
+    return found
+
+
+def sees_inside(user: Person, case: Case) -> bool:
+    """Tell whether a person sees what a case reaches; a label sees, of models, names and answers only."""
+    return may(user, case.organisation, READS_CASES)
+
+
+def sees_holder(user: Person, case: Case) -> bool:
+    return may(user, case.organisation, READS_HOLDERS) or (
+        isinstance(user, User) and case.filed_by_id == user.pk
+    )

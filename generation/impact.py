@@ -21,7 +21,7 @@ from lib import figures
 from provenance.models import Dataset, DatasetEntry, DatasetVersion, Grant, Recording, VersionEntry
 
 RIGHTS = ("master", "composition")
-Ids = QuerySet[Recording, dict[str, Any]]  # a subquery, so that thousands of recordings are one parameter
+Ids = QuerySet[Recording, Any]  # a subquery, so that thousands of recordings are one parameter
 
 
 @dataclass(frozen=True)

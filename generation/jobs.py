@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from generation import queries, services
 from generation.errors import GenerationError, StoppedError
-from generation.models import ModelVersion
+from generation.models import Case, ModelVersion
 from generation.pipeline import Target
+from generation.services.listening import LISTEN
 from governance import access
 from governance import services as governance
 from governance.jobs import JobStopped, Progress, job_kind
@@ -110,6 +111,15 @@ def check(job: Job, progress: Progress) -> Mapping[str, Any]:
         answer=answer, organisation=job.organisation, by=job.asked_by, now=timezone.now()
     )
     return {"check": str(made.public_id), "verdict": made.verdict}
+
+
+@job_kind(LISTEN)
+def listen(job: Job, progress: Progress) -> Mapping[str, Any]:
+    """Compare what a holder sent with a case with what is here; a second run says the same."""
+    progress(0, 1, "listening")
+    case = Case.objects.select_related("organisation").get(public_id=job.arguments["case"])
+    heard = services.listen_to_case(case=case, by=job.asked_by, now=timezone.now())
+    return {"case": case.reference, "recordings": len(heard)}
 
 
 def _targets(job: Job) -> list[Target]:

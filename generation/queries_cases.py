@@ -270,3 +270,37 @@ def _proof(version: ModelVersion, frozen: DatasetVersion, shunned: set[str]) -> 
 
 def days_left(case: Case, on: date) -> int:
     return (case.due_on - on).days
+
+
+def recordings_named(
+    names: Sequence[str], organisation: Organisation
+) -> tuple[dict[Recording, str], list[str]]:
+    """Return the recordings that go by these names (ISRC, sha256, external id, id), and the names of nothing."""
+    wanted = {name: name.replace("-", "").replace(" ", "") for name in names}
+    compact = {said.upper() for said in wanted.values()}
+    ids = [UUID(said) for said in wanted.values() if len(said) == 32 and _is_hex(said)]
+    found = (
+        Recording.objects.filter(organisation=organisation)
+        .filter(
+            Q(isrc__in=compact)
+            | Q(sha256__in=[name.lower() for name in names])
+            | Q(public_id__in=ids)
+            | Q(entries__external_id__in=list(names))
+        )
+        .distinct()
+        .prefetch_related("entries")
+    )
+    because: dict[Recording, str] = {}
+    used: set[str] = set()
+    for recording in found:
+        known = {recording.isrc, recording.sha256 or "", str(recording.public_id).replace("-", "")}
+        external = {entry.external_id for entry in recording.entries.all()}
+        for name, said in wanted.items():
+            if name in external or {said, said.upper(), said.lower(), name.lower()} & known:
+                because[recording] = f"named: {name}"
+                used.add(name)
+    return because, [name for name in names if name not in used]
+
+
+def _is_hex(said: str) -> bool:
+    return all(letter in "0123456789abcdefABCDEF" for letter in said)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from generation.views import checks, making, models, outputs
+from generation.views import cases, checks, making, models, outputs
 
 app_name = "generation"
 
@@ -31,4 +31,20 @@ urlpatterns = [
     path("models/checks/<uuid:public_id>/audio", checks.check_audio, name="check-audio"),
     path("models/checks/<uuid:public_id>/peaks", checks.check_peaks, name="check-peaks"),
     path("models/runs/", making.runs, name="run-list"),
+    path("cases/", cases.case_list, name="case-list"),
+    path("cases/file/", cases.file_case, name="case-file"),
+    path("cases/terms/<uuid:public_id>/", cases.case_terms, name="case-terms"),
+    path("cases/<uuid:public_id>/", cases.case, name="case"),
+    path("cases/<uuid:public_id>/accept/", cases.accept, name="case-accept"),
+    path("cases/<uuid:public_id>/reject/", cases.reject, name="case-reject"),
+    path("cases/<uuid:public_id>/decide/", cases.decide, name="case-decide"),
+    path("cases/<uuid:public_id>/answer/", cases.answer, name="case-answer"),
+    path("cases/<uuid:public_id>/answers/<int:number>.json", cases.answer_file, name="case-answer-file"),
+    path("redress/", cases.public_filing, name="case-public"),
+    path("redress/<str:reference>/<str:secret>/", cases.followed, name="case-followed"),
+    path(
+        "redress/<str:reference>/<str:secret>/<int:number>.json",
+        cases.followed_answer,
+        name="case-followed-answer",
+    ),
 ]

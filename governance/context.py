@@ -14,10 +14,11 @@ PLACES = [
     ("Catalogues", "provenance:catalogue-list"),
     ("Models", "generation:model-list"),
     ("Reviews", "governance:review-list"),
+    ("Cases", "generation:case-list"),
     ("Reports", "audit:report-list"),
     ("Ledger", "governance:ledger"),
 ]
-STRANGERS_PLACES = [("Model cards", "audit:gallery")]
+STRANGERS_PLACES = [("Model cards", "audit:gallery"), ("For rights holders", "generation:case-public")]
 FOOTER = [
     ("Public model cards", "audit:gallery"),
     ("Licences", "provenance:licence-list"),

@@ -20,6 +20,7 @@ from generation.services.checking import (
     targets_of_model,
 )
 from generation.services.generating import Made, generate
+from generation.services.listening import listen_to_case, queue_listening
 from generation.services.publishing import publish_card, withdraw_card
 from generation.services.registering import register_model
 from generation.services.releasing import (
@@ -47,7 +48,9 @@ __all__ = [
     "decide_model",
     "file_case",
     "generate",
+    "listen_to_case",
     "publish_card",
+    "queue_listening",
     "record_check",
     "record_checks",
     "register_model",
