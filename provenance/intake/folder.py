@@ -1,18 +1,20 @@
-"""A tree of audio files that say themselves what they are, in their tags."""
+"""A tree of audio files and scores that say themselves what they are, in their tags."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
+from provenance.intake.errors import IntakeError
 from provenance.intake.files import sha256_of_tree
 from provenance.intake.record import Intake, IntakeRecord
-from provenance.intake.sounds import find_sounds, is_wanted, require_sounds
+from provenance.intake.scores import SILENT, is_score, read_score, statements_of
+from provenance.intake.sounds import is_sound, is_wanted, require_sounds, walk
 from provenance.intake.tags import TagReader, read_tags, statements_from
 
 
 class FolderIntake(Intake):
-    """A tree of audio, MIDI and tracker files.
+    """A tree of audio, MIDI and tracker files, and of scores.
 
     Raises
     ------
@@ -29,7 +31,7 @@ class FolderIntake(Intake):
         super().__init__()
         self._folder = folder
         self._read_tags = tag_reader
-        found = list(find_sounds(folder))
+        found = [path for path in walk(folder) if is_sound(path) or is_score(path)]
         self._sounds = [path for path in found if is_wanted(path.relative_to(folder).as_posix(), only)]
         require_sounds(folder, n_seen=len(found), n_wanted=len(self._sounds), only=only)
         self.n_rows = len(self._sounds)
@@ -45,6 +47,8 @@ class FolderIntake(Intake):
 
     def _record(self, row: int, path: Path) -> IntakeRecord:
         name = path.relative_to(self._folder).as_posix()
+        if is_score(path):
+            return _of_score(row, name, path)
         try:
             tags = self._read_tags(path)
         except Exception as error:  # noqa: BLE001 - whatever a stranger's file does to a reader rejects its row alone
@@ -66,3 +70,21 @@ class FolderIntake(Intake):
             statements=statements,
             notes=() if statements else ("its tags name no licence",),
         )
+
+
+def _of_score(row: int, name: str, path: Path) -> IntakeRecord:
+    try:
+        score = read_score(path)
+    except (IntakeError, OSError) as error:
+        return IntakeRecord(row=row, external_id=name, source_path=name, problems=(str(error),))
+    statements = statements_of(score, f"{name} (rights)")
+    return IntakeRecord(
+        row=row,
+        external_id=name,
+        source_path=name,
+        title=score.title or path.stem,
+        composers=score.composers,
+        work_title=score.title,
+        statements=statements,
+        notes=(SILENT,) if statements else (SILENT, "it says nothing of its rights"),
+    )
