@@ -127,7 +127,7 @@ def a_frozen(
 
 
 def _manifest(recording: Recording, grant: Grant | None) -> dict[str, Any]:
-    right = {
+    right: dict[str, Any] = {
         "answer": "allowed",
         "basis": "grant" if grant else "licence",
         "licence": None if grant else "CC0-1.0",

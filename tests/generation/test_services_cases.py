@@ -51,7 +51,8 @@ class TestFileCase:
     def test_gives_a_reference_a_day_and_a_secret_that_is_not_kept(self, house: CaseHouse) -> None:
         found = filed(house)
         case = found.case
-        assert (case.state, case.channel, case.isrcs) == (CaseState.FILED, "public", ("GBAAA2600000",))
+        case.refresh_from_db()
+        assert (str(case.state), case.channel, case.isrcs) == ("filed", "public", ["GBAAA2600000"])
         assert case.due_on == NOW.date() + timedelta(days=30)
         assert case.secret_sha256 == secret_hash(found.secret)
         assert found.secret not in json.dumps([str(value) for value in case.__dict__.values()])
