@@ -144,7 +144,8 @@ def croissant(dataset: ExportedDataset) -> dict[str, Any]:
     -------
     dict
         JSON-LD. Every recording with audio is a file, and every recording a row of the record set ``recordings``.
-        ``license`` lists the licences' addresses; recordings whose licence has none are named in the rows alone.
+        ``version`` has the three numbers that the format asks for, 0.0.0 of a draft. ``license`` lists the
+        licences' addresses; recordings whose licence has none are named in the rows alone.
     """
     stated = dict.fromkeys(licence for recording in dataset.recordings for licence in licences(recording))
     urls = dict.fromkeys(url for licence in stated for url in licence_urls(licence))
@@ -156,7 +157,7 @@ def croissant(dataset: ExportedDataset) -> dict[str, Any]:
         "name": dataset.name,
         "description": dataset.description,
         "url": dataset.url,
-        "version": dataset.version,
+        "version": f"{dataset.version}.0.0" if dataset.version.isdecimal() else "0.0.0",
         "license": list(urls),
         "creator": {"@type": "sc:Organization", "name": dataset.creator},
         "citeAs": f"{dataset.creator}: {dataset.name} {dataset.version} ({dataset.published_on.year}), {dataset.url}",
@@ -167,7 +168,7 @@ def croissant(dataset: ExportedDataset) -> dict[str, Any]:
         "distribution": [
             _file(one, paths[one.external_id]) for one in dataset.recordings if paths[one.external_id]
         ],
-        "recordSet": [one for one in _record_sets(dataset, paths) if one["data"]],
+        "recordSet": _filled(_record_sets(dataset, paths)),
     }
 
 
@@ -241,6 +242,18 @@ def _record_sets(dataset: ExportedDataset, paths: Mapping[str, str]) -> Iterator
         "parties", PARTIES, ({"party": name, **ids} for name, ids in dataset.party_ids.items()), "party"
     )
     yield _record_set("grants", GRANTS, _grants(recordings), "grant")
+
+
+def _filled(record_sets: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out empty record sets, which the format has no room for, and references to them."""
+    found = [one for one in record_sets if one["data"]]
+    names = {one["@id"] for one in found}
+    for one in found:
+        for described in one["field"]:
+            refers = described.get("references", {}).get("field", {}).get("@id", "")
+            if refers and refers.split("/")[0] not in names:
+                del described["references"]
+    return found
 
 
 def _record_set(

@@ -77,7 +77,7 @@ class TestCroissant:
         assert len(said["recordSet"][0]["data"]) == 2
 
     def test_says_that_a_draft_is_one(self, scene: Scene, model: ModelVersion) -> None:
-        assert json.loads(exported(scene, "croissant", "tides"))["version"] == "draft"
+        assert json.loads(exported(scene, "croissant", "tides"))["version"] == "0.0.0"
 
 
 class TestAttributionCsv:

@@ -315,6 +315,18 @@ class TestRegisters:
 
 
 class TestOthersValidators:
+    def test_mlcroissant_accepts_a_register_with_next_to_nothing_in_it(self, tmp_path: Path) -> None:
+        mlc: Any = pytest.importorskip("mlcroissant")
+        one = ExportedRecording(
+            "urn:uuid:1", "x", statements=(Statement("master", "CC0-1.0", "CC0", "steward"),)
+        )
+        dataset = ExportedDataset(
+            "songs", "draft", "Songs.", "https://x.example", "House", date(2026, 1, 1), (one,)
+        )
+        (tmp_path / "croissant.json").write_text(json.dumps(croissant(dataset)))
+        issues = mlc.Dataset(str(tmp_path / "croissant.json")).metadata.ctx.issues
+        assert (set(issues.errors), set(issues.warnings)) == (set(), set())
+
     def test_mlcroissant_finds_nothing_to_say(self, tmp_path: Path) -> None:
         mlc: Any = pytest.importorskip("mlcroissant")
         one = ExportedRecording(
@@ -329,7 +341,7 @@ class TestOthersValidators:
             work=ExportedWork("w", "Song", "T0345246801", ("Ann",)),
         )
         dataset = ExportedDataset(
-            "songs", "1.0.0", "Songs.", "https://x.example", "House", date(2026, 1, 1), (one,)
+            "songs", "1", "Songs.", "https://x.example", "House", date(2026, 1, 1), (one,)
         )
         (tmp_path / "a.wav").write_bytes(b"RIFF")
         (tmp_path / "croissant.json").write_text(json.dumps(croissant(dataset)))
