@@ -17,7 +17,7 @@ from pytest_django import DjangoDbBlocker
 from governance import jobs
 from governance.models import Decision, Job, Review, Role, User
 from provenance import media
-from provenance.models import ConflictStatus, DatasetVersion, Grant
+from provenance.models import Conflict, ConflictStatus, DatasetVersion, Grant
 from tests.pages.people import Shelf, a_frozen, more_entries, standing_shelf, write_source
 from tests.people import a_conflict
 
@@ -419,6 +419,58 @@ class TestConflictPage:
         address = url("conflict", conflict.public_id)
         assert "Close the conflict" not in text_of(client, address)
         assert client.post(address, {"decision": "both", "reason": "So."}).status_code == 403
+
+
+class TestConflictsTogether:
+    @pytest.fixture
+    def conflicts(self, shelf: Shelf) -> list[Conflict]:
+        found = [a_conflict(shelf.dataset) for _ in range(3)]
+        for conflict in found:
+            for name, source, expression in (
+                ("a", "embedded_tag", "CC-BY-3.0"),
+                ("b", "package_file", "CC0-1.0"),
+            ):
+                statement = {"right": "master", "source": source, "expression": expression}
+                setattr(conflict, f"evidence_{name}", {"statements": [statement]})
+            conflict.save()
+        return found
+
+    def close(self, client: Client, conflicts: list[Conflict], **said: str) -> Any:
+        chosen = {"conflict": [str(one.public_id) for one in conflicts], "reason": "Read.", **said}
+        return client.post(f"{url('conflicts-close')}?kind={conflicts[0].kind}", chosen)
+
+    def test_are_ticked_where_one_kind_is_shown(self, shelf: Shelf, conflicts: list[Conflict]) -> None:
+        client = client_of(shelf.people.steward)
+        assert "Close those ticked" not in text_of(client, url("conflict-list"))
+        text = text_of(client, f"{url('conflict-list')}?kind={conflicts[0].kind}")
+        assert text.count('type="checkbox"') == 3
+        assert "Close those ticked" in text
+
+    def test_are_closed_in_favour_of_a_source(self, shelf: Shelf, conflicts: list[Conflict]) -> None:
+        client = client_of(shelf.people.steward)
+        assert self.close(client, conflicts[:2], decision="package_file").status_code == 302
+        sides = Conflict.objects.order_by("id").values_list("status", "in_favour_of")
+        assert list(sides) == [("resolved", "b"), ("resolved", "b"), ("open", "")]
+
+    def test_are_not_closed_by_who_may_not(self, shelf: Shelf, conflicts: list[Conflict]) -> None:
+        assert self.close(client_of(shelf.people.auditor), conflicts, decision="both").status_code == 403
+        assert self.close(client_of(shelf.people.stranger), conflicts, decision="both").status_code == 404
+        assert not Conflict.objects.exclude(status="open").exists()
+
+    def test_say_what_is_missing(self, shelf: Shelf, conflicts: list[Conflict]) -> None:
+        client = client_of(shelf.people.steward)
+        response = self.close(client, conflicts, decision="registry")
+        assert response.status_code == 422
+        nothing = client.post(
+            f"{url('conflicts-close')}?kind={conflicts[0].kind}", {"decision": "both", "reason": "Read."}
+        )
+        assert nothing.status_code == 422
+        assert "Choose at least one conflict." in nothing.content.decode()
+
+    def test_show_what_each_decision_would_answer(self, shelf: Shelf, conflicts: list[Conflict]) -> None:
+        text = text_of(client_of(shelf.people.steward), url("conflict", conflicts[0].public_id))
+        assert "Open, as it is now" in text
+        assert "In favour of A: CC-BY-3.0 holds, CC0-1.0 is set aside" in text
 
 
 class TestGrantPages:
