@@ -255,6 +255,7 @@ SPECTACULAR_SETTINGS = {
         "TrainingRunStateEnum": "generation.models.TrainingRunState",
         "CaseKindEnum": "generation.models.CaseKind",
         "CaseStateEnum": "generation.models.CaseState",
+        "ClearanceAnswerEnum": "provenance.rights.values.ANSWERS",
         "PurposeEnum": "provenance.rights.values.PURPOSES",
     },
 }

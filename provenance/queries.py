@@ -226,7 +226,7 @@ def entries_to_clear(dataset: Dataset, version: DatasetVersion | None = None) ->
         entries_of(dataset, version)
         .select_related(None)
         .select_related("recording")
-        .only("external_id", "title", *(f"recording__{name}" for name in shown))
+        .only("dataset", "external_id", "title", *(f"recording__{name}" for name in shown))
     )
 
 
@@ -239,10 +239,9 @@ def clear_entries(
     """
     askers: dict[int, values.Use] = {}
     for entry, rights in rights_of(entries):
-        house = entry.dataset.organisation_id
-        if house not in askers:
-            askers[house] = asked_by(use, entry.dataset.organisation)
-        yield Cleared(entry, clear(rights, askers[house], policy), use.territory)
+        if entry.dataset_id not in askers:
+            askers[entry.dataset_id] = asked_by(use, entry.dataset.organisation)
+        yield Cleared(entry, clear(rights, askers[entry.dataset_id], policy), use.territory)
 
 
 def conflicts_touching(dataset: Dataset) -> QuerySet[Conflict]:

@@ -164,7 +164,7 @@ class TestLists:
                 client_of(people.steward).post(f"{API}/grants/", {"deals": [deal]}, format="json")
                 a_version(dataset, people.steward, number=1 + number)
             for address in addresses:
-                with django_assert_max_num_queries(17) as asked:
+                with django_assert_max_num_queries(19) as asked:
                     lengths[address].append(len(client.get(f"{API}/{address}").json()["results"]))
                 counts[address].append(len(asked))
         assert all(longer > shorter for shorter, longer in lengths.values()), lengths
