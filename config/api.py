@@ -1,6 +1,8 @@
 """Every address under /api/v1/."""
 
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -49,6 +51,13 @@ class RootView(governance.HouseView):
     def get(self, request: Request) -> Response:
         lists = {prefix: reverse(f"api:{name}-list", request=request) for prefix, _, name in LISTS}
         return Response({"schema": reverse("schema", request=request), **lists})
+
+
+@csrf_exempt
+def nowhere(request: HttpRequest, rest: str) -> HttpResponse:
+    """Answer every address that nothing stands at, in the words of the API and to whoever asks."""
+    detail = "There is nothing at this address: the lists are named at /api/v1/."
+    return JsonResponse({"code": "not_found", "detail": detail}, status=404)
 
 
 urlpatterns = [

@@ -4,6 +4,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from config.api import nowhere
 from governance import views as governance
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -15,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("generation.urls")),
     path("", include("audit.urls")),
     path("api/v1/", include("config.api")),
+    path("api/v1/<path:rest>", nowhere, name="api-nowhere"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("styleguide/", governance.styleguide, name="styleguide"),
     path("healthz", governance.healthz, name="healthz"),
