@@ -15,7 +15,7 @@ from governance.templatetags.sleeve import conflict_name
 from provenance import queries, uploads
 from provenance.models import ClaimedRight, ConflictStatus, DatasetKind, Grant
 from provenance.rights.territory import UnknownTerritory, normalise
-from provenance.rights.values import ANSWERS, PURPOSES, Use
+from provenance.rights.values import PURPOSES, Use
 
 PURPOSE_WORDS = {
     "ai_generative_training": "training a generative model",
@@ -79,24 +79,13 @@ def _first_moment(day: Any, now: datetime) -> datetime:
     return datetime.combine(day, time(), UTC) if day else now
 
 
-class ClearanceForm(UseForm):
-    at = forms.DateField(label="On", required=False, widget=_day_widget())
-    answer = forms.ChoiceField(
-        label="Show",
-        required=False,
-        choices=[("", "every answer"), *((name, ANSWER_WORDS[name]) for name in reversed(ANSWERS))],
-    )
-    count = forms.BooleanField(required=False, widget=forms.HiddenInput)
+class AsOfForm(forms.Form):
+    """A day to look back at, or forward to; without one it is now."""
 
-    field_order = ("purpose", "commercial", "territory", "at", "policy", "answer", "count")
+    at = forms.DateField(label="As of", required=False, widget=_day_widget())
 
-    @classmethod
-    def asked(cls, words: dict[str, Any], policies: Sequence[tuple[str, str]]) -> "ClearanceForm":
-        """Return the form bound to an address; what it does not say is the question asked most."""
-        return cls(
-            {"purpose": PURPOSES[0], "commercial": "yes", "policy": policies[0][0], **words},
-            policies=policies,
-        )
+    def instant(self, now: datetime) -> datetime:
+        return _first_moment(self.cleaned_data.get("at"), now) if self.is_valid() else now
 
 
 class FreezeForm(UseForm):

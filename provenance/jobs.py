@@ -1,6 +1,7 @@
 """What a worker does for provenance; each is what a command does with --wait."""
 
 from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from governance.errors import LinerNotesError, PartMissingError
 from governance.jobs import Progress, job_kind, sweeping
 from governance.models import Job, JobState
 from provenance import audio, queries, services, uploads
+from provenance.clearances import CLEAR, Question
 from provenance.intake.errors import IntakeError
 from provenance.models import Catalogue, Dataset, DatasetKind
 
@@ -86,6 +88,35 @@ def index(job: Job, progress: Progress) -> Mapping[str, Any]:
         progress=lambda done, total: progress(done, total, f"{done} of {total} recordings"),
     )
     return indexed.as_json()
+
+
+@job_kind(CLEAR)
+def clear(job: Job, progress: Progress) -> Mapping[str, Any]:
+    """Work out every answer to the question that the job names; what is current already is left alone."""
+    question = asked_by(job)
+    run = services.keep_clearance(
+        question=question,
+        now=timezone.now(),
+        progress=lambda done, total: progress(done, total, f"{done} of {total} recordings"),
+    )
+    return {"recordings": run.n_recordings, **run.counts}
+
+
+def asked_by(job: Job) -> Question:
+    asked = job.arguments
+    dataset = Dataset.objects.select_related("organisation").get(public_id=str(job.subject_id))
+    day = date.fromisoformat(asked["day"]) if asked["day"] else None
+    at = datetime.combine(day, time(), UTC) if day else timezone.now()
+    number = asked["version"]
+    return Question(
+        dataset=dataset,
+        version=dataset.versions.get(number=number) if number else None,
+        purpose=asked["purpose"],
+        commercial=asked["commercial"],
+        territory=asked["territory"],
+        day=day,
+        policy=queries.policy_of(dataset.organisation, asked["policy"], at=at),
+    )
 
 
 @job_kind(MATCH)

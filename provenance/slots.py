@@ -1,10 +1,11 @@
 """What provenance has to say on people's first page and on reviews; filled at start-up."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
@@ -15,10 +16,22 @@ from governance.models import Decision, LedgerEvent, Policy, Question, Review, R
 from governance.queues import Line, queue
 from governance.templatetags.sleeve import conflict_name
 from provenance import access, policies, previews, queries, services, tables
-from provenance.models import Dataset, DatasetKind, DatasetVersion, Grant, Party, Recording, RightsClaim
+from provenance.models import (
+    Dataset,
+    DatasetEntry,
+    DatasetKind,
+    DatasetVersion,
+    Grant,
+    LicenceStatement,
+    Party,
+    Recording,
+    RightsClaim,
+    VersionEntry,
+)
 from provenance.rights.changes import reading_changes
 from provenance.rights.values import PURPOSES
 
+LATELY = timedelta(days=30)
 SUBJECTS = {
     "catalogue": "provenance:catalogue",
     "dataset": "provenance:dataset",
@@ -95,7 +108,7 @@ def _drafts(user: User) -> list[Line]:
         .order_by("-decided_at")
     )
     drafts: QuerySet[Any] = (
-        tables.with_counts(access.datasets_for_reading(user).filter(kind=DatasetKind.TRAINING))
+        tables.with_sizes(access.datasets_for_reading(user).filter(kind=DatasetKind.TRAINING))
         .annotate(
             decided_at=Subquery(approved.values("decided_at")[:1]),
             decided=Subquery(approved.values("decision")[:1]),
@@ -153,38 +166,82 @@ def our_catalogues(user: User) -> Mapping[str, object]:
 
 @slots.home_slot(Role.LABEL_AUDITOR, template="provenance/slots/catalogue.html", order=10)
 def where_our_recordings_are(user: User) -> Mapping[str, object]:
-    """For each catalogue (a protected collection) and each dataset: how many recordings, how many are ours."""
-    datasets = tables.with_counts(access.datasets_for_reading(user)).order_by("-kind", "name")
+    """Where the recordings are that are claimed by, or stated for, parties that stand for this label.
+
+    Where no party stands for it: all that the role may see, and the page says so.
+    """
+    parties = _standing_for(user)
+    datasets = tables.with_sizes(access.datasets_for_reading(user)).order_by("-kind", "name")
     today = timezone.now().date()
     grants = tables.grants_with_counts(access.grants_for_reading(user))
+    if parties:
+        grants = grants.filter(Q(licensor__in=parties) | Q(subjects__recording__in=_of(parties))).distinct()
     return {
-        "datasets": list(datasets[:12]),
-        "holders": _holders(user),
-        "n_recordings": Recording.objects.filter(organisation__in=house.organisations_of(user)).count(),
+        "parties": parties,
+        "datasets": _ours_in(datasets, parties) if parties else list(datasets[:12]),
+        "holders": _holders(user, parties),
+        "n_recordings": (
+            Recording.objects.filter(pk__in=_of(parties))
+            if parties
+            else Recording.objects.filter(organisation__in=house.organisations_of(user))
+        ).count(),
         "grants": [(grant, *tables.grant_state(grant, today)) for grant in grants[:6]],
     }
 
 
-def _holders(user: User) -> list[Any]:
-    """Return who claims most recordings, with how many of theirs are frozen in versions that may be trained on."""
-    ours = house.organisations_of(user)
-    claims = RightsClaim.objects.filter(party=OuterRef("pk")).order_by().values("party")
-    frozen = claims.filter(recording__version_entries__isnull=False)
+def _standing_for(user: User) -> list[Party]:
+    """Return the parties, in the houses this person may look into, that stand for a label that they audit for."""
+    own = house.organisations_of(user)
+    labels = [one for one in own if house.may(user, one, (Role.LABEL_AUDITOR,))]
+    return list(Party.objects.filter(stands_for__in=labels, organisation__in=own).order_by("name"))
+
+
+def _of(parties: Sequence[Party]) -> QuerySet[Any, Any]:
+    """Return the recordings that some of ``parties`` claim, or are named as holders of by a source."""
+    claimed = RightsClaim.objects.filter(party__in=parties, withdrawn_at=None).values("recording")
+    stated = LicenceStatement.objects.filter(
+        holders__overlap=[party.name for party in parties],
+        entry__dataset__organisation__in={party.organisation_id for party in parties},
+    ).values("entry__recording")
+    return Recording.objects.filter(Q(pk__in=claimed) | Q(pk__in=stated)).values("pk")
+
+
+def _ours_in(datasets: QuerySet[Any], parties: Sequence[Party]) -> list[Any]:
+    inside = DatasetEntry.objects.filter(dataset=OuterRef("pk"), recording__in=_of(parties))
+    ours = inside.order_by().values("dataset").annotate(n=Count("pk")).values("n")
+    counted = datasets.annotate(n_ours=Coalesce(Subquery(ours), 0)).filter(n_ours__gt=0)
+    return list(counted.order_by("-n_ours", "name")[:12])
+
+
+def _holders(user: User, parties: Sequence[Party] = ()) -> list[Any]:
+    """Return who claims most recordings, with how many of theirs are frozen in versions that may be trained on.
+
+    Who they are is read off the number of their claims, in one pass; only theirs are then counted by recording.
+    """
+    claims = RightsClaim.objects.filter(withdrawn_at=None)
+    if parties:
+        among = claims.filter(party__in=parties)
+    else:
+        among = claims.filter(party__organisation__in=house.organisations_of(user))
+    most = among.order_by().values("party").annotate(n=Count("pk")).order_by("-n")[:8]
+    named = [row["party"] for row in most]
+    of_theirs = claims.filter(party__in=named).order_by().values("party")
     counted = Count("recording", distinct=True)
-    holders = Party.objects.filter(organisation__in=ours, claims__isnull=False).distinct()
-    return list(
-        holders.annotate(
-            n_recordings=Subquery(claims.annotate(n=counted).values("n")),
-            n_frozen=Coalesce(Subquery(frozen.annotate(n=counted).values("n")), 0),
-        ).order_by("-n_recordings", "name")[:8]
-    )
+    totals = dict(of_theirs.annotate(n=counted).values_list("party", "n"))
+    frozen = of_theirs.filter(Exists(VersionEntry.objects.filter(recording=OuterRef("recording"))))
+    in_versions = dict(frozen.annotate(n=counted).values_list("party", "n"))
+    found = list(Party.objects.filter(pk__in=named))
+    for holder in found:
+        holder.n_recordings = totals[holder.pk]  # type: ignore[attr-defined]
+        holder.n_frozen = in_versions.get(holder.pk, 0)  # type: ignore[attr-defined]
+    return sorted(found, key=lambda holder: (-totals[holder.pk], holder.name))
 
 
 @slots.home_slot(Role.DATA_STEWARD, template="provenance/slots/datasets.html", order=50)
 @slots.home_slot(Role.ML_ENGINEER, template="provenance/slots/datasets.html", order=50)
 def datasets_lately(user: User) -> Mapping[str, object]:
     """The datasets that changed last, and whether there is a version to train on."""
-    datasets = tables.with_counts(access.datasets_for_reading(user)).order_by("-changed_at")
+    datasets = tables.with_sizes(access.datasets_for_reading(user)).order_by("-changed_at")
     return {"datasets": list(datasets[:6])}
 
 
@@ -195,6 +252,7 @@ def what_changed(user: User) -> Mapping[str, object]:
     changes = LedgerEvent.objects.filter(
         organisation_id__in=ours,
         kind__in=CHANGES,
+        at__gte=timezone.now() - LATELY,
     ).order_by("-sequence")[:200]
     return {"changes": _named(list(changes))[:8]}
 

@@ -7,6 +7,7 @@ from provenance.models.catalogues import (
     CatalogueRow,
     CatalogueRun,
 )
+from provenance.models.clearances import ClearanceRow, ClearanceRun, Omission
 from provenance.models.datasets import (
     Conflict,
     ConflictSide,
@@ -20,7 +21,7 @@ from provenance.models.datasets import (
     StatementSource,
     VersionEntry,
 )
-from provenance.models.evidence import EvidenceDocument, EvidenceKind
+from provenance.models.evidence import EvidenceDocument, EvidenceKind, EvidenceSubject
 from provenance.models.fingerprints import Fingerprint, IndexBuild
 from provenance.models.licences import Grant, GrantBasis, GrantRecording, Remuneration
 from provenance.models.parties import Party
@@ -49,6 +50,8 @@ __all__ = [
     "CatalogueRow",
     "CatalogueRun",
     "ClaimedRight",
+    "ClearanceRow",
+    "ClearanceRun",
     "Conflict",
     "ConflictSide",
     "ConflictStatus",
@@ -58,6 +61,7 @@ __all__ = [
     "DatasetVersion",
     "EvidenceDocument",
     "EvidenceKind",
+    "EvidenceSubject",
     "ExceptionMemo",
     "Fingerprint",
     "Grant",
@@ -66,6 +70,7 @@ __all__ = [
     "IndexBuild",
     "LicenceStatement",
     "MemoRecording",
+    "Omission",
     "Party",
     "Recording",
     "RecordingIdentifier",

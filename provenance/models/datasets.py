@@ -84,6 +84,10 @@ class DatasetEntry(models.Model):
             models.UniqueConstraint(fields=["dataset", "external_id"], name="entry_once_an_external_id"),
             models.UniqueConstraint(fields=["dataset", "recording"], name="entry_once_a_recording"),
         ]
+        indexes = [  # what lists are sorted by
+            models.Index(fields=["dataset", "title", "id"]),
+            models.Index(fields=["dataset", "artist", "id"]),
+        ]
 
     def __str__(self) -> str:
         return self.external_id

@@ -47,3 +47,37 @@ class EvidenceDocument(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class EvidenceSubject(models.Model):
+    """What a kept document is about: a licence of the catalogue, a recording, or a dataset; one of them a row."""
+
+    document = models.ForeignKey(EvidenceDocument, on_delete=models.PROTECT, related_name="subjects")
+    licence = models.CharField(max_length=200, blank=True)
+    recording = models.ForeignKey(
+        "provenance.Recording", null=True, blank=True, on_delete=models.PROTECT, related_name="evidence_links"
+    )
+    dataset = models.ForeignKey(
+        "provenance.Dataset", null=True, blank=True, on_delete=models.PROTECT, related_name="evidence_links"
+    )
+    linked_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    linked_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["licence"])]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["document", "licence", "recording", "dataset"],
+                name="evidence_subject_once",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                condition=(Q(recording=None, dataset=None) & ~Q(licence=""))
+                | Q(recording__isnull=False, dataset=None, licence="")
+                | Q(recording=None, dataset__isnull=False, licence=""),
+                name="evidence_subject_is_one",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.document} for {self.licence or self.recording or self.dataset}"

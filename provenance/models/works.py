@@ -84,6 +84,7 @@ class Recording(models.Model):
         indexes = [
             models.Index(fields=["organisation", "samples_sha256"]),
             models.Index(fields=["organisation", "isrc"]),
+            models.Index(fields=["organisation", "title", "id"]),
         ]
         constraints = [
             models.UniqueConstraint(fields=["organisation", "sha256"], name="recording_once"),

@@ -1,6 +1,7 @@
 """What people and the API ask of provenance."""
 
 from provenance.services.approving import approve_dataset, ask_for_approval
+from provenance.services.clearing import keep_clearance
 from provenance.services.conflicts import close_conflict, close_conflicts, find_conflicts, takes_sides
 from provenance.services.freezing import freeze_dataset
 from provenance.services.granting import register_grants, revoke_grant
@@ -23,6 +24,7 @@ __all__ = [
     "freeze_dataset",
     "index_dataset",
     "keep_catalogue",
+    "keep_clearance",
     "match_catalogue",
     "propose_policy",
     "register",

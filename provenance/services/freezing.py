@@ -15,7 +15,14 @@ from lib.canonical import canonical_json
 from lib.merkle import leaf_hash, merkle_root
 from provenance import queries
 from provenance.errors import EmptyDatasetError, NotApprovedError, NotClearedError, ProtectedCollectionError
-from provenance.models import Dataset, DatasetEntry, DatasetKind, DatasetVersion, VersionEntry
+from provenance.models import (
+    Dataset,
+    DatasetEntry,
+    DatasetKind,
+    DatasetVersion,
+    Omission,
+    VersionEntry,
+)
 from provenance.queries import Cleared
 from provenance.rights.changes import loosenings
 from provenance.rights.policy import ClearancePolicy
@@ -82,9 +89,11 @@ def freeze_dataset(
         )
     approval = _approval(dataset)
     policy = _policy(dataset, policy_name, use)
-    taken, left_out = _sort_out(_entries(dataset, only_listed), use, policy, frozenset(approval.conditions))
+    entries, omitted = _without_omitted(_entries(dataset, only_listed))
+    taken, left_out = _sort_out(entries, use, policy, frozenset(approval.conditions))
     if left_out and not only_cleared:
         raise NotClearedError(_refusal(dataset, left_out))
+    left_out = [*omitted, *left_out]
     if not taken:
         raise EmptyDatasetError(
             f"Nothing in {dataset.name} is cleared for this use: there is nothing to freeze."
@@ -127,6 +136,16 @@ def _entries(dataset: Dataset, only_listed: Sequence[str] | None) -> QuerySet[Da
     if unknown := sorted(set(only_listed) - known):
         raise NotFoundError(f"{dataset.name} has no {', '.join(unknown[:3])}: list external ids, one a line.")
     return listed
+
+
+def _without_omitted(
+    entries: QuerySet[DatasetEntry],
+) -> tuple[QuerySet[DatasetEntry], list[tuple[str, str]]]:
+    """Set aside what a steward left out, which stops no version; return the rest, and who it was and why."""
+    standing = Omission.objects.filter(entry__in=entries.order_by(), taken_back_at=None)
+    named = standing.order_by("entry__external_id").values_list("entry__external_id", "reason")
+    omitted = [(external_id, f"left out: {reason}") for external_id, reason in named]
+    return entries.exclude(pk__in=standing.values("entry")) if omitted else entries, omitted
 
 
 def _sort_out(

@@ -16,12 +16,14 @@ from governance.errors import PartMissingError
 from governance.forms import DecisionForm
 from governance.models import Decision, Job, Organisation, Role
 from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
-from provenance import access, queries, services, tables
+from provenance import access, clearances, queries, services, tables
 from provenance.audio import AudioError
-from provenance.forms import ClearanceForm, FreezeForm, RegisterForm
+from provenance.forms import FreezeForm, RegisterForm
+from provenance.forms_clearances import MatrixForm
 from provenance.intake.errors import IntakeError
 from provenance.jobs import INDEX, REGISTER
 from provenance.models import ConflictStatus, Dataset, DatasetKind, DatasetVersion
+from provenance.services.evidence import KEEPS_EVIDENCE, snapshots_for
 
 MAY_FREEZE = (*house.WRITES_DATASETS, *house.MAKES_MODELS)
 MAY_INDEX = (*MAY_FREEZE, *house.DECIDES)
@@ -62,6 +64,8 @@ def dataset(request: PersonRequest, public_id: str) -> HttpResponse:
         "registrations": found.registrations.select_related("registered_by").order_by("-registered_at"),
         "index": queries.latest_index(found, None),
         "pieces": slots.shown("dataset", request, found),
+        "snapshots": snapshots_for(organisations=[found.organisation], dataset=found),
+        "may_keep": house.may(request.user, found.organisation, KEEPS_EVIDENCE),
         **_deeds(request, found, now),
     }
     return show(request, "provenance/dataset.html", context, partial="clearance")
@@ -70,18 +74,18 @@ def dataset(request: PersonRequest, public_id: str) -> HttpResponse:
 def clearance_of(request: PersonRequest, dataset: Dataset, now: datetime) -> dict[str, Any]:
     """Return the form that asks for what the recordings are wanted, and the page of answers."""
     policies = tables.policies_of(dataset.organisation)
-    form = ClearanceForm.asked(request.GET.dict(), policies)
+    form = MatrixForm.asked(request.GET.dict(), policies)
     context: dict[str, Any] = {"dataset": dataset, "form": form, "table": None}
     if form.is_valid():
-        use = form.use(now)
+        question = form.question(dataset, None, now)
         context["table"] = tables.clearance_table(
-            request,
-            queries.entries_of(dataset),
-            use=use,
-            policy=queries.policy_of(dataset.organisation, form.cleaned_data["policy"], at=use.at),
+            question,
+            now=now,
             answer=form.cleaned_data["answer"],
-            count=form.cleaned_data["count"],
+            after=request.GET.get("after", ""),
+            before=request.GET.get("before", ""),
         )
+        context["job"] = clearances.job_for(question)
     return context
 
 

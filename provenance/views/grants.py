@@ -25,7 +25,7 @@ from provenance.forms_rights import DealForm
 from provenance.models import DatasetVersion, Grant, Recording
 from provenance.rights import terms
 from provenance.rights.policy import DEFAULT, ClearancePolicy
-from provenance.services.evidence import READS_CONFIDENTIAL
+from provenance.services.evidence import KEEPS_EVIDENCE, READS_CONFIDENTIAL, snapshots_for
 from provenance.services.granting import GrantOutcome
 
 AGREEMENTS = (".pdf", ".txt", ".md", ".html", ".docx", ".odt", ".png", ".jpg", ".eml")
@@ -255,11 +255,14 @@ def licence(request: PersonRequest, licence_id: str) -> HttpResponse:
         raise Http404
     questions = terms.questions()
     policy = _policy(request)
+    own = house.organisations_of(request.user)
     context = {
         "licence": found,
         "policy": policy,
         "readings": policies.axis_readings(found, policy),
         "sentences": terms.conditions(),
         "questions": [questions[question] for question in found.contested],
+        "snapshots": snapshots_for(organisations=own, licence=licence_id),
+        "may_keep": any(house.may(request.user, one, KEEPS_EVIDENCE) for one in own),
     }
     return render(request, "provenance/licence.html", context)

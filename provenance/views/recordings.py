@@ -8,10 +8,13 @@ from django.views.decorators.http import require_GET, require_safe
 
 from governance import access as house
 from governance import slots
-from governance.pages import PersonRequest, page, page_of, show
-from provenance import access, media, tables
-from provenance.forms import SearchForm
+from governance.pages import PersonRequest, page, show
+from provenance import access, media, standing, tables, timelines
+from provenance.access_reservations import memos_for_reading, reservations_for_reading
+from provenance.forms import AsOfForm, SearchForm
+from provenance.keyset import slice_of
 from provenance.models import Conflict, DatasetEntry, VersionEntry
+from provenance.services.evidence import KEEPS_EVIDENCE, snapshots_for
 
 
 @page
@@ -20,11 +23,9 @@ def recording_list(request: PersonRequest) -> HttpResponse:
     form = SearchForm(request.GET)
     words = form.cleaned_data["q"] if form.is_valid() else ""
     found = tables.matching(access.recordings_for_reading(request.user), words)
-    context = {
-        "form": form,
-        "words": words,
-        "page": page_of(request, found.order_by("title", "id").prefetch_related("entries__dataset")),
-    }
+    after, before = request.GET.get("after", ""), request.GET.get("before", "")
+    cut = slice_of(found.prefetch_related("entries__dataset"), by="title", after=after, before=before)
+    context = {"form": form, "words": words, "slice": cut}
     return show(request, "provenance/recording_list.html", context, partial="recordings")
 
 
@@ -35,13 +36,35 @@ def recording(request: PersonRequest, public_id: str) -> HttpResponse:
     sources = tables.statements_by_source(found)
     grants = access.grants_for_reading(request.user).filter(subjects__recording=found)
     versions = VersionEntry.objects.filter(recording=found).select_related("version", "version__dataset")
+    form = AsOfForm(request.GET)
+    at = form.instant(timezone.now())
+    claims = found.claims.filter(withdrawn_at=None).select_related("party", "document")
+    reservations = reservations_for_reading(request.user).filter(subjects__recording=found)
+    memos = memos_for_reading(request.user).filter(subjects__recording=found, withdrawn_at=None)
+    answers, rights = standing.answers_of(found, at=at)
+    spans = timelines.spans_of(
+        statements=[statement for source in sources for statement in source.statements],
+        claims=claims,
+        grants=grants,
+        reservations=reservations,
+        memos=memos,
+        versions=versions,
+    )
     context = {
+        "form": form,
+        "at": at,
+        "answers": answers,
+        "claimed": standing.claims_of(claims.order_by("right", "party__name"), rights),
+        "identifiers": standing.identifiers_of(found),
+        "reservations": reservations,
+        "memos": memos,
+        "spans": spans,
+        "timeline": timelines.drawn(spans, at=at.date(), today=timezone.now().date()),
+        "snapshots": snapshots_for(organisations=[found.organisation], recording=found),
+        "may_keep": house.may(request.user, found.organisation, KEEPS_EVIDENCE),
         "recording": found,
         "sources": sources,
         "chains": tables.chain_of(sources, grants, versions),
-        "claims": found.claims.filter(withdrawn_at=None)
-        .select_related("party")
-        .order_by("right", "party__name"),
         "may_claim": house.may(request.user, found.organisation, house.WRITES_DATASETS),
         "grants": [(grant, *tables.grant_state(grant, timezone.now().date())) for grant in grants],
         "entries": DatasetEntry.objects.filter(recording=found).select_related("dataset", "registration"),

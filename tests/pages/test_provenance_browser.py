@@ -34,6 +34,8 @@ def addresses(shelf: Shelf) -> dict[str, str]:
         "review": review,
         "datasets": url("dataset-list"),
         "dataset": url("dataset", shelf.dataset.public_id),
+        "matrix": url("matrix", shelf.dataset.public_id),
+        "evidence": url("licence-evidence", "CC-BY-SA-4.0"),
         "register": url("dataset-register"),
         "version": url("version", version.public_id),
         "recordings": url("recording-list"),

@@ -15,8 +15,10 @@ from django.urls import reverse
 from pytest_django import DjangoDbBlocker
 
 from governance import jobs
+from governance.jobs import KINDS
 from governance.models import Decision, Job, Review, Role, User
 from provenance import media
+from provenance.clearances import CLEAR
 from provenance.models import Conflict, ConflictStatus, DatasetVersion, Grant
 from tests.pages.people import Shelf, a_frozen, more_entries, standing_shelf, write_source
 from tests.people import a_conflict
@@ -163,16 +165,20 @@ class TestDatasetPage:
         assert answers(client, f"{address}?answer=not_allowed") == ["Cellar Door"]
         assert answers(client, f"{address}?answer=not_allowed&commercial=no") == []
 
-    def test_counts_a_large_dataset_only_when_asked(
-        self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    def test_counts_a_large_dataset_only_when_a_worker_did(
+        self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, sent: list[str]
     ) -> None:
-        monkeypatch.setattr("provenance.tables.SUMMED_AT_ONCE", 2)
+        monkeypatch.setattr("provenance.clearances.AT_ONCE", 2)
         client = client_of(shelf.people.officer)
         address = url("dataset", shelf.dataset.public_id)
         uncounted = client.get(address)
-        assert uncounted.context["table"].summary is None
+        assert uncounted.context["table"].counts == []
         assert len(uncounted.context["table"].rows) == 3
-        assert client.get(f"{address}?count=1").context["table"].summary.n_recordings == 3
+        assert "Work them out" in uncounted.content.decode()
+        client.post(url("matrix-work-out", shelf.dataset.public_id))
+        assert "They are being worked out" in client.get(address).content.decode()
+        KINDS[CLEAR].work(Job.objects.get(kind=CLEAR), lambda *_: None)
+        assert dict(client.get(address).context["table"].counts)["allowed"] == 1
 
     def test_says_what_is_wrong_with_a_country_nobody_knows(self, shelf: Shelf) -> None:
         text = text_of(
