@@ -83,6 +83,23 @@ def grant_or_deal_for_reading(user: Person, public_id: UUID | str) -> Grant:
     return found
 
 
+def claims_for_reading(user: Person) -> QuerySet[RightsClaim]:
+    own = organisations_of(user)
+    return RightsClaim.objects.filter(recording__organisation__in=own).select_related("recording", "party")
+
+
+def party_for_reading(user: Person, public_id: UUID | str) -> Party:
+    """Return a party as one's own house knows it: the same name in another house is another party."""
+    found = (
+        Party.objects.filter(organisation__in=organisations_of(user), public_id=public_id)
+        .select_related("organisation", "stands_for")
+        .first()
+    )
+    if found is None:
+        raise NotFoundError("There is no such party.")
+    return found
+
+
 def claim_for_reading(user: Person, public_id: UUID | str) -> RightsClaim:
     found = (
         RightsClaim.objects.filter(recording__organisation__in=organisations_of(user), public_id=public_id)

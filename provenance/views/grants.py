@@ -19,14 +19,15 @@ from governance import slots
 from governance.errors import ConflictError
 from governance.models import Organisation
 from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
-from provenance import access, documents, policies, queries, services, tables, uploads
+from provenance import access, documents, policies, queries, queries_deals, services, tables, uploads
 from provenance.forms import GrantFilterForm, RegisterGrantsForm, RevokeForm
 from provenance.forms_rights import DealForm
-from provenance.models import DatasetVersion, Grant, Recording
+from provenance.models import Grant
 from provenance.rights import terms
 from provenance.rights.policy import DEFAULT, ClearancePolicy
 from provenance.services.evidence import KEEPS_EVIDENCE, READS_CONFIDENTIAL, snapshots_for
 from provenance.services.granting import GrantOutcome
+from provenance.stretches import stretch_of
 
 AGREEMENTS = (".pdf", ".txt", ".md", ".html", ".docx", ".odt", ".png", ".jpg", ".eml")
 DEALS = (".csv", ".xlsx", ".json", ".jsonl", ".ndjson")
@@ -40,11 +41,11 @@ def grant_list(request: PersonRequest) -> HttpResponse:
     grants = tables.grants_with_counts(access.grants_for_reading(request.user))
     if form.is_valid():
         grants = _narrowed(grants, form.cleaned_data, today)
-    found = page_of(request, grants)
+    found = stretch_of(request, grants, by="registered_at")
     context = {
         "form": form,
-        "page": found,
-        "grants": [(grant, *tables.grant_state(grant, today)) for grant in found],
+        "stretch": found,
+        "grants": [(grant, *tables.grant_state(grant, today)) for grant in found.rows],
         "may_register": _may_register(request),
     }
     return show(request, "provenance/grant_list.html", context, partial="grants")
@@ -75,43 +76,39 @@ def _may_register(request: PersonRequest) -> bool:
 @page
 @require_GET
 def grant(request: PersonRequest, public_id: str) -> HttpResponse:
+    """Show the whole deal that a grant belongs to: all its rights side by side."""
     found = access.grant_for_reading(request.user, public_id)
-    return _grant_page(request, found, RevokeForm(standing=_standing(found)))
+    return _deal_page(request, found, RevokeForm(standing=_standing(_deal(request, found))))
 
 
-def _deal(grant: Grant) -> list[Grant]:
-    return list(Grant.objects.filter(organisation=grant.organisation_id, deal=grant.deal).order_by("id"))
+def _deal(request: PersonRequest, grant: Grant) -> list[Grant]:
+    """Return the grants of a deal that the person may know of, the master before the composition."""
+    own = access.grants_for_reading(request.user).filter(organisation=grant.organisation_id, deal=grant.deal)
+    return list(own.select_related("registered_by", "revoked_by").order_by("-right", "id"))
 
 
-def _standing(grant: Grant) -> list[Grant]:
-    return [one for one in _deal(grant) if one.revoked_at is None]
+def _standing(deal: Sequence[Grant]) -> list[Grant]:
+    return [one for one in deal if one.revoked_at is None]
 
 
-def _grant_page(request: PersonRequest, grant: Grant, form: RevokeForm) -> HttpResponse:
-    recordings = Recording.objects.filter(grant_links__grant=grant).order_by("title", "id")
-    today = timezone.now().date()
-    state, words = tables.grant_state(grant, today)
+def _deal_page(request: PersonRequest, grant: Grant, form: RevokeForm) -> HttpResponse:
+    deal = _deal(request, grant)
+    recordings = queries_deals.recordings_of(deal)
     may_revoke = house.may(request.user, grant.organisation, house.REVOKES_GRANTS)
+    own_datasets = access.datasets_for_reading(request.user)
     context = {
         "grant": grant,
-        "others": [(one, *tables.grant_state(one, today)) for one in _deal(grant) if one != grant],
-        "standing": _standing(grant),
-        "state": state,
-        "state_words": words,
+        "rights": queries_deals.rights_of(deal, timezone.now().date()),
+        "terms": queries_deals.terms_of(deal),
+        "chains": queries_deals.chains_of(deal),
+        "standing": _standing(deal),
         "page": page_of(request, recordings),
         "may_look_in": grant.organisation in house.organisations_of(request.user),
-        "datasets": access.datasets_for_reading(request.user)
-        .filter(entries__recording__in=recordings)
-        .distinct(),
-        "versions": DatasetVersion.objects.filter(
-            dataset__in=access.datasets_for_reading(request.user), entries__recording__in=recordings
-        )
-        .select_related("dataset")
-        .distinct()
-        .order_by("dataset__name", "number"),
+        "datasets": own_datasets.filter(entries__recording__in=recordings).distinct(),
+        "versions": queries_deals.versions_on(deal).filter(dataset__in=own_datasets),
         "may_open": house.may(request.user, grant.organisation, READS_CONFIDENTIAL),
-        "form": form if may_revoke and grant.revoked_at is None else None,
-        "pieces": slots.shown("grant", request, grant),
+        "form": form if may_revoke and _standing(deal) else None,
+        "pieces": slots.shown("grant", request, deal),
     }
     return render(request, "provenance/grant.html", context, status=422 if form.errors else 200)
 
@@ -163,7 +160,7 @@ def revoke(request: PersonRequest, public_id: str) -> HttpResponse:
     house.require(request.user, found.organisation, house.REVOKES_GRANTS, "revoke a grant")
     if found.revoked_at is not None:
         raise ConflictError("This grant is revoked already.")
-    form = RevokeForm(request.POST, standing=_standing(found))
+    form = RevokeForm(request.POST, standing=_standing(_deal(request, found)))
     if form.is_valid():
         with refusals_in(form):
             revoked = services.revoke_grant(
@@ -176,7 +173,7 @@ def revoke(request: PersonRequest, public_id: str) -> HttpResponse:
             )
             say(request, _what_ended(revoked))
             return redirect("provenance:grant", public_id)
-    return _grant_page(request, found, form)
+    return _deal_page(request, found, form)
 
 
 def _what_ended(revoked: Sequence[Grant]) -> str:

@@ -1,0 +1,179 @@
+"""Pages of a whole deal and of a party; and the list of grants, which costs the same at any length."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from governance.models import LedgerEvent, User
+from provenance import queries_deals, services
+from provenance.models import Grant, Party
+from tests.pages.people import Shelf, a_frozen, a_shelf
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return a_shelf(tmp_path)
+
+
+def client_of(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def url(name: str, *args: object) -> str:
+    return reverse(f"provenance:{name}", args=args)
+
+
+def text_of(user: User, address: str) -> str:
+    return " ".join(client_of(user).get(address).content.decode().split())
+
+
+def deals(shelf: Shelf, folder: Path, *rows: str) -> list[Grant]:
+    columns = (
+        "licensor,licensee,right,recordings,purposes,master_territory,valid_until,notice_days,chain_of_title"
+    )
+    path = folder / "more.csv"
+    path.write_text("\n".join([columns, *rows]) + "\n")
+    outcomes = services.register_grants(
+        source=path, by=shelf.people.steward, organisation=shelf.people.house, now=timezone.now()
+    )
+    return [grant for outcome in outcomes for grant in outcome.grants]
+
+
+def a_deal(shelf: Shelf, folder: Path, *, days: int = 40, notice: int = 90) -> list[Grant]:
+    until = date.today() + timedelta(days=days)
+    row = f"Brook Ltd,House,both,cellar,ai_generative_training,EU,{until},{notice},Anna > Brook Ltd"
+    return deals(shelf, folder, row)
+
+
+class TestADealsPage:
+    def test_has_both_rights_whichever_grant_was_asked_for(self, shelf: Shelf, tmp_path: Path) -> None:
+        for grant in a_deal(shelf, tmp_path):
+            text = text_of(shelf.people.officer, url("grant", grant.public_id))
+            assert "The master" in text
+            assert "The composition" in text
+            assert 'data-label="Master">EU<' in text
+            assert 'data-label="Composition">worldwide<' in text
+            assert text.count('<span class="tag">differs</span>') == 1
+            assert "Anna" in text
+
+    def test_counts_down_to_its_end_and_its_notice(self, shelf: Shelf, tmp_path: Path) -> None:
+        (grant, _) = a_deal(shelf, tmp_path)
+        last = date.today() + timedelta(days=39)
+        text = text_of(shelf.people.officer, url("grant", grant.public_id))
+        assert f"40 days left: the last is {last:%-d %B %Y}." in text
+        assert "it ends before notice given today runs out" in text
+
+    def test_says_when_notice_runs_out(self, shelf: Shelf, tmp_path: Path) -> None:
+        (grant, _) = a_deal(shelf, tmp_path, days=400)
+        (right, _) = queries_deals.rights_of([grant, grant], date.today())
+        assert right.notice.endswith(f"runs out on {date.today() + timedelta(days=90):%-d %B %Y}.")
+
+    def test_names_the_versions_frozen_on_its_strength_alone(self, shelf: Shelf, tmp_path: Path) -> None:
+        by_right = {grant.right: grant for grant in a_deal(shelf, tmp_path, days=400)}
+        version = a_frozen(shelf)
+        late = deals(shelf, tmp_path, "Late Ltd,House,both,cellar,ai_generative_training,,,,")
+
+        assert list(queries_deals.versions_on([by_right["composition"]])) == [version]
+        assert list(queries_deals.versions_on(late)) == []
+        assert "Frozen on its strength in" in text_of(
+            shelf.people.officer, url("grant", by_right["master"].public_id)
+        )
+
+    def test_ends_the_rest_from_the_page_of_what_is_revoked(self, shelf: Shelf, tmp_path: Path) -> None:
+        (first, second) = a_deal(shelf, tmp_path)
+        services.revoke_grant(
+            grant=first, by=shelf.people.officer, reason="Off.", now=timezone.now(), right=first.right
+        )
+        text = text_of(shelf.people.officer, url("grant", first.public_id))
+        assert url("grant-revoke", second.public_id) in text
+        assert url("grant-revoke", first.public_id) not in text
+
+    def test_hides_what_another_licensor_of_the_deal_agreed(self, shelf: Shelf, tmp_path: Path) -> None:
+        (first, second) = a_deal(shelf, tmp_path)
+        other = Party.objects.create(organisation=shelf.people.house, name="Lind Music")
+        Grant.objects.filter(pk=second.pk).update(licensor=other)
+        Party.objects.filter(pk=first.licensor_id).update(stands_for=shelf.people.elsewhere)
+        text = text_of(shelf.people.stranger, url("grant", first.public_id))
+        assert f"The {first.right}" in text
+        assert "Lind Music" not in text
+
+
+class TestTheGrantList:
+    def test_is_read_a_stretch_at_a_time(self, shelf: Shelf, tmp_path: Path) -> None:
+        rows = [f"Label {n:03},House,master,cellar,ai_generative_training,,,," for n in range(119)]
+        deals(shelf, tmp_path, *rows)
+        client, seen, address = client_of(shelf.people.officer), [], url("grant-list")
+        stretches = []
+        for _ in range(3):
+            stretch = client.get(address).context["stretch"]
+            stretches.append(stretch)
+            seen += [grant.pk for grant in stretch.rows]
+            address = f"{url('grant-list')}?after={stretch.after}"
+        assert seen == list(Grant.objects.order_by("-registered_at", "-id").values_list("pk", flat=True))
+        assert (stretches[0].before, stretches[2].after, stretches[2].n_in_all) == ("", "", 120)
+
+        back = client.get(f"{url('grant-list')}?before={stretches[2].before}").context["stretch"]
+        assert back.rows == stretches[1].rows
+
+    @pytest.mark.parametrize("wrong", ["after=nonsense", "before=00000000-0000-4000-8000-000000000000"])
+    def test_starts_anew_at_what_is_not_there(self, shelf: Shelf, wrong: str) -> None:
+        stretch = client_of(shelf.people.officer).get(f"{url('grant-list')}?{wrong}").context["stretch"]
+        assert list(stretch.rows) == [shelf.grant]
+
+    def test_costs_the_same_at_any_length(self, shelf: Shelf, tmp_path: Path) -> None:
+        client, counts = client_of(shelf.people.officer), []
+        for n in range(2):
+            with CaptureQueriesContext(connection) as asked:
+                client.get(url("grant-list"))
+            counts.append(len(asked))
+            rows = [f"Label {n}-{m},House,both,cellar,ai_generative_training,,,," for m in range(10)]
+            deals(shelf, tmp_path, *rows)
+        assert counts[0] == counts[1]
+
+
+class TestAPartysPage:
+    def test_says_which_organisation_it_is(self, shelf: Shelf) -> None:
+        party, client = shelf.grant.licensor, client_of(shelf.people.officer)
+        response = client.post(url("party", party.public_id), {"organisation": "Elsewhere"}, follow=True)
+        assert "is Elsewhere" in response.content.decode()
+        party.refresh_from_db()
+        assert party.stands_for == shelf.people.elsewhere
+        assert LedgerEvent.objects.filter(kind="provenance.party.identified").count() == 1
+
+        client.post(url("party", party.public_id), {"organisation": ""})
+        party.refresh_from_db()
+        assert party.stands_for is None
+
+    def test_changes_nothing_for_an_organisation_that_is_not_here(self, shelf: Shelf) -> None:
+        party = shelf.grant.licensor
+        response = client_of(shelf.people.steward).post(
+            url("party", party.public_id), {"organisation": "Nobody & Sons"}
+        )
+        assert response.status_code == 422
+        assert "nothing was changed" in response.content.decode()
+        party.refresh_from_db()
+        assert party.stands_for is None
+
+    def test_is_read_by_members_and_written_by_who_resolves(self, shelf: Shelf) -> None:
+        address, people = url("party", shelf.grant.licensor.public_id), shelf.people
+        for person, reads, writes in (
+            (people.officer, 200, 302),
+            (people.steward, 200, 302),
+            (people.auditor, 200, 403),
+            (people.engineer, 200, 403),
+            (people.outsider, 200, 403),
+            (people.stranger, 404, 404),
+        ):
+            client = client_of(person)
+            assert client.get(address).status_code == reads, person.username
+            assert client.post(address, {"organisation": "House"}).status_code == writes, person.username
