@@ -16,6 +16,7 @@ from generation import api_cases as cases
 from governance import api as governance
 from provenance import api as provenance
 from provenance import api_catalogues as catalogues
+from provenance import api_claims as claims
 from provenance import api_grants as grants
 from provenance import api_policies as policies
 from provenance import api_reservations as reservations
@@ -28,6 +29,7 @@ router.register("dataset-versions", provenance.VersionViewSet, basename="dataset
 router.register("recordings", provenance.RecordingViewSet, basename="recording")
 router.register("conflicts", provenance.ConflictViewSet, basename="conflict")
 router.register("grants", grants.GrantViewSet, basename="grant")
+router.register("claims", claims.ClaimViewSet, basename="claim")
 router.register("catalogues", catalogues.CatalogueViewSet, basename="catalogue")
 router.register("catalogue-questions", catalogues.CatalogueQuestionViewSet, basename="catalogue-question")
 router.register("policies", policies.PolicyViewSet, basename="policy")

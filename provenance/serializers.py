@@ -466,9 +466,12 @@ class RegisterGrantsSerializer(serializers.Serializer[Any]):
     organisation = OrganisationField()
 
 
+ROW_STATUSES = ("registered", "duplicate", "rejected")  # what becomes of a row of deals or of claims
+
+
 class GrantOutcomeSerializer(serializers.Serializer[Any]):
     row = serializers.IntegerField()
-    status = serializers.ChoiceField(choices=["registered", "duplicate", "rejected"])
+    status = serializers.ChoiceField(choices=ROW_STATUSES)
     grants = serializers.ListField(child=serializers.UUIDField())
     recordings = serializers.IntegerField()
     reasons = serializers.ListField(child=serializers.CharField())
