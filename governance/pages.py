@@ -72,9 +72,15 @@ def refusals_in(form: BaseForm, *others: type[Exception]) -> Iterator[None]:
     except (NotFoundError, NotAllowedError):
         raise
     except LinerNotesError as error:
-        form.add_error(None, str(error))
+        form.add_error(None, _sentence(error))
     except others as error:
-        form.add_error(None, str(error))
+        form.add_error(None, _sentence(error))
+
+
+def _sentence(error: Exception) -> str:
+    """Write a refusal as a sentence: commands say it after the name of a row or a file, pages say it alone."""
+    words = str(error)
+    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith(('.', '!', '?', '…')) else '.'}"
 
 
 def say(request: HttpRequest, sentence: str) -> None:

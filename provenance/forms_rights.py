@@ -15,11 +15,47 @@ def _day() -> forms.DateInput:
     return forms.DateInput(attrs={"type": "date"})
 
 
+GROUPS = (
+    ("Between whom", ("licensor", "licensee", "agreement", "chain_of_title")),
+    ("What is given", ("right", "share", "recordings", "dataset")),
+    ("For what", ("purposes", "commercial", "exclusive", "model_scope")),
+    ("Where and how long", ("territory", "valid_from", "valid_until", "sunset_on", "notice_days")),
+    ("In return", ("remuneration", "remuneration_terms", "attribution")),
+)
+
+
+class ShareField(forms.DecimalField):
+    def __init__(self) -> None:
+        super().__init__(
+            label="Share in percent",
+            required=False,
+            min_value=0,
+            max_value=100,
+            max_digits=7,
+            decimal_places=4,
+            error_messages={
+                "max_value": "A share is 100 percent at most.",
+                "min_value": "A share is above 0 percent.",
+                "invalid": "Write the share as a number, such as 33.3333.",
+            },
+        )
+
+
 class DealForm(forms.Form):
     """One deal. What is left empty is not limited; what differs between rights goes into a file of deals."""
 
-    licensor = forms.CharField(max_length=500, label="Licensor", help_text="Who gives the licence.")
-    licensee = forms.CharField(max_length=500, label="Licensee", help_text="To whom it is given.")
+    licensor = forms.CharField(
+        max_length=500,
+        label="Licensor",
+        help_text="Who gives the licence.",
+        error_messages={"required": "Name who gives the licence."},
+    )
+    licensee = forms.CharField(
+        max_length=500,
+        label="Licensee",
+        help_text="To whom it is given.",
+        error_messages={"required": "Name to whom it is given."},
+    )
     right = forms.ChoiceField(
         label="Right",
         choices=[("both", "master and composition"), *((right.value, right.label) for right in ClaimedRight)],
@@ -45,7 +81,7 @@ class DealForm(forms.Form):
         label="Where",
         required=False,
         max_length=500,
-        help_text="ISO countries or groups, such as EU; CH. A leading minus takes out. Empty: the world.",
+        help_text="ISO countries or groups, such as EU; CH. A leading minus takes one out: EU; -FR. Empty: the world.",
     )
     valid_from = forms.DateField(label="From", required=False, widget=_day())
     valid_until = forms.DateField(
@@ -63,9 +99,7 @@ class DealForm(forms.Form):
         max_length=1000,
         help_text="A name is every version of a model, NAME@2 is one. Empty: any.",
     )
-    share = forms.DecimalField(
-        label="Share in percent", required=False, min_value=0, max_value=100, max_digits=7, decimal_places=4
-    )
+    share = ShareField()
     chain_of_title = forms.CharField(
         label="Chain of title", required=False, max_length=2000, help_text="Holder > … > licensor."
     )
@@ -78,6 +112,10 @@ class DealForm(forms.Form):
         required=False,
         help_text="Kept by its hash, confidential; every opening goes into the ledger.",
     )
+
+    def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """Return the fields under the headings that the page shows them by."""
+        return [(heading, [self[name] for name in names]) for heading, names in GROUPS]
 
     def deal(self) -> dict[str, Any]:
         """Return the deal as a file of deals would have it."""
@@ -99,7 +137,9 @@ class DealForm(forms.Form):
 class ClaimForm(forms.Form):
     """A party's claim to one recording."""
 
-    party = forms.CharField(max_length=500, label="Who holds it")
+    party = forms.CharField(
+        max_length=500, label="Who holds it", error_messages={"required": "Name who holds it."}
+    )
     right = forms.ChoiceField(
         label="Right",
         choices=[*((right.value, right.label) for right in ClaimedRight), ("both", "Master and composition")],
@@ -107,9 +147,7 @@ class ClaimForm(forms.Form):
     role = forms.CharField(
         label="Role", required=False, max_length=60, help_text="Such as owner or publisher."
     )
-    share = forms.DecimalField(
-        label="Share in percent", required=False, min_value=0, max_value=100, max_digits=7, decimal_places=4
-    )
+    share = ShareField()
     territory = forms.CharField(label="Where", required=False, max_length=500, help_text="Empty: the world.")
     valid_from = forms.DateField(label="From", required=False, widget=_day())
     valid_until = forms.DateField(label="Until", required=False, widget=_day())
@@ -119,7 +157,10 @@ class ClaimForm(forms.Form):
         initial="steward",
     )
     evidence = forms.CharField(
-        label="Evidence", required=False, max_length=1000, help_text="Path or address."
+        label="Evidence",
+        required=False,
+        max_length=1000,
+        help_text="Where it is written: a path or an address.",
     )
 
     def row(self, recording: str) -> dict[str, Any]:

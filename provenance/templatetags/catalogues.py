@@ -1,5 +1,6 @@
 """How pages write the evidence of a match."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,8 +9,15 @@ from django import template
 from provenance.catalogues import words_of
 
 register = template.Library()
+FOLDERS = re.compile(r" \(looked for [^)]*\)")
 
 
 @register.filter
 def evidence_words(evidence: Sequence[Mapping[str, Any]]) -> str:
     return words_of(evidence)
+
+
+@register.filter
+def without_folders(reasons: str) -> str:
+    """Leave out where on our own disk a file was looked for: it is no business of who sent it."""
+    return FOLDERS.sub("", reasons)

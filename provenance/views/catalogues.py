@@ -2,7 +2,9 @@
 
 import csv
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
@@ -28,6 +30,8 @@ from provenance.models import (
     CatalogueRun,
     Dataset,
     DatasetVersion,
+    Grant,
+    Recording,
 )
 from provenance.views.datasets import started
 
@@ -138,7 +142,9 @@ def again(request: PersonRequest, public_id: str) -> HttpResponse:
 @require_GET
 def catalogue(request: PersonRequest, public_id: str) -> HttpResponse:
     found = access.catalogue_for_reading(request.user, public_id)
-    return _catalogue_page(request, found, AskForm(datasets=_asked_of(request)))
+    before = found.runs.filter(is_latest=True).values_list("dataset__public_id", flat=True)
+    ask = AskForm(datasets=_asked_of(request), initial={"datasets": list(before)})
+    return _catalogue_page(request, found, ask)
 
 
 def _catalogue_page(request: PersonRequest, found: Catalogue, ask: AskForm) -> HttpResponse:
@@ -242,14 +248,7 @@ def row(request: PersonRequest, public_id: str) -> HttpResponse:
         {
             "one": one,
             "words": catalogues.words_of(one.match.evidence),
-            "grants": [
-                (grant, *tables.grant_state(grant, today))
-                for grant in access.grants_for_reading(request.user).filter(
-                    subjects__recording=one.match.recording
-                )
-            ]
-            if one.match.recording
-            else [],
+            "grants": _deals_of(request, one.match.recording, today) if one.match.recording else [],
             "pieces": slots.shown("recording", request, one.match.recording) if one.match.recording else [],
             "reserve_url": slots.url_of("reservation_for", one.match.recording.public_id)
             if one.match.recording
@@ -260,6 +259,18 @@ def row(request: PersonRequest, public_id: str) -> HttpResponse:
     return render(
         request, "provenance/catalogue_row.html", {"row": found, "catalogue": catalogue, "places": places}
     )
+
+
+def _deals_of(
+    request: PersonRequest, recording: Recording, today: date
+) -> list[tuple[Grant, str, str, list[str]]]:
+    """Return each deal about a recording once and state by state: a grant of it, its state, and its rights."""
+    found: dict[tuple[UUID, str], tuple[Grant, str, str, list[str]]] = {}
+    grants = access.grants_for_reading(request.user).filter(subjects__recording=recording)
+    for grant in grants.order_by("-registered_at", "-right", "id"):
+        state, words = tables.grant_state(grant, today)
+        found.setdefault((grant.deal, state), (grant, state, words, []))[3].append(grant.right)
+    return list(found.values())
 
 
 @page

@@ -1,5 +1,6 @@
 """Pages of claims: one added to a recording, one withdrawn."""
 
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -10,7 +11,10 @@ from governance.pages import PersonRequest, page, refusals_in, say
 from provenance import access
 from provenance.forms_rights import ClaimForm
 from provenance.intake.claims import claim_of
+from provenance.models import Conflict, ConflictStatus, Recording
 from provenance.services.claiming import register_claim_rows, withdraw_claim
+
+SHARES = ("shares_gap", "shares_overlap", "claims_disagree")
 
 
 @page
@@ -37,9 +41,18 @@ def claim(request: PersonRequest, public_id: str) -> HttpResponse:
         "form": form,
         "claims": recording.claims.filter(withdrawn_at=None)
         .select_related("party")
-        .order_by("right", "party__name", "id"),
+        .order_by("-right", "party__name", "id"),
+        "findings": _findings(recording),
     }
     return render(request, "provenance/claim.html", context, status=422 if form.errors else 200)
+
+
+def _findings(recording: Recording) -> QuerySet[Conflict]:
+    """Return what is open about the shares of a recording."""
+    touching = Q(recording_a=recording) | Q(recording_b=recording)
+    return Conflict.objects.filter(touching, kind__in=SHARES, status=ConflictStatus.OPEN).order_by(
+        "kind", "id"
+    )
 
 
 @page
