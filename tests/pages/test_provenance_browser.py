@@ -92,7 +92,7 @@ class TestDatasetPage:
         visit(page, live_server, shelf.people.officer, url("dataset", shelf.dataset.public_id))
         rows = page.locator("#clearance tbody tr")
         expect(rows).to_have_count(3)
-        page.get_by_label("Show").select_option("not_allowed")
+        page.get_by_label("Answer", exact=True).select_option("not_allowed")
         expect(rows).to_have_count(1)
         assert "answer=not_allowed" in page.url
         page.reload()
@@ -104,7 +104,7 @@ class TestDatasetPage:
         sign_in(plain, live_server.url, shelf.people.officer)
         bare = plain.new_page()
         bare.goto(live_server.url + url("dataset", shelf.dataset.public_id))
-        bare.get_by_label("Show").select_option("not_allowed")
+        bare.get_by_label("Answer", exact=True).select_option("not_allowed")
         bare.get_by_role("button", name="Ask").click()
         expect(bare.locator("#clearance tbody tr")).to_have_count(1)
         plain.close()
