@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from generation.queries import Gate, VerdictCounts
 from generation.queries_cases import NO_CASE, standing_of
 from governance.models import Decision, Organisation, Question, Review
 from provenance import queries as provenance
-from provenance.known import rights_of
+from provenance.known import asker_of, rights_of
 from provenance.models import (
     CatalogueMatch,
     CatalogueRun,
@@ -184,6 +184,7 @@ def _not_cleared(
         members[version_id].append(recording_id)
     owners = Organisation.objects.in_bulk({version.dataset.organisation_id for version in versions})
     policies: dict[tuple[int, str], Any] = {}
+    askers: dict[int, frozenset[str]] = {}
     found: dict[int, list[tuple[DatasetEntry, Clearance]]] = {}
     for version in versions:
         key = (version.dataset.organisation_id, version.policy_name)
@@ -192,7 +193,9 @@ def _not_cleared(
         use = provenance.use_for(
             purpose=version.purpose, commercial=version.commercial, territory=version.territory, at=at
         )
-        use = provenance.asked_by(use, owners[key[0]])
+        if key[0] not in askers:
+            askers[key[0]] = asker_of(owners[key[0]])
+        use = replace(use, licensees=askers[key[0]])
         accepted = frozenset(version.conditions_accepted)
         cleared = [
             (entry, clear(held, use, policies[key]))

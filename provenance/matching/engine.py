@@ -317,9 +317,11 @@ def _title_keys(one: Described, *, looks: bool = False) -> set[_TitleKey]:
         return set()
     parts = {("letters", squeezed), ("words", " ".join(sorted(title.words)))}
     lengths = (len(squeezed) - 1, len(squeezed), len(squeezed) + 1) if looks else (len(squeezed),)
+    in_order = "".join(sorted(title.words))
     for half in {length // 2 for length in lengths}:
         if half >= 2:
             parts |= {("head", squeezed[:half]), ("tail", squeezed[-half:])}
+            parts |= {("first", in_order[:half]), ("last", in_order[-half:])}  # the words in another order
     parts |= {("word", word) for word in title.words if len(word) >= 5}
     return {(kind, text, title.numbers, title.version) for kind, text in parts}
 

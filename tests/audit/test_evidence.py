@@ -118,7 +118,7 @@ class TestReuseOfMusic:
     ) -> None:
         from generation import queries
 
-        monkeypatch.setattr(queries, "no_longer_cleared", lambda version, at: [("a", "not_allowed")])
+        monkeypatch.setattr(queries, "no_longer_cleared", lambda version, **_: [("a", "not_allowed")])
         assert answers(model)["3-05"].conformance == "not_met"
 
 
