@@ -5,7 +5,7 @@ MANAGE := $(PYTHON_IN_VENV) manage.py
 PORT ?= 8000
 JOBS ?= 2
 QUEUES ?= default,gpu
-ENGINES := lib governance/signing.py provenance/audio provenance/similarity provenance/rights provenance/intake \
+ENGINES := lib governance/signing.py provenance/audio provenance/matching provenance/similarity provenance/rights provenance/intake \
 	generation/architectures generation/checkpoints.py audit/metrics audit/reports
 export OMP_WAIT_POLICY ?= passive
 

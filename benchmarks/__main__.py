@@ -43,7 +43,8 @@ def main(arguments: Sequence[str]) -> int:
     }
     if unknown := [name for name in chosen.names if name not in measures]:
         print(
-            f"There is no benchmark {', '.join(unknown)}: choose among {', '.join(measures)}.", file=sys.stderr
+            f"There is no benchmark {', '.join(unknown)}: choose among {', '.join(measures)}.",
+            file=sys.stderr,
         )
         return 2
     try:

@@ -1,4 +1,4 @@
-"""Do the shares that parties claim add up, in every place and at every time?
+"""Whether the shares that parties claim add up, in every place and at every time.
 
 Shares of one right, from one source, sum to 100 % in each territory and period, or the gap and the overlap are
 findings. Sources are never added together: two that name other holders are a disagreement, not 200 %.

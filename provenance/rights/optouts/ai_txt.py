@@ -1,4 +1,4 @@
-"""ai.txt as Spawning publishes it: groups of Disallow and Allow by file type, about training only.
+"""The form of ai.txt as Spawning publishes it: groups of Disallow and Allow by file type, about training only.
 
 The form is that of robots.txt (https://spawning.ai/ai-txt); other files of that name, with other forms, are refused
 rather than half understood.

@@ -1,4 +1,4 @@
-"""Does an opt-out speak of this address?"""
+"""Whether an opt-out speaks of an address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""robots.txt (RFC 9309): which crawlers for training and mining a site turns away.
+"""The robots.txt of RFC 9309: which crawlers for training and mining a site turns away.
 
 The Code of Practice for general-purpose AI models (copyright chapter, measure 1.3) names this protocol. What
 counts: the crawlers of ``crawlers.yaml``, each for the use its operator documents, and the asker's own agent,
