@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from audit.models import Assessment, Campaign, Report
-from governance.access import Person, organisations_of
+from governance.access import Person, houses_of
 from governance.errors import NotFoundError
 from governance.models import Role
 
@@ -16,7 +16,8 @@ ISSUES_REPORTS = (Role.COMPLIANCE_OFFICER, Role.ML_ENGINEER)
 
 
 def campaigns_for_reading(user: Person) -> QuerySet[Campaign]:
-    return Campaign.objects.filter(organisation__in=organisations_of(user)).select_related(
+    """Return the campaigns of houses read whole: judgements name recordings, so a label's guest reads none."""
+    return Campaign.objects.filter(organisation__in=houses_of(user)).select_related(
         "organisation", "model_version", "model_version__model", "run_by"
     )
 
@@ -29,9 +30,9 @@ def campaign_for_reading(user: Person, public_id: UUID | str) -> Campaign:
 
 
 def assessments_for_reading(user: Person) -> QuerySet[Assessment]:
-    return Assessment.objects.filter(
-        model_version__model__organisation__in=organisations_of(user)
-    ).select_related("model_version", "model_version__model", "assessed_by")
+    return Assessment.objects.filter(model_version__model__organisation__in=houses_of(user)).select_related(
+        "model_version", "model_version__model", "assessed_by"
+    )
 
 
 def assessment_for_reading(user: Person, public_id: UUID | str) -> Assessment:
@@ -43,7 +44,7 @@ def assessment_for_reading(user: Person, public_id: UUID | str) -> Assessment:
 
 def reports_for_reading(user: Person) -> QuerySet[Report]:
     return Report.objects.filter(
-        assessment__model_version__model__organisation__in=organisations_of(user)
+        assessment__model_version__model__organisation__in=houses_of(user)
     ).select_related(
         "assessment", "assessment__model_version", "assessment__model_version__model", "issued_by"
     )

@@ -7,10 +7,29 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from generation.models import Case, Check, Generation, GenerationState, GenerativeModel, ModelVersion
-from governance.access import SEES_OUTPUTS, Person, may, organisations_of
+from generation.models import (
+    Case,
+    Check,
+    Generation,
+    GenerationState,
+    GenerativeModel,
+    Match,
+    ModelVersion,
+)
+from governance.access import (
+    SEES_OUTPUTS,
+    Person,
+    houses_of,
+    jobs_for_reading,
+    labels_of,
+    may,
+    organisations_of,
+)
 from governance.errors import NotAllowedError, NotFoundError
 from governance.models import Member, Role, User
+from provenance.access import readable_recordings
+
+CHECK = "generation.check"  # the kind of job by which a person brings a file
 
 
 def models_for_reading(user: Person) -> QuerySet[GenerativeModel]:
@@ -40,9 +59,42 @@ def model_version_for_reading(user: Person, public_id: UUID | str) -> ModelVersi
 
 
 def generations_for_reading(user: Person) -> QuerySet[Generation]:
-    return Generation.objects.filter(
-        model_version__model__organisation__in=organisations_of(user)
-    ).select_related("model_version", "model_version__model", "model_version__model__organisation", "made_by")
+    """Return the outputs of the houses that ``user`` reads whole; a label's guest reads those like its music."""
+    whole = Q(model_version__model__organisation__in=houses_of(user))
+    if labels_of(user):
+        like = own_matches(user).filter(accepted=True, check_made__control=False)
+        whole |= Q(
+            model_version__model__organisation__in=labels_of(user),
+            pk__in=like.values("check_made__generation"),
+        )
+    return Generation.objects.filter(whole).select_related(
+        "model_version", "model_version__model", "model_version__model__organisation", "made_by"
+    )
+
+
+def own_matches(user: Person) -> QuerySet[Match]:
+    """Return the matches with recordings that ``user`` may know of, by checks of organisations they may look into."""
+    return Match.objects.filter(
+        readable_recordings(user, path="recording__"), check_made__organisation__in=organisations_of(user)
+    )
+
+
+def matches_for_reading(user: Person) -> QuerySet[Match]:
+    """Return the matches that ``user`` may read: a label's guest not those of files that others brought."""
+    if not labels_of(user):
+        return Match.objects.filter(check_made__organisation__in=organisations_of(user))
+    return own_matches(user).filter(check_made__in=checks_for_reading(user).values("pk"))
+
+
+def checks_for_reading(user: Person) -> QuerySet[Check]:
+    """Return the checks of houses read whole; a label's guest reads those of its files and of outputs it reads."""
+    whole = Q(organisation__in=houses_of(user))
+    if labels_of(user):
+        asked = jobs_for_reading(user).filter(kind=CHECK, asked_by_id=user.pk, outcome__has_key="check")
+        ids = [job.outcome["check"] for job in asked]
+        outputs = generations_for_reading(user).values("pk")
+        whole |= Q(organisation__in=labels_of(user)) & (Q(public_id__in=ids) | Q(generation__in=outputs))
+    return Check.objects.filter(whole).select_related("generation")
 
 
 def generation_for_reading(user: Person, public_id: UUID | str) -> Generation:
@@ -67,7 +119,7 @@ def generation_for_hearing(user: Person, public_id: UUID | str) -> Generation:
 
 
 def check_for_reading(user: Person, public_id: UUID | str) -> Check:
-    found = Check.objects.filter(organisation__in=organisations_of(user), public_id=public_id).first()
+    found = checks_for_reading(user).filter(public_id=public_id).first()
     if found is None:
         raise NotFoundError("There is no such check.")
     return found

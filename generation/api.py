@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Prefetch, QuerySet
 from django.http import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
@@ -16,7 +16,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from generation import access, jobs, queries, services
+from generation import access, jobs, overviews, queries, services
 from generation.errors import GenerationError
 from generation.models import Check, Generation, GenerativeModel, Match, ModelVersion, TrainingRun
 from generation.queries import VerdictCounts
@@ -45,6 +45,7 @@ from generation.serializers import (
 from governance import access as house
 from governance import jobs as work
 from governance import services as governance
+from governance.access import Person
 from governance.api import (
     NOT_HERE,
     NOT_NOW,
@@ -68,7 +69,7 @@ from provenance.models import Recording
 
 SEEN_S = 30
 NOBODY_WORKS = "No worker answers: this waits, and is done once one is running."
-EVIDENCE = ("generation", "matches__recording", "indexes__dataset", "indexes__version")
+EVIDENCE = ("generation", "indexes__dataset", "indexes__version")
 
 
 @extend_schema(tags=["models"])
@@ -111,7 +112,9 @@ class ModelVersionViewSet(mixins.RetrieveModelMixin, HouseViewSet[ModelVersion])
     @action(detail=True)
     def gate(self, request: Request, **_: Any) -> Response:
         """Whether its outputs may leave now; every reason that closes the gate is named."""
-        return Response(GateSerializer(queries.gate_of(self.get_object(), at=timezone.now())).data)
+        version = self.get_object()
+        gate = queries.gate_of(version, at=timezone.now())
+        return Response(GateSerializer(overviews.gate_for_reading(self.caller, version, gate)).data)
 
     @extend_schema(responses={200: LineageSerializer, 404: NOT_HERE})
     @action(detail=True)
@@ -148,6 +151,12 @@ class ModelVersionViewSet(mixins.RetrieveModelMixin, HouseViewSet[ModelVersion])
         return Response(ReviewSerializer(review).data)
 
 
+def _matches(user: Person, above: str = "") -> Any:
+    """Fetch a check's matches as far as ``user`` may read them: a label's guest those with its own recordings."""
+    readable = access.matches_for_reading(user).select_related("recording")
+    return Prefetch(f"{above}matches", queryset=readable)
+
+
 def _counts(counted: VerdictCounts) -> dict[str, int]:
     return {**counted.as_json(), "n_outputs": counted.n_outputs}
 
@@ -178,6 +187,7 @@ class GenerationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseV
     def get_object(self) -> Generation:
         found = access.generation_for_reading(self.caller, self.public_id)
         evidence = [f"checks__{relation}" for relation in EVIDENCE]
+        evidence.append(_matches(self.caller, "checks__"))
         return self.get_queryset().prefetch_related(*evidence).get(pk=found.pk)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
@@ -256,9 +266,7 @@ class CheckViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSe
         return CheckSerializer if self.action == "retrieve" else CheckSummarySerializer
 
     def get_queryset(self) -> QuerySet[Check]:
-        return Check.objects.filter(organisation__in=house.organisations_of(self.caller)).select_related(
-            "generation"
-        )
+        return access.checks_for_reading(self.caller)
 
     def narrowed(self, rows: QuerySet[Check]) -> QuerySet[Check]:
         asked = self.asked(CheckQuerySerializer)
@@ -268,7 +276,7 @@ class CheckViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSe
 
     def get_object(self) -> Check:
         found = access.check_for_reading(self.caller, self.public_id)
-        return Check.objects.prefetch_related(*EVIDENCE).get(pk=found.pk)
+        return Check.objects.prefetch_related(*EVIDENCE, _matches(self.caller)).get(pk=found.pk)
 
     def create(self, request: Request, **_: Any) -> Response:
         asked = validated(CheckRequestSerializer, request.data)
@@ -326,9 +334,8 @@ class RecordingMatchViewSet(HouseViewSet[Match]):
         """Which outputs and files came close to this recording, closest first."""
         asked = self.asked(MatchQuerySerializer)
         recording = provenance_access.recording_for_reading(self.caller, self.public_id)
-        rows = recording.matches.filter(
-            check_made__organisation__in=house.organisations_of(self.caller)
-        ).select_related("recording", "check_made", "check_made__generation")
+        rows = access.matches_for_reading(self.caller).filter(recording=recording)
+        rows = rows.select_related("recording", "check_made", "check_made__generation")
         if asked["accepted"] is not None:
             rows = rows.filter(accepted=asked["accepted"])
         return self.page_of(rows.order_by("-score", "-id"), RecordingMatchSerializer)

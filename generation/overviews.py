@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet
 from generation.models import Check, Generation, Match, ModelVersion, TrainingRun, Verdict
 from generation.queries import Gate, VerdictCounts
 from generation.queries_cases import NO_CASE, standing_of
+from governance.access import Person, houses_of, reads_whole
 from governance.models import Decision, Organisation, Question, Review
 from provenance import queries as provenance
 from provenance.known import asker_of, rights_of
@@ -100,6 +101,20 @@ def cards(versions: Sequence[ModelVersion], *, at: datetime) -> list[Card]:
     ]
 
 
+def cards_for_reading(user: Person, versions: Sequence[ModelVersion], *, at: datetime) -> list[Card]:
+    """Return cards as ``user`` may read them, in one more query whatever their number."""
+    whole = {one.pk for one in houses_of(user)}
+    return [
+        card if card.version.model.organisation_id in whole else replace(card, gate=card.gate.without_names())
+        for card in cards(versions, at=at)
+    ]
+
+
+def gate_for_reading(user: Person, version: ModelVersion, gate: Gate) -> Gate:
+    """Return the gate as ``user`` may read it: a label's guest learns how many recordings close it, not which."""
+    return gate if reads_whole(user, version.model.organisation) else gate.without_names()
+
+
 def decisions_of(versions: Sequence[ModelVersion]) -> dict[int, Review]:
     """Return the last decision about each version that has one."""
     by_public_id = {version.public_id: version.pk for version in versions}
@@ -159,7 +174,7 @@ def gates_of(versions: Sequence[ModelVersion], *, at: datetime) -> dict[int, Gat
         if names:
             shown = ", ".join(names[:3])
             reasons.append(f"{len(names)} recordings that it was trained on are no longer cleared: {shown}")
-        gates[version.pk] = Gate(tuple(reasons), n_not_cleared=len(names))
+        gates[version.pk] = Gate(tuple(reasons), n_not_cleared=len(names), names=tuple(names[:3]))
     return gates
 
 
@@ -294,9 +309,9 @@ def index_of(version: ModelVersion) -> IndexBuild | None:
     return provenance.latest_index(version.dataset_version.dataset, version.dataset_version)
 
 
-def with_verdicts(generations: QuerySet[Generation]) -> QuerySet[Generation]:
-    """Fetch each output's checks with their best accepted matches, newest check first (``own_checks``)."""
-    matches = Match.objects.filter(accepted=True).select_related("recording").order_by("-score")
+def with_verdicts(generations: QuerySet[Generation], readable: QuerySet[Match]) -> QuerySet[Generation]:
+    """Fetch each output's checks with their best ``readable`` accepted matches, newest check first (``own_checks``)."""
+    matches = readable.filter(accepted=True).select_related("recording").order_by("-score")
     checks = (
         Check.objects.filter(control=False)
         .order_by("-id")
@@ -334,7 +349,7 @@ def _others(matches: Sequence[Match]) -> list[Match]:
     return [match for match in matches[1:] if match.recording_id != matches[0].recording_id]
 
 
-def worst_matches(version: ModelVersion, *, at_most: int = 3) -> list[Match]:
+def worst_matches(version: ModelVersion, readable: QuerySet[Match], *, at_most: int = 3) -> list[Match]:
     """Return the highest-scoring accepted match of each recording, over the newest checks, worst first."""
     newest = (
         Check.objects.filter(generation__model_version=version, control=False)
@@ -343,7 +358,7 @@ def worst_matches(version: ModelVersion, *, at_most: int = 3) -> list[Match]:
         .values("newest")
     )
     found: dict[int, Match] = {}
-    rows = Match.objects.filter(check_made__in=newest, accepted=True).select_related(
+    rows = readable.filter(check_made__in=newest, accepted=True).select_related(
         "recording", "check_made__generation__model_version__model"
     )
     for match in rows.order_by("-score", "id")[: 40 * at_most]:
@@ -397,9 +412,9 @@ def open_review(question: Question, subject_id: Any) -> Review | None:
     )
 
 
-def decisions_about(subject_id: Any) -> QuerySet[Review]:
+def decisions_about(readable: QuerySet[Review], subject_id: Any) -> QuerySet[Review]:
     return (
-        Review.objects.filter(subject_id=subject_id)
+        readable.filter(subject_id=subject_id)
         .filter(~Q(decision=Decision.PENDING))
         .select_related("decided_by", "asked_by")
         .order_by("-decided_at")
@@ -432,8 +447,13 @@ class Evidence:
         return sum(build.n_expected for build in self.indexes)
 
 
-def evidence_of(check: Check) -> Evidence:
-    matches = list(check.matches.select_related("recording").order_by("-accepted", "-score", "kind", "rank"))
+def evidence_of(check: Check, readable: QuerySet[Match]) -> Evidence:
+    """Return a check with those of its matches that whoever looks may read."""
+    matches = list(
+        readable.filter(check_made=check)
+        .select_related("recording")
+        .order_by("-accepted", "-score", "kind", "rank")
+    )
     return Evidence(
         check=check,
         accepted=best_a_recording([match for match in matches if match.accepted]),

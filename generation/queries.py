@@ -1,9 +1,9 @@
 """Reads that span models: lineage, gates, verdict counts, and what a recording or a grant reaches."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from django.db.models import Count, Max, QuerySet
 
@@ -30,6 +30,13 @@ class Gate:
     reasons: tuple[str, ...]
     needs_a_person: bool = False
     n_not_cleared: int = 0
+    names: tuple[str, ...] = ()  # the first of those recordings, as the reasons write them
+
+    def without_names(self) -> Self:
+        """Say the same without naming a recording."""
+        tail = f": {', '.join(self.names)}"
+        reasons = tuple(reason.removesuffix(tail) if self.names else reason for reason in self.reasons)
+        return replace(self, reasons=reasons, names=())
 
     @property
     def is_open(self) -> bool:
@@ -109,6 +116,7 @@ def gate_of(version: ModelVersion, *, at: datetime) -> Gate:
     standing = standing_of([version]).get(version.pk, NO_CASE)
     reasons: list[str] = []
     n_not_cleared = 0
+    names: tuple[str, ...] = ()
     decided = last_decision(version)
     if decided is not None and decided.decision in {Decision.REJECTED, Decision.SUSPENDED}:
         reasons.append(f"the model is {decided.get_decision_display().lower()}")
@@ -118,9 +126,10 @@ def gate_of(version: ModelVersion, *, at: datetime) -> Gate:
     not_cleared = no_longer_cleared(version.dataset_version, at=at, standing=standing)
     if not_cleared:
         n_not_cleared = len(not_cleared)
-        shown = ", ".join(name for name, _ in not_cleared[:3])
+        names = tuple(name for name, _ in not_cleared[:3])
+        shown = ", ".join(names)
         reasons.append(f"{n_not_cleared} recordings that it was trained on are no longer cleared: {shown}")
-    return Gate(tuple(reasons), n_not_cleared=n_not_cleared)
+    return Gate(tuple(reasons), n_not_cleared=n_not_cleared, names=names)
 
 
 def no_longer_cleared(

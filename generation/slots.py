@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from generation import access, jobs, overviews, services
-from generation.models import Check, GenerationState, Match
+from generation.models import GenerationState
 from governance import access as house
 from governance import slots
 from governance.models import Decision, Job, Question, Review, Role, User
@@ -58,7 +58,9 @@ def models_undecided(user: User) -> Mapping[str, object] | None:
 
 @slots.home_slot(Role.ML_ENGINEER, template="generation/slots/latest_outputs.html", order=20)
 def latest_outputs(user: User) -> Mapping[str, object]:
-    rows = overviews.with_verdicts(access.generations_for_reading(user))[:SHOWN]
+    rows = overviews.with_verdicts(access.generations_for_reading(user), access.matches_for_reading(user))[
+        :SHOWN
+    ]
     versions = list(access.model_versions_for_reading(user).order_by("-registered_at")[:SHOWN])
     counts = overviews.verdict_counts_of(versions)
     return {
@@ -71,12 +73,9 @@ def latest_outputs(user: User) -> Mapping[str, object]:
 def sounds_like_ours(user: User) -> Mapping[str, object]:
     """Outputs and files in which a recording of the label's collections was found."""
     matches = (
-        Match.objects.filter(
-            accepted=True,
-            check_made__control=False,
-            check_made__organisation__in=house.organisations_of(user),
-            recording__organisation__in=house.organisations_of(user),
-        )
+        access.own_matches(user)
+        .filter(accepted=True, check_made__control=False)
+        .filter(check_made__in=access.checks_for_reading(user).values("pk"))
         .select_related("recording", "check_made__generation__model_version__model")
         .order_by("-check_made__checked_at", "-score")
     )
@@ -85,10 +84,8 @@ def sounds_like_ours(user: User) -> Mapping[str, object]:
 
 @slots.fill("recording", template="generation/slots/outputs_like_it.html", order=30)
 def outputs_like_it(user: User, recording: Recording) -> Mapping[str, object]:
-    own = house.organisations_of(user)
-    matches = overviews.matches_of(recording).filter(
-        check_made__organisation__in=own, check_made__control=False
-    )
+    checks = access.checks_for_reading(user).filter(control=False)
+    matches = overviews.matches_of(recording).filter(check_made__in=checks.values("pk"))
     return {"recording": recording, "matches": overviews.best_a_check(matches[: 20 * SHOWN])[:SHOWN]}
 
 
@@ -152,9 +149,9 @@ def held(user: User, _: object) -> Mapping[str, object] | None:
 def reviewed(user: User, review: Review) -> Mapping[str, object] | None:
     """The evidence in short, beside the question that it answers."""
     if review.question == Question.GENERATION_RELEASE:
-        found = overviews.with_verdicts(access.generations_for_reading(user)).filter(
-            public_id=review.subject_id
-        )
+        found = overviews.with_verdicts(
+            access.generations_for_reading(user), access.matches_for_reading(user)
+        ).filter(public_id=review.subject_id)
         flagged = overviews.flagged_of(found)
         may_hear = house.may(user, review.organisation, house.SEES_OUTPUTS)
         return {"flagged": flagged[0], "may_hear": may_hear} if flagged else None
@@ -171,13 +168,15 @@ def reviewed(user: User, review: Review) -> Mapping[str, object] | None:
 def made(user: User, job: Job) -> Mapping[str, object] | None:
     """What a finished job of this app leaves: outputs, a model version, or a check."""
     if job.kind == jobs.GENERATE:
-        outputs = overviews.with_verdicts(access.generations_for_reading(user).filter(job=job))
+        outputs = overviews.with_verdicts(
+            access.generations_for_reading(user).filter(job=job), access.matches_for_reading(user)
+        )
         return {"job": job, "outputs": list(outputs)}
     if job.kind == jobs.TRAIN:
         version = _named(access.model_versions_for_reading(user), job, "model_version")
         return {"job": job, "version": version}
     if job.kind == jobs.CHECK:
-        checks = Check.objects.filter(organisation__in=house.organisations_of(user))
+        checks = access.checks_for_reading(user)
         return {"job": job, "check": _named(checks, job, "check")}
     return None
 

@@ -255,9 +255,7 @@ class JobViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[
     serializer_class = JobSerializer
 
     def get_queryset(self) -> QuerySet[Job]:
-        return Job.objects.filter(organisation__in=access.organisations_of(self.caller)).select_related(
-            "organisation", "asked_by"
-        )
+        return access.jobs_for_reading(self.caller)
 
     def narrowed(self, rows: QuerySet[Job]) -> QuerySet[Job]:
         return rows.filter(**self.asked(JobQuerySerializer))
@@ -287,9 +285,7 @@ class ReviewViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewS
     serializer_class = ReviewSerializer
 
     def get_queryset(self) -> QuerySet[Review]:
-        return Review.objects.filter(organisation__in=access.organisations_of(self.caller)).select_related(
-            "organisation", "asked_by", "decided_by"
-        )
+        return access.reviews_for_reading(self.caller)
 
     def narrowed(self, rows: QuerySet[Review]) -> QuerySet[Review]:
         asked = self.asked(ReviewQuerySerializer)
@@ -313,8 +309,7 @@ class LedgerViewSet(mixins.ListModelMixin, HouseViewSet[LedgerEvent]):
     serializer_class = LedgerEventSerializer
 
     def get_queryset(self) -> QuerySet[LedgerEvent]:
-        organisations = [organisation.public_id for organisation in access.organisations_of(self.caller)]
-        return LedgerEvent.objects.filter(organisation_id__in=organisations)
+        return access.events_for_reading(self.caller)
 
     def narrowed(self, rows: QuerySet[LedgerEvent]) -> QuerySet[LedgerEvent]:
         asked = self.asked(LedgerQuerySerializer)

@@ -39,7 +39,7 @@ def home(request: PersonRequest) -> HttpResponse:
 @require_GET
 def review_list(request: PersonRequest) -> HttpResponse:
     form = ReviewFilterForm({"state": "pending", **request.GET.dict()})
-    reviews = Review.objects.filter(organisation__in=access.organisations_of(request.user))
+    reviews = access.reviews_for_reading(request.user)
     if form.is_valid():
         reviews = _narrowed(reviews, form.cleaned_data)
     reviews = reviews.select_related("asked_by", "decided_by")
@@ -126,8 +126,8 @@ def _decide(review: Review, answer: dict[str, Any], by: User, now: datetime) -> 
 @page
 @require_GET
 def job_list(request: PersonRequest) -> HttpResponse:
-    jobs = Job.objects.filter(organisation__in=access.organisations_of(request.user))
-    context = {"page": page_of(request, jobs.select_related("asked_by")), "now": timezone.now()}
+    jobs = access.jobs_for_reading(request.user)
+    context = {"page": page_of(request, jobs), "now": timezone.now()}
     return show(request, "governance/job_list.html", context, partial="jobs")
 
 
@@ -193,8 +193,7 @@ def time_left(job: Job, now: datetime) -> str:
 @page
 @require_GET
 def ledger_page(request: PersonRequest) -> HttpResponse:
-    own = [organisation.public_id for organisation in access.organisations_of(request.user)]
-    events = LedgerEvent.objects.filter(organisation_id__in=own)
+    events = access.events_for_reading(request.user)
     form = LedgerFilterForm(request.GET or None, events=events)
     if form.is_valid():
         asked = {"kind": form.cleaned_data["kind"], "subject_id": form.cleaned_data["subject"]}

@@ -1,23 +1,33 @@
 """Which datasets, recordings and grants a person may know of."""
 
+from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from governance.access import Person, organisations_of
+from governance.access import Person, houses_of, labels_of, organisations_of
 from governance.errors import NotFoundError
 from governance.models import Member, Role, User
 from provenance.models import (
     Catalogue,
+    CatalogueAnswer,
+    CatalogueMatch,
     CatalogueRun,
     Conflict,
     Dataset,
+    DatasetEntry,
     DatasetVersion,
     Grant,
+    GrantRecording,
+    LicenceStatement,
     Party,
     Recording,
+    ReservationRecording,
+    Right,
     RightsClaim,
+    VersionEntry,
 )
 
 
@@ -43,9 +53,110 @@ def version_for_reading(user: Person, public_id: UUID | str) -> DatasetVersion:
     return found
 
 
+def parties_of(user: Person) -> QuerySet[Party]:
+    """Return the parties that stand for an organisation which ``user`` audits for as a label, in whose register ever."""
+    return Party.objects.filter(stands_for__in=labels_of(user))
+
+
 def recordings_for_reading(user: Person) -> QuerySet[Recording]:
-    return Recording.objects.filter(organisation__in=organisations_of(user)).select_related(
-        "organisation", "work"
+    """Return the recordings of the houses that ``user`` reads whole, and where they are a label's guest, the label's."""
+    return Recording.objects.filter(readable_recordings(user)).select_related("organisation", "work")
+
+
+def readable_recordings(user: Person, *, path: str = "") -> Q:
+    """Return the condition that a recording, reached over ``path`` (as ``recording__``), is one ``user`` may know of.
+
+    A label's are those which a claim, a grant or an opt-out of its own party names, and those found for sure in a
+    catalogue that it brought. Of all others it learns how many there are, and nothing else.
+    """
+    whole = Q(**{f"{path}organisation__in": houses_of(user)})
+    labels = labels_of(user)
+    if not labels:
+        return whole
+    parties = parties_of(user).values("pk")
+    claimed = RightsClaim.objects.filter(party__in=parties).values("recording")
+    granted = GrantRecording.objects.filter(grant__licensor__in=parties).values("recording")
+    reserved = ReservationRecording.objects.filter(reservation__party__in=parties).values("recording")
+    found = CatalogueMatch.objects.filter(
+        answer=CatalogueAnswer.FOUND, run__is_latest=True, run__catalogue__in=catalogues_for_reading(user)
+    ).values("recording")
+    key = f"{path}pk__in"
+    own = Q(**{key: claimed}) | Q(**{key: granted}) | Q(**{key: reserved}) | Q(**{key: found})
+    return whole | (Q(**{f"{path}organisation__in": labels}) & own)
+
+
+def entries_for_reading(user: Person, entries: QuerySet[DatasetEntry]) -> QuerySet[DatasetEntry]:
+    """Return those of a dataset's entries that ``user`` may know of."""
+    if not labels_of(user):
+        return entries  # who may know of the dataset, and is no label's guest, reads it whole
+    return entries.filter(readable_recordings(user, path="recording__"))
+
+
+def rights_for_reading(user: Person, recordings: Iterable[Recording]) -> dict[int, frozenset[str]]:
+    """Return, for a label's guest, which rights in each recording are the label's; of a house read whole, nothing."""
+    if not labels_of(user):
+        return {}
+    whole = {one.pk for one in houses_of(user)}
+    asked = [one.pk for one in recordings if one.organisation_id not in whole]
+    found: dict[int, set[str]] = {pk: set() for pk in asked}
+    parties = parties_of(user).values("pk")
+    rows: list[tuple[int, str]] = [
+        *RightsClaim.objects.filter(recording__in=asked, party__in=parties).values_list("recording", "right"),
+        *GrantRecording.objects.filter(recording__in=asked, grant__licensor__in=parties).values_list(
+            "recording", "grant__right"
+        ),
+        *ReservationRecording.objects.filter(recording__in=asked, reservation__party__in=parties).values_list(
+            "recording", "reservation__right"
+        ),
+    ]
+    for recording, right in rows:
+        found[recording] |= {Right.MASTER.value, Right.COMPOSITION.value} if right == "both" else {right}
+    return {pk: frozenset(rights) for pk, rights in found.items()}
+
+
+def manifest_for_reading(user: Person, entry: VersionEntry) -> dict[str, Any]:
+    """Return a frozen leaf, for a label's guest without what it says of rights that others hold."""
+    held = rights_for_reading(user, [entry.recording])
+    if entry.recording_id not in held:
+        return dict(entry.manifest)
+    open_to = {"recording", "external_id", "sha256", "answer", *held[entry.recording_id]}
+    return {name: value for name, value in entry.manifest.items() if name in open_to}
+
+
+def claims_for_reading(user: Person) -> QuerySet[RightsClaim]:
+    """Return the claims of the houses that ``user`` reads whole, and elsewhere those of the label's own parties."""
+    own = Q(recording__organisation__in=labels_of(user), party__in=parties_of(user))
+    return RightsClaim.objects.filter(Q(recording__organisation__in=houses_of(user)) | own).select_related(
+        "recording", "recording__organisation", "party"
+    )
+
+
+def statements_for_reading(user: Person) -> QuerySet[LicenceStatement]:
+    """Return what sources say about licences; a label reads it of the rights that it claims, granted or reserved."""
+    whole = Q(entry__dataset__organisation__in=houses_of(user))
+    if not labels_of(user):
+        return LicenceStatement.objects.filter(whole)
+    parties = parties_of(user).values("pk")
+    same = {"recording": OuterRef("entry__recording")}
+    own = (
+        Exists(RightsClaim.objects.filter(**same, party__in=parties, right=OuterRef("right")))
+        | Exists(
+            GrantRecording.objects.filter(**same, grant__licensor__in=parties, grant__right=OuterRef("right"))
+        )
+        | Exists(
+            ReservationRecording.objects.filter(
+                **same, reservation__party__in=parties, reservation__right__in=[OuterRef("right"), "both"]
+            )
+        )
+    )
+    guest = Q(entry__dataset__organisation__in=labels_of(user)) & Q(own)
+    return LicenceStatement.objects.filter(whole | guest)
+
+
+def conflicts_for_reading(user: Person) -> QuerySet[Conflict]:
+    """Return the conflicts of the houses that ``user`` reads whole: one side's evidence names the other side."""
+    return Conflict.objects.filter(organisation__in=houses_of(user)).select_related(
+        "organisation", "recording_a", "recording_b", "resolved_by"
     )
 
 
@@ -59,12 +170,14 @@ def recording_for_reading(user: Person, public_id: UUID | str) -> Recording:
 def grants_for_reading(user: Person) -> QuerySet[Grant]:
     """Return the grants of one's own house, and those of others that one's house gave or was given.
 
-    Whose grant it is to read elsewhere is said by the party that stands for a house (`identify_party`).
+    Whose grant it is to read elsewhere is said by the party that stands for a house (`identify_party`). A label's
+    auditor reads within a house what the label gave, not all that the house itself was given.
     """
     own = organisations_of(user)
     named = Party.objects.filter(stands_for__in=own).values("pk")
+    elsewhere = ~Q(organisation=F("licensee__stands_for"))
     return Grant.objects.filter(
-        Q(organisation__in=own) | Q(licensor__in=named) | Q(licensee__in=named)
+        Q(organisation__in=houses_of(user)) | Q(licensor__in=named) | (Q(licensee__in=named) & elsewhere)
     ).select_related("organisation", "licensor", "licensee")
 
 
@@ -83,15 +196,11 @@ def grant_or_deal_for_reading(user: Person, public_id: UUID | str) -> Grant:
     return found
 
 
-def claims_for_reading(user: Person) -> QuerySet[RightsClaim]:
-    own = organisations_of(user)
-    return RightsClaim.objects.filter(recording__organisation__in=own).select_related("recording", "party")
-
-
 def party_for_reading(user: Person, public_id: UUID | str) -> Party:
     """Return a party as one's own house knows it: the same name in another house is another party."""
     found = (
-        Party.objects.filter(organisation__in=organisations_of(user), public_id=public_id)
+        Party.objects.filter(Q(organisation__in=houses_of(user)) | Q(pk__in=parties_of(user).values("pk")))
+        .filter(organisation__in=organisations_of(user), public_id=public_id)
         .select_related("organisation", "stands_for")
         .first()
     )
@@ -101,22 +210,14 @@ def party_for_reading(user: Person, public_id: UUID | str) -> Party:
 
 
 def claim_for_reading(user: Person, public_id: UUID | str) -> RightsClaim:
-    found = (
-        RightsClaim.objects.filter(recording__organisation__in=organisations_of(user), public_id=public_id)
-        .select_related("recording", "recording__organisation", "party")
-        .first()
-    )
+    found = claims_for_reading(user).filter(public_id=public_id).first()
     if found is None:
         raise NotFoundError("There is no such claim.")
     return found
 
 
 def conflict_for_reading(user: Person, public_id: UUID | str) -> Conflict:
-    found = (
-        Conflict.objects.filter(organisation__in=organisations_of(user), public_id=public_id)
-        .select_related("organisation", "recording_a", "recording_b", "resolved_by")
-        .first()
-    )
+    found = conflicts_for_reading(user).filter(public_id=public_id).first()
     if found is None:
         raise NotFoundError("There is no such conflict.")
     return found

@@ -1,6 +1,7 @@
 """Which opt-outs and memos a person may know of.
 
-A label auditor who works for another organisation sees the opt-outs of her own label's parties there, and no more.
+A label auditor who works for another organisation sees the opt-outs of her own label's parties there and those that she
+recorded, and no more.
 """
 
 from uuid import UUID
@@ -17,10 +18,9 @@ READS_MEMOS = (Role.COMPLIANCE_OFFICER, Role.DATA_STEWARD, Role.EXTERNAL_AUDITOR
 
 
 def reservations_for_reading(user: Person) -> QuerySet[Reservation]:
-    own = organisations_of(user)
-    labels = [one for one in own if house.may(user, one, (Role.LABEL_AUDITOR,))]
+    declared = Q(organisation__in=organisations_of(user), recorded_by_id=user.pk)
     return Reservation.objects.filter(
-        Q(organisation__in=own) | Q(party__stands_for__in=labels)
+        Q(organisation__in=house.houses_of(user)) | Q(party__stands_for__in=house.labels_of(user)) | declared
     ).select_related("organisation", "party", "party__stands_for", "document", "recorded_by", "withdrawn_by")
 
 

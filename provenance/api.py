@@ -156,7 +156,8 @@ class DatasetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseView
         """The recordings of the draft or of a version; with `purpose`, each with its clearance and the reasons."""
         asked = self.asked(EntryQuerySerializer)
         dataset = self.get_object()
-        rows = queries.entries_of(dataset, self._version(dataset, asked.get("version")))
+        version = self._version(dataset, asked.get("version"))
+        rows = access.entries_for_reading(self.caller, queries.entries_of(dataset, version))
         page: list[DatasetEntry] = self.page(rows)
         context = {**self.get_serializer_context(), "cleared": {}}
         if "purpose" in asked:
@@ -167,6 +168,7 @@ class DatasetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseView
                 policy=queries.policy_of(dataset.organisation, asked["policy"], at=use.at),
             )
             context["cleared"] = {one.entry.pk: one for one in cleared}
+            context["rights"] = access.rights_for_reading(self.caller, [entry.recording for entry in page])
         return self.get_paginated_response(EntrySerializer(page, many=True, context=context).data)
 
     @extend_schema(
@@ -193,7 +195,9 @@ class DatasetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseView
     def conflicts(self, request: Request, **_: Any) -> Response:
         """Evidence about this dataset's recordings that can't all be right, across its organisation's datasets."""
         asked = self.asked(DatasetConflictQuerySerializer)
-        return self.page_of(queries.conflicts_touching(self.get_object()).filter(**asked), ConflictSerializer)
+        readable = access.conflicts_for_reading(self.caller).values("pk")
+        found = queries.conflicts_touching(self.get_object()).filter(pk__in=readable)
+        return self.page_of(found.filter(**asked), ConflictSerializer)
 
     @extend_schema(responses={200: VersionSerializer(many=True), 404: NOT_HERE})
     @action(detail=True)
@@ -280,8 +284,14 @@ class VersionViewSet(mixins.RetrieveModelMixin, HouseViewSet[DatasetVersion]):
     @extend_schema(responses={200: VersionEntrySerializer(many=True), 404: NOT_HERE})
     @action(detail=True)
     def entries(self, request: Request, **_: Any) -> Response:
-        """The manifest: the leaves of the Merkle tree in their order, so that anybody can compute the root again."""
-        leaves = self.get_object().entries.select_related("recording")
+        """The manifest: the leaves of the Merkle tree in their order, so that anybody can compute the root again.
+
+        A label's auditor gets the leaves of the label's own recordings, with what they say of its rights.
+        """
+        version = self.get_object()
+        leaves = version.entries.select_related("recording")
+        if not house.reads_whole(self.caller, version.dataset.organisation):
+            leaves = leaves.filter(access.readable_recordings(self.caller, path="recording__"))
         return self.page_of(leaves, VersionEntrySerializer)
 
 
@@ -320,9 +330,7 @@ class ConflictViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseVie
     serializer_class = ConflictSerializer
 
     def get_queryset(self) -> QuerySet[Conflict]:
-        return Conflict.objects.filter(organisation__in=house.organisations_of(self.caller)).select_related(
-            "recording_a", "recording_b", "resolved_by"
-        )
+        return access.conflicts_for_reading(self.caller)
 
     def narrowed(self, rows: QuerySet[Conflict]) -> QuerySet[Conflict]:
         asked = self.asked(ConflictQuerySerializer)

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from governance.models import Decision, Review
 from governance.serializers import OrganisationField, QuerySerializer, ReasonSerializer, RowSerializer
-from provenance import queries
+from provenance import access, queries
 from provenance.models import (
     ClaimedRight,
     Conflict,
@@ -24,6 +24,7 @@ from provenance.models import (
     LicenceStatement,
     Recording,
     Remuneration,
+    Right,
     RightsClaim,
     VersionEntry,
 )
@@ -181,6 +182,9 @@ class IndexRequestSerializer(serializers.Serializer[Any]):
     )
 
 
+RIGHTS = tuple(Right.values)
+
+
 class RightAnswerSerializer(serializers.Serializer[Any]):
     answer = serializers.ChoiceField(choices=ANSWERS)
     basis = serializers.CharField(allow_null=True)
@@ -196,8 +200,10 @@ class RightAnswerSerializer(serializers.Serializer[Any]):
 
 class ClearanceSerializer(serializers.Serializer[Any]):
     answer = serializers.ChoiceField(choices=ANSWERS)
-    master = RightAnswerSerializer()
-    composition = RightAnswerSerializer()
+    """``master`` or ``composition`` is null where another holds that right, and a label's auditor asks."""
+
+    master = RightAnswerSerializer(allow_null=True)
+    composition = RightAnswerSerializer(allow_null=True)
 
 
 class EntrySerializer(RowSerializer[DatasetEntry]):
@@ -233,7 +239,9 @@ class EntrySerializer(RowSerializer[DatasetEntry]):
         if cleared is None:
             return None
         line = cleared.as_json()
-        return {name: line[name] for name in ("answer", "master", "composition")}
+        readable = self.context.get("rights", {}).get(entry.recording_id, RIGHTS)
+        rights = {name: line[name] if name in readable else None for name in RIGHTS}
+        return {"answer": line["answer"], **rights}
 
 
 class ClearanceSummarySerializer(serializers.Serializer[Any]):
@@ -299,12 +307,16 @@ class VersionEntrySerializer(serializers.ModelSerializer[VersionEntry]):
     """One leaf: RFC 6962 over the RFC 8785 form of ``manifest`` gives ``leaf_hash``."""
 
     recording = serializers.UUIDField(source="recording.public_id", read_only=True)
-    manifest = serializers.DictField(read_only=True)
+    manifest = serializers.SerializerMethodField()
 
     class Meta:
         model = VersionEntry
         fields = ("position", "recording", "external_id", "manifest", "leaf_hash")
         read_only_fields = fields
+
+    def get_manifest(self, entry: VersionEntry) -> dict[str, Any]:
+        """The leaf; for a label's auditor without what it says of rights that others hold (its hash is of the whole)."""
+        return access.manifest_for_reading(self.context["request"].user, entry)
 
 
 class StatementSerializer(RowSerializer[LicenceStatement]):
@@ -526,7 +538,7 @@ class RecordingQuerySerializer(QuerySerializer):
 
 class RecordingDetailSerializer(RecordingSerializer):
     statements = serializers.SerializerMethodField()
-    claims = ClaimSerializer(many=True, read_only=True)
+    claims = serializers.SerializerMethodField()
     grants = serializers.SerializerMethodField()
     datasets = serializers.SerializerMethodField()
 
@@ -535,15 +547,23 @@ class RecordingDetailSerializer(RecordingSerializer):
 
     @extend_schema_field(StatementSerializer(many=True))
     def get_statements(self, recording: Recording) -> Any:
-        found = LicenceStatement.objects.filter(entry__recording=recording).select_related("entry__dataset")
-        return StatementSerializer(found.order_by("id"), many=True).data
+        found = access.statements_for_reading(self._reader).filter(entry__recording=recording)
+        found = found.select_related("entry__dataset").order_by("id")
+        return StatementSerializer(found, many=True).data
+
+    @extend_schema_field(ClaimSerializer(many=True))
+    def get_claims(self, recording: Recording) -> Any:
+        found = access.claims_for_reading(self._reader).filter(recording=recording).order_by("id")
+        return ClaimSerializer(found, many=True).data
 
     @extend_schema_field(GrantSerializer(many=True))
     def get_grants(self, recording: Recording) -> Any:
-        found = Grant.objects.filter(subjects__recording=recording).select_related(
-            "organisation", "licensor", "licensee"
-        )
+        found = access.grants_for_reading(self._reader).filter(subjects__recording=recording)
         return GrantSerializer(found, many=True).data
+
+    @property
+    def _reader(self) -> Any:
+        return self.context["request"].user
 
     def get_datasets(self, recording: Recording) -> list[dict[str, str]]:
         """The datasets that hold it, and under which external id."""

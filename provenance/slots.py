@@ -21,7 +21,6 @@ from provenance.models import (
     DatasetEntry,
     DatasetKind,
     DatasetVersion,
-    Grant,
     LicenceStatement,
     Party,
     Recording,
@@ -181,9 +180,7 @@ def where_our_recordings_are(user: User) -> Mapping[str, object]:
         "datasets": _ours_in(datasets, parties) if parties else list(datasets[:12]),
         "holders": _holders(user, parties),
         "n_recordings": (
-            Recording.objects.filter(pk__in=_of(parties))
-            if parties
-            else Recording.objects.filter(organisation__in=house.organisations_of(user))
+            Recording.objects.filter(pk__in=_of(parties)) if parties else access.recordings_for_reading(user)
         ).count(),
         "grants": [(grant, *tables.grant_state(grant, today)) for grant in grants[:6]],
     }
@@ -222,7 +219,7 @@ def _holders(user: User, parties: Sequence[Party] = ()) -> list[Any]:
     if parties:
         among = claims.filter(party__in=parties)
     else:
-        among = claims.filter(party__organisation__in=house.organisations_of(user))
+        among = claims.filter(party__organisation__in=house.houses_of(user))
     most = among.order_by().values("party").annotate(n=Count("pk")).order_by("-n")[:8]
     named = [row["party"] for row in most]
     of_theirs = claims.filter(party__in=named).order_by().values("party")
@@ -248,22 +245,22 @@ def datasets_lately(user: User) -> Mapping[str, object]:
 @slots.home_slot(Role.LABEL_AUDITOR, template="provenance/slots/changes.html", order=30)
 @slots.home_slot(Role.EXTERNAL_AUDITOR, template="provenance/slots/changes.html", order=30)
 def what_changed(user: User) -> Mapping[str, object]:
-    ours = [organisation.public_id for organisation in house.organisations_of(user)]
+    """What was done where the person reads it, and what happened to grants of the label's own elsewhere."""
+    own = Q(subject_id__in=access.grants_for_reading(user).values("public_id"))
+    readable = Q(pk__in=house.events_for_reading(user).values("pk"))
     changes = LedgerEvent.objects.filter(
-        organisation_id__in=ours,
-        kind__in=CHANGES,
-        at__gte=timezone.now() - LATELY,
+        readable | own, kind__in=CHANGES, at__gte=timezone.now() - LATELY
     ).order_by("-sequence")[:200]
-    return {"changes": _named(list(changes))[:8]}
+    return {"changes": _named(user, list(changes))[:8]}
 
 
-def _named(events: list[LedgerEvent]) -> list[tuple[LedgerEvent, str, str]]:
+def _named(user: User, events: list[LedgerEvent]) -> list[tuple[LedgerEvent, str, str]]:
     """Return each with what happened in words, and the name of what it happened to; a run of the same as one."""
     ids = {event.subject_id for event in events}
     names: dict[Any, str] = dict(Dataset.objects.filter(public_id__in=ids).values_list("public_id", "name"))
     versions = DatasetVersion.objects.filter(public_id__in=ids).select_related("dataset")
     names |= {version.public_id: str(version) for version in versions}
-    grants = Grant.objects.filter(public_id__in=ids).select_related("licensor", "licensee")
+    grants = access.grants_for_reading(user).filter(public_id__in=ids)
     names |= {grant.public_id: f"{grant.licensor} to {grant.licensee}" for grant in grants}
     names |= {policy.public_id: str(policy) for policy in Policy.objects.filter(public_id__in=ids)}
     named = []

@@ -94,11 +94,21 @@ class ClearanceTable:
 
 
 def clearance_table(
-    question: Question, *, now: datetime, answer: str = "", after: str = "", before: str = ""
+    question: Question,
+    *,
+    now: datetime,
+    answer: str = "",
+    after: str = "",
+    before: str = "",
+    among: Q | None = None,
 ) -> ClearanceTable:
-    """Answer one page of a dataset; what is narrowed by its answer needs all of them to be known."""
+    """Answer one page of a dataset, or of its entries ``among`` those that may be read.
+
+    What is narrowed by its answer needs all of them to be known.
+    """
     answers, use = answers_to(question, now=now), question.use(now)
     entries = clearances.narrowed(question.entries(), clearances.Narrowing(answer=answer), answers.run)
+    entries = entries if among is None else entries.filter(among)
     cut = slice_of(entries, by="external_id", after=after, before=before)
     rows = clearances.answered_slice(cut.rows, use=use, policy=question.policy)
     return ClearanceTable(rows, cut, answers, use, question.policy)
@@ -145,14 +155,13 @@ class SourceStatements:
     statements: list[LicenceStatement] = field(default_factory=list)
 
 
-def statements_by_source(recording: Recording) -> list[SourceStatements]:
+def statements_by_source(statements: QuerySet[LicenceStatement]) -> list[SourceStatements]:
+    """Group what is said of one recording by dataset and source."""
     found: dict[tuple[int, str], SourceStatements] = {}
-    statements = (
-        LicenceStatement.objects.filter(entry__recording=recording)
-        .select_related("entry", "entry__dataset")
-        .order_by("entry__dataset__name", "source", "right", "valid_from", "id")
+    ordered = statements.select_related("entry", "entry__dataset").order_by(
+        "entry__dataset__name", "source", "right", "valid_from", "id"
     )
-    for statement in statements:
+    for statement in ordered:
         key = (statement.entry_id, statement.source)
         kept = found.setdefault(key, SourceStatements(statement.entry, statement.get_source_display()))
         kept.statements.append(statement)

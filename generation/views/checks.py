@@ -24,9 +24,7 @@ from provenance import media, storage
 @page
 def check_list(request: PersonRequest) -> HttpResponseBase:
     """Files that people brought; checks of outputs stand with the outputs."""
-    rows = Check.objects.filter(
-        organisation__in=house.organisations_of(request.user), generation=None
-    ).prefetch_related("against")
+    rows = access.checks_for_reading(request.user).filter(generation=None).prefetch_related("against")
     may_check = any(
         house.may(request.user, place, house.CHECKS) for place in house.organisations_of(request.user)
     )
@@ -62,7 +60,7 @@ def check(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
     context = {
         "check": found,
         "generation": generation,
-        "evidence": overviews.evidence_of(found),
+        "evidence": overviews.evidence_of(found, access.matches_for_reading(request.user)),
         "may_hear": access.may_hear(request.user, generation) if generation else bool(_stored(found)),
     }
     return show(request, "generation/check.html", context)

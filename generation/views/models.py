@@ -38,7 +38,7 @@ def model_list(request: PersonRequest) -> HttpResponseBase:
     shown = page_of(request, versions.order_by("model__name", "model_id"), size=CARDS_A_PAGE)
     context = {
         "page": shown,
-        "cards": overviews.cards(list(shown.object_list), at=timezone.now()),
+        "cards": overviews.cards_for_reading(request.user, list(shown.object_list), at=timezone.now()),
         "q": wanted,
         "may_train": may_train_somewhere(request.user),
     }
@@ -82,14 +82,16 @@ def _card_of(request: PersonRequest, version: ModelVersion, form: DecisionForm) 
     return {
         "version": version,
         "versions": list(version.model.versions.order_by("-number")),
-        "gate": queries.gate_of(version, at=timezone.now()),
+        "gate": overviews.gate_for_reading(
+            request.user, version, queries.gate_of(version, at=timezone.now())
+        ),
         "decided": queries.last_decision(version),
         "open_review": overviews.open_review(Question.MODEL_RELEASE, version.public_id),
-        "decisions": overviews.decisions_about(version.public_id),
+        "decisions": overviews.decisions_about(house.reviews_for_reading(request.user), version.public_id),
         "counts": counts,
         "verdicts": overviews.verdict_pairs(counts),
         "control": overviews.control_of(version),
-        "worst": overviews.worst_matches(version),
+        "worst": overviews.worst_matches(version, access.matches_for_reading(request.user)),
         "run": overviews.run_of(version),
         "losses": overviews.losses_of(version),
         "beats_baselines": overviews.beats_baselines(version),

@@ -35,7 +35,11 @@ def output_list(request: PersonRequest, public_id: UUID | None = None) -> HttpRe
     rows = narrowed(rows, state=state, verdict=verdict)
     context = {
         "version": version,
-        "page": page_of(request, overviews.with_verdicts(rows), size=OUTPUTS_A_PAGE),
+        "page": page_of(
+            request,
+            overviews.with_verdicts(rows, access.matches_for_reading(request.user)),
+            size=OUTPUTS_A_PAGE,
+        ),
         "state": state,
         "verdict": verdict,
         "states": GenerationState.choices,
@@ -88,7 +92,9 @@ def decide_outputs(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
         "version": version,
         "page": page_of(
             request,
-            overviews.with_verdicts(rows.filter(state=GenerationState.HELD)),
+            overviews.with_verdicts(
+                rows.filter(state=GenerationState.HELD), access.matches_for_reading(request.user)
+            ),
             size=max(OUTPUTS_A_PAGE, len(ticked)),
         ),
         "state": GenerationState.HELD.value,
@@ -128,11 +134,11 @@ def _page_of(request: PersonRequest, generation: Generation, form: DecisionForm)
     return {
         "generation": generation,
         "version": generation.model_version,
-        "evidence": overviews.evidence_of(check) if check else None,
+        "evidence": overviews.evidence_of(check, access.matches_for_reading(request.user)) if check else None,
         "older_checks": generation.checks.filter(control=False).order_by("-id")[1:],
         "control_checks": generation.checks.filter(control=True),
         "open_review": overviews.open_review(Question.GENERATION_RELEASE, generation.public_id),
-        "decisions": overviews.decisions_about(generation.public_id),
+        "decisions": overviews.decisions_about(house.reviews_for_reading(request.user), generation.public_id),
         "form": form,
         "may_decide": house.may(request.user, generation.model_version.model.organisation, house.DECIDES),
         "may_hear": access.may_hear(request.user, generation),

@@ -55,6 +55,7 @@ class Matrix:
     @classmethod
     def of(cls, request: PersonRequest, public_id: str, words: QueryDict) -> "Matrix":
         dataset = access.dataset_for_reading(request.user, public_id)
+        house.require(request.user, dataset.organisation, house.READS_WHOLE, "read every answer of a dataset")
         form = MatrixForm.asked(words.dict(), tables.policies_of(dataset.organisation))
         number = words.get("version", "")
         version = dataset.versions.filter(number=int(number)).first() if number.isdecimal() else None

@@ -46,7 +46,7 @@ def conflicts_close(request: PersonRequest) -> HttpResponse:
 def _queue(request: PersonRequest, close_form: CloseConflictsForm | None) -> HttpResponse:
     datasets = access.datasets_for_reading(request.user).order_by("name")
     names = [(str(dataset.public_id), dataset.name) for dataset in datasets]
-    found = asked.of_organisations(house.organisations_of(request.user))
+    found = asked.of_organisations(house.houses_of(request.user))
     form = ConflictFilterForm({"status": "open", **request.GET.dict()}, datasets=names, kinds={})
     if form.is_valid():
         found = _narrowed(request, found, form.cleaned_data)
@@ -79,7 +79,8 @@ def _narrowed(
     request: PersonRequest, found: QuerySet[Conflict], wanted: dict[str, Any]
 ) -> QuerySet[Conflict]:
     if wanted["dataset"]:
-        found = queries.conflicts_touching(access.dataset_for_reading(request.user, wanted["dataset"]))
+        touching = queries.conflicts_touching(access.dataset_for_reading(request.user, wanted["dataset"]))
+        found = found.filter(pk__in=touching.values("pk"))
     if wanted["status"] != "all":
         found = found.filter(status=wanted["status"] or ConflictStatus.OPEN)
     return found

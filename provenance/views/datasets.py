@@ -51,7 +51,9 @@ def dataset(request: PersonRequest, public_id: str) -> HttpResponse:
     clearance = clearance_of(request, found, now)
     if request.htmx:
         return show(request, "provenance/dataset.html", clearance, partial="clearance")
+    readable = access.conflicts_for_reading(request.user).values("pk")
     open_conflicts = queries.conflicts_touching(found).filter(status=ConflictStatus.OPEN)
+    whole = house.reads_whole(request.user, found.organisation)
     approval = queries.approval_of(found)
     context = {
         **clearance,
@@ -59,12 +61,15 @@ def dataset(request: PersonRequest, public_id: str) -> HttpResponse:
         "approval": approval,
         "in_force": queries.policy_of(found.organisation),
         "n_conflicts": open_conflicts.count(),
-        "conflicts": open_conflicts[:6],
+        "conflicts": open_conflicts.filter(pk__in=readable)[:6],
         "versions": found.versions.select_related("frozen_by").order_by("-number"),
-        "registrations": found.registrations.select_related("registered_by").order_by("-registered_at"),
+        "registrations": found.registrations.filter(dataset__organisation__in=house.houses_of(request.user))
+        .select_related("registered_by")
+        .order_by("-registered_at"),
+        "reads_whole": whole,
         "index": queries.latest_index(found, None),
         "pieces": slots.shown("dataset", request, found),
-        "snapshots": snapshots_for(organisations=[found.organisation], dataset=found),
+        "snapshots": snapshots_for(organisations=[found.organisation], dataset=found) if whole else [],
         "may_keep": house.may(request.user, found.organisation, KEEPS_EVIDENCE),
         **_deeds(request, found, now),
     }
@@ -81,6 +86,9 @@ def clearance_of(request: PersonRequest, dataset: Dataset, now: datetime) -> dic
         context["table"] = tables.clearance_table(
             question,
             now=now,
+            among=None
+            if house.reads_whole(request.user, dataset.organisation)
+            else access.readable_recordings(request.user, path="recording__"),
             answer=form.cleaned_data["answer"],
             after=request.GET.get("after", ""),
             before=request.GET.get("before", ""),
@@ -242,10 +250,14 @@ def _where_to_register(request: PersonRequest) -> Organisation:
 def version(request: PersonRequest, public_id: str) -> HttpResponse:
     found = access.version_for_reading(request.user, public_id)
     leaves = found.entries.select_related("recording").order_by("position")
+    whole = house.reads_whole(request.user, found.dataset.organisation)
+    if not whole:
+        leaves = leaves.filter(access.readable_recordings(request.user, path="recording__"))
     context = {
         "version": found,
         "page": page_of(request, leaves),
         "review": _review_of(found),
+        "reads_whole": whole,
         "index": queries.latest_index(found.dataset, found),
         "may_index": house.may(request.user, found.dataset.organisation, MAY_INDEX),
         "pieces": [] if request.htmx else slots.shown("version", request, found),

@@ -13,7 +13,7 @@ from provenance import access, media, standing, tables, timelines
 from provenance.access_reservations import memos_for_reading, reservations_for_reading
 from provenance.forms import AsOfForm, SearchForm
 from provenance.keyset import slice_of
-from provenance.models import Conflict, DatasetEntry, VersionEntry
+from provenance.models import DatasetEntry, VersionEntry
 from provenance.services.evidence import KEEPS_EVIDENCE, snapshots_for
 
 
@@ -33,15 +33,18 @@ def recording_list(request: PersonRequest) -> HttpResponse:
 @require_GET
 def recording(request: PersonRequest, public_id: str) -> HttpResponse:
     found = access.recording_for_reading(request.user, public_id)
-    sources = tables.statements_by_source(found)
+    said = access.statements_for_reading(request.user).filter(entry__recording=found)
+    sources = tables.statements_by_source(said)
     grants = access.grants_for_reading(request.user).filter(subjects__recording=found)
     versions = VersionEntry.objects.filter(recording=found).select_related("version", "version__dataset")
     form = AsOfForm(request.GET)
     at = form.instant(timezone.now())
-    claims = found.claims.filter(withdrawn_at=None).select_related("party", "document")
+    held = access.rights_for_reading(request.user, [found]).get(found.pk)  # of a house read whole: None
+    claims = access.claims_for_reading(request.user).filter(recording=found, withdrawn_at=None)
+    claims = claims.select_related("party", "document")
     reservations = reservations_for_reading(request.user).filter(subjects__recording=found)
     memos = memos_for_reading(request.user).filter(subjects__recording=found, withdrawn_at=None)
-    answers, rights = standing.answers_of(found, at=at)
+    answers, rights = standing.answers_of(found, at=at) if held is None else ([], [])
     spans = timelines.spans_of(
         statements=[statement for source in sources for statement in source.statements],
         claims=claims,
@@ -50,6 +53,7 @@ def recording(request: PersonRequest, public_id: str) -> HttpResponse:
         memos=memos,
         versions=versions,
     )
+    chains = tables.chain_of(sources, grants, versions)
     context = {
         "form": form,
         "at": at,
@@ -60,16 +64,18 @@ def recording(request: PersonRequest, public_id: str) -> HttpResponse:
         "memos": memos,
         "spans": spans,
         "timeline": timelines.drawn(spans, at=at.date(), today=timezone.now().date()),
-        "snapshots": snapshots_for(organisations=[found.organisation], recording=found),
+        "snapshots": []
+        if held is not None
+        else snapshots_for(organisations=[found.organisation], recording=found),
         "may_keep": house.may(request.user, found.organisation, KEEPS_EVIDENCE),
         "recording": found,
         "sources": sources,
-        "chains": tables.chain_of(sources, grants, versions),
+        "chains": {right: steps for right, steps in chains.items() if held is None or right in held},
         "may_claim": house.may(request.user, found.organisation, house.WRITES_DATASETS),
         "grants": [(grant, *tables.grant_state(grant, timezone.now().date())) for grant in grants],
         "entries": DatasetEntry.objects.filter(recording=found).select_related("dataset", "registration"),
         "versions": versions,
-        "conflicts": Conflict.objects.filter(organisation=found.organisation).filter(
+        "conflicts": access.conflicts_for_reading(request.user).filter(
             Q(recording_a=found) | Q(recording_b=found)
         ),
         "pieces": slots.shown("recording", request, found),

@@ -12,6 +12,7 @@ from governance import services as governance
 from governance.errors import NotFoundError
 from governance.models import Organisation
 from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
+from provenance import access as recordings
 from provenance import access_reservations as access
 from provenance import queries_reservations as queries
 from provenance.access import datasets_for_reading
@@ -59,6 +60,7 @@ def _reservation_page(request: PersonRequest, held: Reservation, form: WithdrawF
     """Show an opt-out; whoever is of another house learns how many recordings it binds, not which."""
     ours = held.organisation in house.organisations_of(request.user)
     links = held.subjects.select_related("recording").order_by("recording__title", "recording_id")
+    links = links.filter(recordings.readable_recordings(request.user, path="recording__"))
     may_withdraw = held.withdrawn_at is None and reserving.may_withdraw(request.user, held)
     context = {
         "held": held,

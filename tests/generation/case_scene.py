@@ -61,12 +61,14 @@ class CaseHouse:
         return output
 
 
-def a_case_house(folder: Path, *, name: str = "Rivermouth Records") -> CaseHouse:
+def a_case_house(
+    folder: Path, *, name: str = "Rivermouth Records", songs: tuple[str, ...] = SONGS
+) -> CaseHouse:
     scene = rows.a_scene(name)
     draft = rows.a_dataset(scene)
     recordings = tuple(
         rows.a_recording(scene, draft, song, sha256=rows.a_hash(f"{name} {song}"), isrc=f"GBAAA26{at:05}")
-        for at, song in enumerate(SONGS)
+        for at, song in enumerate(songs)
     )
     LicenceStatement.objects.filter(entry__recording__in=recordings[:2]).delete()
     grant = a_deal(scene, folder, recordings[:2])

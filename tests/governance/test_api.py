@@ -29,6 +29,7 @@ from tests.people import (
 
 API = "/api/v1"
 READS = statuses(members=200, stranger=404)
+READS_WHOLE = statuses(members=200, label_auditor=404, stranger=404)  # a label reads what it asked itself
 LISTS = statuses(members=200, stranger=200)
 
 
@@ -139,17 +140,18 @@ class TestWhoAmI:
 class TestJobs:
     def test_are_read_by_members(self, people: People) -> None:
         job = a_job(people)
-        assert answers(people, lambda client: client.get(f"{API}/jobs/{job.public_id}/")) == READS
+        assert answers(people, lambda client: client.get(f"{API}/jobs/{job.public_id}/")) == READS_WHOLE
 
     def test_are_listed_to_members_alone(self, people: People) -> None:
         a_job(people)
-        assert client_of(people.auditor).get(f"{API}/jobs/").json()["count"] == 1
+        assert client_of(people.outsider).get(f"{API}/jobs/").json()["count"] == 1
+        assert client_of(people.auditor).get(f"{API}/jobs/").json()["count"] == 0
         assert client_of(people.stranger).get(f"{API}/jobs/").json()["count"] == 0
 
     def test_are_stopped_by_those_who_make_things(self, people: People) -> None:
         job = a_job(people)
         found = answers(people, lambda client: client.post(f"{API}/jobs/{job.public_id}/stop/"))
-        assert found == statuses(members=200, label_auditor=403, external_auditor=403, stranger=404)
+        assert found == statuses(members=200, label_auditor=404, external_auditor=403, stranger=404)
 
     def test_that_wait_are_over_at_once_when_stopped(self, people: People) -> None:
         job = a_job(people)
@@ -172,7 +174,7 @@ class TestJobs:
 class TestReviews:
     def test_are_read_by_members(self, people: People) -> None:
         review = a_review(people.steward, people.house, a_dataset(people.steward, people.house))
-        assert answers(people, lambda client: client.get(f"{API}/reviews/{review.public_id}/")) == READS
+        assert answers(people, lambda client: client.get(f"{API}/reviews/{review.public_id}/")) == READS_WHOLE
 
     def test_stand_in_a_queue(self, people: People) -> None:
         a_review(people.steward, people.house, a_dataset(people.steward, people.house))

@@ -15,6 +15,7 @@ from pytest_django import DjangoDbBlocker
 from governance import ledger, services, slots
 from governance.models import Decision, Job, JobState, LedgerEvent, Member, Question, Review, Role, User
 from governance.views import time_left
+from provenance.models import Party
 from tests.pages.people import Shelf, a_frozen, standing_shelf
 from tests.pages.test_provenance_pages import client_of, n_queries, text_of
 from tests.people import ledger_unlocked
@@ -63,12 +64,16 @@ def pages_of(shelf: Shelf) -> dict[str, str]:
     }
 
 
+NOT_FOR_LABELS = {"review", "job"}  # a label reads what is its own
+
+
 class TestEveryPage:
     @pytest.mark.parametrize("role", Role.values)
     def test_opens_for_each_role(self, shelf: Shelf, role: str) -> None:
         client = client_of(shelf.people.by_role()[role])
         for name, address in pages_of(shelf).items():
-            assert client.get(address).status_code == 200, name
+            wanted = 404 if role == Role.LABEL_AUDITOR and name in NOT_FOR_LABELS else 200
+            assert client.get(address).status_code == wanted, name
 
     def test_asks_the_anonymous_to_sign_in(self, shelf: Shelf) -> None:
         for name, address in pages_of(shelf).items():
@@ -108,6 +113,7 @@ class TestHome:
         assert "not approved" not in text_of(client, reverse("home"))
 
     def test_shows_the_label_its_recordings_and_grants(self, shelf: Shelf) -> None:
+        Party.objects.filter(name="Cellar Records").update(stands_for=shelf.people.house)
         text = text_of(client_of(shelf.people.auditor), reverse("home"))
         assert "Where our recordings are" in text
         assert "Cellar Records to House" in text
@@ -189,7 +195,7 @@ class TestReviewPage:
         assert "somebody else must approve it" in response.content.decode()
         assert Review.objects.get().decision == Decision.PENDING
 
-    @pytest.mark.parametrize("role", ["data_steward", "ml_engineer", "label_auditor", "external_auditor"])
+    @pytest.mark.parametrize("role", ["data_steward", "ml_engineer", "external_auditor"])
     def test_is_read_and_not_decided_by_other_roles(self, shelf: Shelf, role: str) -> None:
         address = reverse("governance:review", args=[Review.objects.get().public_id])
         client = client_of(shelf.people.by_role()[role])

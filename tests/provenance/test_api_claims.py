@@ -43,14 +43,15 @@ def claim(people: People, dataset: Dataset) -> RightsClaim:
 class TestReading:
     def test_is_for_members(self, people: People, claim: RightsClaim) -> None:
         address = f"{CLAIMS}{claim.public_id}/"
-        assert answers(people, lambda client: client.get(address)) == statuses(members=200, stranger=404)
+        expected = statuses(members=200, label_auditor=404, stranger=404)
+        assert answers(people, lambda client: client.get(address)) == expected
 
     def test_of_the_list_is_empty_for_strangers(self, people: People, claim: RightsClaim) -> None:
         assert client_of(people.outsider).get(CLAIMS).json()["count"] == 1
         assert client_of(people.stranger).get(CLAIMS).json()["count"] == 0
 
     def test_narrows_by_what_is_asked(self, people: People, claim: RightsClaim) -> None:
-        client = client_of(people.auditor)
+        client = client_of(people.outsider)
         fits = [
             f"recording={claim.recording.public_id}",
             "party=lind",
@@ -67,7 +68,7 @@ class TestReading:
             with CaptureQueriesContext(
                 connection,
             ) as asked:
-                client_of(people.auditor).get(CLAIMS)
+                client_of(people.outsider).get(CLAIMS)
             counts.append(len(asked))
             post(people, body=sent(party=f"Holder {n}", share="1"))
         assert counts[0] == counts[1]
@@ -106,12 +107,12 @@ class TestRegistering:
 class TestWithdrawing:
     def test_is_for_stewards(self, people: People, claim: RightsClaim) -> None:
         found = answers(people, lambda client: client.post(f"{CLAIMS}{claim.public_id}/withdraw/"))
-        expected = {**statuses(members=403, stranger=404), Role.DATA_STEWARD: 200}
+        expected = {**statuses(members=403, label_auditor=404, stranger=404), Role.DATA_STEWARD: 200}
         assert found == expected
 
     def test_leaves_it_on_record_and_happens_once(self, people: People, claim: RightsClaim) -> None:
         address = f"{CLAIMS}{claim.public_id}/withdraw/"
         assert post(people, address).json()["withdrawn_at"]
         assert post(people, address).status_code == 409
-        assert client_of(people.auditor).get(CLAIMS).json()["count"] == 0
-        assert client_of(people.auditor).get(f"{CLAIMS}?withdrawn=true").json()["count"] == 1
+        assert client_of(people.outsider).get(CLAIMS).json()["count"] == 0
+        assert client_of(people.outsider).get(f"{CLAIMS}?withdrawn=true").json()["count"] == 1
