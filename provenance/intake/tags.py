@@ -37,6 +37,7 @@ class Tags(Protocol):
     def raw(self) -> dict[str, str]: ...
 
 
+RESERVED = "LicenseRef-all-rights-reserved"
 TagReader = Callable[[Path], Tags]
 
 
@@ -97,6 +98,11 @@ def _licence(tags: Tags) -> tuple[str, str]:
         return tags.licence, normalise_text(tags.licence)
     for raw in (tags.copyright, tags.comment):
         named = normalise_text(raw)
-        if named and not named.startswith(UNRECOGNISED):
+        if named and not named.startswith(UNRECOGNISED) and not _is_blank_notice(raw, named):
             return raw, named
     return "", ""
+
+
+def _is_blank_notice(raw: str, named: str) -> bool:
+    """Say whether rights are reserved for nobody: what a notation program writes until somebody fills it in."""
+    return named == RESERVED and not any(char.isalpha() for char in clean_holder(raw))

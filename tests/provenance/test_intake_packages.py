@@ -310,6 +310,20 @@ class TestFolder:
         tags = FakeTags(artist="Ann", licence="CC0", raw={"composer": "Bach"})
         assert [statement.right for statement in statements_from(tags, "a")] == ["master"]
 
+    @pytest.mark.parametrize(
+        ("notice", "stated"),
+        [
+            ("Copyright © 2010 <Name>\nAll Rights Reserved", []),
+            ("Copyright ?2010 <Name>\nAll Rights Reserved", []),
+            ("Copyright © 2010 Rivermouth\nAll Rights Reserved", ["LicenseRef-all-rights-reserved"]),
+        ],
+    )
+    def test_takes_a_blank_notice_for_nobodys_word(self, notice: str, stated: list[str]) -> None:
+        from provenance.intake.tags import statements_from
+
+        said = statements_from(FakeTags(copyright=notice), "a")
+        assert [statement.expression for statement in said] == stated
+
     def test_without_sounds_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(IntakeError, match="no sound file"):
             open_intake(tmp_path)
