@@ -229,12 +229,18 @@ def _said_elsewhere(answer: RightAnswer, known: _Known, place: str) -> RightAnsw
         _covers(fact.territory, place) for facts in (known.statements, known.grants) for fact in facts
     ):
         answer = replace(answer, unknown_because="other_territory")
-    elsewhere = [said for said in known.statements if said.expression and not _covers(said.territory, place)]
-    if not elsewhere:
-        return answer
     reasons = [
-        f"{said.expression} is stated for {', '.join(said.territory)}, not for {place}" for said in elsewhere
+        f"{said.expression} is stated for {', '.join(said.territory)}, not for {place}"
+        for said in known.statements
+        if said.expression and not _covers(said.territory, place)
     ]
+    reasons += [
+        f"grant {grant.id} is for {', '.join(grant.territory)}, not for {place}"
+        for grant in known.grants
+        if not _covers(grant.territory, place)
+    ]
+    if not reasons:
+        return answer
     return _because(answer, tuple(dict.fromkeys(reasons)))
 
 
