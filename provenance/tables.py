@@ -100,15 +100,10 @@ def clearance_table(
     answer: str = "",
     after: str = "",
     before: str = "",
-    among: Q | None = None,
 ) -> ClearanceTable:
-    """Answer one page of a dataset, or of its entries ``among`` those that may be read.
-
-    What is narrowed by its answer needs all of them to be known.
-    """
+    """Answer one page of a dataset; what is narrowed by its answer needs all of them to be known."""
     answers, use = answers_to(question, now=now), question.use(now)
     entries = clearances.narrowed(question.entries(), clearances.Narrowing(answer=answer), answers.run)
-    entries = entries if among is None else entries.filter(among)
     cut = slice_of(entries, by="external_id", after=after, before=before)
     rows = clearances.answered_slice(cut.rows, use=use, policy=question.policy)
     return ClearanceTable(rows, cut, answers, use, question.policy)

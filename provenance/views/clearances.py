@@ -153,6 +153,7 @@ def _deeds_for(request: PersonRequest, dataset: Dataset) -> list[tuple[str, str]
 def work_out(request: PersonRequest, public_id: str) -> HttpResponse:
     """Let a worker answer the question of the address for every recording."""
     found = Matrix.of(request, public_id, request.GET)
+    house.require(request.user, found.dataset.organisation, house.STOPS_JOBS, "have answers worked out")
     if not found.form.is_valid():
         return redirect(found.address())
     if (job := clearances.job_for(found.question)) is not None:

@@ -66,7 +66,6 @@ def dataset(request: PersonRequest, public_id: str) -> HttpResponse:
         "registrations": found.registrations.filter(dataset__organisation__in=house.houses_of(request.user))
         .select_related("registered_by")
         .order_by("-registered_at"),
-        "reads_whole": whole,
         "index": queries.latest_index(found, None),
         "pieces": slots.shown("dataset", request, found),
         "snapshots": snapshots_for(organisations=[found.organisation], dataset=found) if whole else [],
@@ -80,15 +79,13 @@ def clearance_of(request: PersonRequest, dataset: Dataset, now: datetime) -> dic
     """Return the form that asks for what the recordings are wanted, and the page of answers."""
     policies = tables.policies_of(dataset.organisation)
     form = MatrixForm.asked(request.GET.dict(), policies)
-    context: dict[str, Any] = {"dataset": dataset, "form": form, "table": None}
+    whole = house.reads_whole(request.user, dataset.organisation)
+    context: dict[str, Any] = {"dataset": dataset, "form": form, "table": None, "reads_whole": whole}
     if form.is_valid():
         question = form.question(dataset, None, now)
         context["table"] = tables.clearance_table(
             question,
             now=now,
-            among=None
-            if house.reads_whole(request.user, dataset.organisation)
-            else access.readable_recordings(request.user, path="recording__"),
             answer=form.cleaned_data["answer"],
             after=request.GET.get("after", ""),
             before=request.GET.get("before", ""),
@@ -257,7 +254,6 @@ def version(request: PersonRequest, public_id: str) -> HttpResponse:
         "version": found,
         "page": page_of(request, leaves),
         "review": _review_of(found),
-        "reads_whole": whole,
         "index": queries.latest_index(found.dataset, found),
         "may_index": house.may(request.user, found.dataset.organisation, MAY_INDEX),
         "pieces": [] if request.htmx else slots.shown("version", request, found),
