@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeVar
 
 from provenance.rights import territory
 from provenance.rights.policy import DEFAULT, ClearancePolicy
@@ -45,6 +45,7 @@ WEIGHTS_IN_USE: Final = frozenset({"ai_inference", "output_commercial"})
 SHARE_TOLERANCE: Final = 0.01
 """Percent. Three parties with 33.33 % each hold the whole."""
 
+Fact = TypeVar("Fact", Statement, Claim, Grant, Reservation, ExceptionMemo)
 _RANK: Final = {answer: rank for rank, answer in enumerate(ANSWERS)}
 
 
@@ -105,10 +106,9 @@ def clear_right(
     codes = _territories(known)
     places = _places(use.territory, frozenset(codes)) if codes else ("",)
     answers = [_answer(_at(known, place), right, use, policy) for place in places]
-    answers = [_said_elsewhere(answer, known, place) for answer, place in zip(answers, places, strict=True)]
     if len(answers) == 1:
-        return answers[0]
-    return _strictest_place(places, answers)
+        return _said_elsewhere(answers[0], known, places[0])
+    return _strictest_place(places, answers, known)
 
 
 @lru_cache(maxsize=8192)
@@ -205,16 +205,24 @@ def _at(known: _Known, place: str) -> _Known:
     if not place:
         return known
     return _Known(
-        [said for said in known.statements if _covers(said.territory, place)],
-        [claim for claim in known.claims if _covers(claim.territory, place)],
-        [grant for grant in known.grants if _covers(grant.territory, place)],
-        [held for held in known.reservations if _covers(held.territory, place)],
-        [memo for memo in known.memos if _covers(memo.territory, place)],
+        _in(known.statements, place),
+        _in(known.claims, place),
+        _in(known.grants, place),
+        _in(known.reservations, place) if known.reservations else known.reservations,
+        _in(known.memos, place) if known.memos else known.memos,
         known.conflicts,
         known.settled,
-        [claim for claim in known.parts if _covers(claim.territory, place)],
-        [grant for grant in known.part_grants if _covers(grant.territory, place)],
+        _in(known.parts, place) if known.parts else known.parts,
+        _in(known.part_grants, place) if known.part_grants else known.part_grants,
     )
+
+
+def _in(facts: list[Fact], place: str) -> list[Fact]:
+    """Keep what holds in a place; the list itself where nothing in it names a territory."""
+    for fact in facts:
+        if fact.territory:
+            return [one for one in facts if not one.territory or place in territory.countries(one.territory)]
+    return facts
 
 
 def _covers(codes: tuple[str, ...], place: str) -> bool:
@@ -225,35 +233,44 @@ def _said_elsewhere(answer: RightAnswer, known: _Known, place: str) -> RightAnsw
     """Add what is said for other places only, where nothing that is said here allows the use."""
     if not place or answer.answer in ("allowed", "constrained"):
         return answer
-    if answer.unknown_because == "nothing_stated" and not all(
-        _covers(fact.territory, place) for facts in (known.statements, known.grants) for fact in facts
-    ):
-        answer = replace(answer, unknown_because="other_territory")
     reasons = [
         f"{said.expression} is stated for {', '.join(said.territory)}, not for {place}"
         for said in known.statements
-        if said.expression and not _covers(said.territory, place)
+        if said.expression and said.territory and not _covers(said.territory, place)
     ]
     reasons += [
         f"grant {grant.id} is for {', '.join(grant.territory)}, not for {place}"
         for grant in known.grants
-        if not _covers(grant.territory, place)
+        if grant.territory and not _covers(grant.territory, place)
     ]
     if not reasons:
         return answer
-    return _because(answer, tuple(dict.fromkeys(reasons)))
+    because: UnknownKind | Literal[""] = (
+        "other_territory" if answer.unknown_because == "nothing_stated" else ""
+    )
+    return _because(answer, tuple(dict.fromkeys(reasons)), because)
 
 
-def _strictest_place(places: tuple[str, ...], answers: list[RightAnswer]) -> RightAnswer:
-    place, worst = min(zip(places, answers, strict=True), key=lambda pair: _RANK[pair[1].answer])
-    same = [answer for answer in answers if answer.answer == worst.answer]
-    asked = {condition for answer in answers for condition in answer.conditions}
-    return replace(
-        worst,
-        conditions=tuple(sorted(asked)) if worst.answer == "constrained" else (),
-        reasons=(f"territories differ; the strictest is {place}", *worst.reasons),
-        grants=tuple(dict.fromkeys(id for answer in answers for id in answer.grants)),
-        weak=any(answer.weak for answer in same),
+def _strictest_place(places: tuple[str, ...], answers: list[RightAnswer], known: _Known) -> RightAnswer:
+    ranks = [_RANK[answer.answer] for answer in answers]
+    strictest_of_all = min(ranks)
+    first = ranks.index(strictest_of_all)
+    worst = _said_elsewhere(answers[first], known, places[first])
+    asked: tuple[str, ...] = ()
+    if worst.answer == "constrained":
+        asked = tuple(sorted({condition for answer in answers for condition in answer.conditions}))
+    return RightAnswer(
+        worst.answer,
+        worst.basis,
+        worst.grant,
+        worst.licence,
+        (f"territories differ; the strictest is {places[first]}", *worst.reasons),
+        asked,
+        worst.clauses,
+        any(answer.weak for answer, rank in zip(answers, ranks, strict=True) if rank == strictest_of_all),
+        worst.contested,
+        tuple(dict.fromkeys([id for answer in answers for id in answer.grants])),
+        worst.unknown_because,
     )
 
 
@@ -268,17 +285,16 @@ def _answer(known: _Known, right: Right, use: Use, policy: ClearancePolicy) -> R
     if not known.grants and not known.memos:
         return by_licence
     by_grant = _by_grant(known, right, use)
-    by_memo = _by_memo(known.memos, use) if not reserved else None
+    by_memo = _by_memo(known.memos, use) if known.memos and not reserved else None
     misses = _misses(known.grants, use)
     why: UnknownKind = "grant_does_not_cover"
     if by_grant is not None and by_grant.answer == "unknown":
         misses += by_grant.reasons
         by_grant = None
         why = "share_not_granted"
-    best = max(
-        (answer for answer in (by_grant, by_licence, by_memo) if answer is not None),
-        key=lambda answer: _RANK[answer.answer],
-    )
+    best = by_licence if by_grant is None or _RANK[by_grant.answer] < _RANK[by_licence.answer] else by_grant
+    if by_memo is not None and _RANK[by_memo.answer] > _RANK[best.answer]:
+        best = by_memo
     if best is by_licence and misses and best.answer != "allowed":
         if why == "share_not_granted" or best.unknown_because == "nothing_stated":
             return _because(best, misses, why)
@@ -406,7 +422,8 @@ def _by_holders(grants: list[Grant], claims: list[Claim], right: str, use: Use) 
     in_force = [
         claim
         for claim in claims
-        if not claim.is_credit and _in_force(claim.valid_from, claim.valid_until, on)
+        if (claim.share is not None or not claim.is_credit)
+        and _in_force(claim.valid_from, claim.valid_until, on)
     ]
     if not in_force:
         return _unclaimed(grants, right, use)
@@ -488,18 +505,16 @@ def _by_shares(grants: list[Grant], claims: list[Claim], right: str, use: Use) -
             reasons=(f"only {stated:g} % of the {right} is claimed and granted",),
             unknown_because="share_not_granted",
         )
-    needed = dict.fromkeys(by_name[_same_name(claim.party)] for claim in claims)
-    return _granted(list(needed), use)
+    needed = {grant.id: grant for grant in [by_name[_same_name(claim.party)] for claim in claims]}
+    return _granted(list(needed.values()), use)
 
 
 def _by_name(grants: list[Grant], use: Use) -> dict[str, Grant]:
     """Return, for each party that grants or is granted for, the grant that asks for least."""
     found: dict[str, Grant] = {}
     for grant in grants:
-        names = {_same_name(grant.licensor)}
-        if grant.chain_of_title:
-            names.update(_same_name(name) for name in grant.chain_of_title)
-        for name in names:
+        for name in (grant.licensor, *grant.chain_of_title):
+            name = _same_name(name)
             held = found.get(name)
             if held is None or len(_conditions(grant, use)) < len(_conditions(held, use)):
                 found[name] = grant
@@ -507,17 +522,18 @@ def _by_name(grants: list[Grant], use: Use) -> dict[str, Grant]:
 
 
 def _granted(grants: list[Grant], use: Use) -> RightAnswer:
-    asked = tuple(sorted({condition for grant in grants for condition in _conditions(grant, use)}))
+    conditions = {condition for grant in grants for condition in _conditions(grant, use)}
+    asked = tuple(sorted(conditions)) if conditions else ()
     own = all(grant.basis == "own" for grant in grants)
     verb = "is the developer's own" if own else "allows it"
     return RightAnswer(
         "constrained" if asked else "allowed",
         basis="own" if own else "grant",
         grant=grants[0].id,
-        reasons=tuple(f"grant {grant.id} by {grant.licensor} {verb} ({use.purpose})" for grant in grants),
+        reasons=tuple([f"grant {grant.id} by {grant.licensor} {verb} ({use.purpose})" for grant in grants]),
         conditions=asked,
-        clauses=tuple(grant.document for grant in grants if grant.document),
-        grants=tuple(grant.id for grant in grants),
+        clauses=tuple([grant.document for grant in grants if grant.document]),
+        grants=tuple([grant.id for grant in grants]),
     )
 
 
