@@ -196,6 +196,24 @@ def grant_or_deal_for_reading(user: Person, public_id: UUID | str) -> Grant:
     return found
 
 
+def grant_or_deal_for_revoking(user: Person, public_id: UUID | str) -> Grant:
+    """Return what may be read, and to a label's guest that names its id what nobody said is another label's.
+
+    As long as no party of a house stands for any organisation, the role alone says who may revoke there.
+    """
+    try:
+        return grant_or_deal_for_reading(user, public_id)
+    except NotFoundError:
+        unsaid = ~Exists(
+            Party.objects.filter(organisation=OuterRef("organisation"), stands_for__isnull=False)
+        )
+        found = Grant.objects.filter(unsaid, Q(public_id=public_id) | Q(deal=public_id))
+        grant = found.filter(organisation__in=labels_of(user)).order_by("id").first()
+        if grant is None:
+            raise
+        return grant
+
+
 def party_for_reading(user: Person, public_id: UUID | str) -> Party:
     """Return a party as one's own house knows it: the same name in another house is another party."""
     found = (

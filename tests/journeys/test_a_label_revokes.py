@@ -14,6 +14,7 @@ from generation import answers, queries
 from generation.models import Case
 from governance import ledger, signing
 from governance.models import User
+from provenance.models import Party
 from tests.generation.case_scene import a_case_house
 
 
@@ -28,6 +29,7 @@ def test_from_the_revocation_to_the_answer(tmp_path: Path, settings: Any, capsys
     settings.KEY_DIR = tmp_path / "keys"
     house = a_case_house(tmp_path)
     label, officer = client_of(house.label), client_of(house.officer)
+    Party.objects.filter(pk=house.grant.licensor_id).update(stands_for=house.organisation)
     assert queries.gate_of(house.version, at=timezone.now()).is_open
 
     filed = label.post(

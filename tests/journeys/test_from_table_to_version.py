@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from governance import jobs, ledger
 from governance.models import Job, JobState, Review
-from provenance.models import Conflict, Dataset, DatasetVersion, Grant, Recording
+from provenance.models import Conflict, Dataset, DatasetVersion, Grant, Party, Recording
 from tests.pages.people import write_source
 from tests.pages.test_provenance_pages import answers, client_of, text_of, url
 from tests.people import People, found_people
@@ -65,6 +65,7 @@ class TestFromTableToVersion:
 
         steward.post(url("grant-register"), {"file": SimpleUploadedFile("deals.csv", DEALS)})
         assert Grant.objects.count() == 2
+        Party.objects.filter(grants_given__isnull=False).update(stands_for=people.house)
         for conflict in Conflict.objects.filter(status="open"):
             do(
                 steward,

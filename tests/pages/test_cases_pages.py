@@ -56,8 +56,8 @@ class TestPublicForm:
         ("changes", "why"),
         [
             ({"holder": ""}, "Say who holds the rights."),
-            ({"isrcs": ""}, "name at least one recording"),
-            ({"isrcs": "GB-1"}, "no ISRC: GB-1"),
+            ({"isrcs": ""}, "Name at least one recording"),
+            ({"isrcs": "GB-1"}, "No ISRC: GB-1"),
             ({"website": "http://spam.example"}, "Leave this field empty"),
             ({"sound": SimpleUploadedFile("../x.wav", b"")}, "empty"),
             ({"sound": SimpleUploadedFile("x.exe", b"MZ")}, "is of no kind that is read here"),

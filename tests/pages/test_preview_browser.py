@@ -59,7 +59,7 @@ class TestPreview:
         """The fixture fails at the end on any console error or request that leaves the machine."""
         recording = Recording.objects.get(kind=kind)
         page.set_viewport_size({"width": 390, "height": 844})
-        sign_in(page.context, live_server.url, people.auditor)
+        sign_in(page.context, live_server.url, people.officer)
         page.goto(live_server.url + reverse("provenance:recording", args=[recording.public_id]))
         page.locator("solo-player .wave").wait_for()
         audio = page.locator("solo-player audio")

@@ -69,7 +69,7 @@ class TestPages:
 
 class TestRecordingPage:
     def test_plays_from_where_one_points(self, shelf: Shelf, live_server: LiveServer, page: Page) -> None:
-        visit(page, live_server, shelf.people.auditor, url("recording", shelf.recording.public_id))
+        visit(page, live_server, shelf.people.officer, url("recording", shelf.recording.public_id))
         page.locator("solo-player .wave").wait_for()
         expect(page.locator("solo-player .time span")).to_contain_text("0:06")
         page.locator("solo-player .wave").click(position={"x": 300, "y": 20})
@@ -78,7 +78,7 @@ class TestRecordingPage:
     def test_keeps_the_sound_without_script(self, shelf: Shelf, live_server: LiveServer, page: Page) -> None:
         assert page.context.browser is not None
         plain = page.context.browser.new_context(java_script_enabled=False)
-        sign_in(plain, live_server.url, shelf.people.auditor)
+        sign_in(plain, live_server.url, shelf.people.officer)
         bare = plain.new_page()
         bare.goto(live_server.url + url("recording", shelf.recording.public_id))
         expect(bare.locator("audio[controls]")).to_have_count(1)

@@ -28,7 +28,7 @@ class Command(ContractCommand):
 
     def perform(self, **options: Any) -> int:
         try:
-            grant = access.grant_or_deal_for_reading(self.user, options["grant"])
+            grant = access.grant_or_deal_for_revoking(self.user, options["grant"])
         except ValidationError:
             raise ProvenanceError(
                 f"{options['grant']!r} is no id of a grant: register_grants prints them."
