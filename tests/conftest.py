@@ -36,3 +36,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             report for report in terminalreporter.getreports("skipped") if "browser" in report.keywords
         ]
         terminalreporter.write_line(f"SKIP_BROWSER=1: {len(skipped)} page tests were skipped.", yellow=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no worker is left with one of them at the end."""
+    items.sort(key=lambda item: not ("browser" in item.path.name or item.path.parent.name == "access"))
