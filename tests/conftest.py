@@ -39,5 +39,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that no worker is left with one of them at the end."""
-    items.sort(key=lambda item: not ("browser" in item.path.name or item.path.parent.name == "access"))
+    """Begin with the matrix of addresses and roles, so that no worker is left with it at the end."""
+    items.sort(key=lambda item: item.path.parent.name != "access")
