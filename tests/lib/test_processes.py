@@ -35,6 +35,10 @@ class TestEnd:
         assert sleeper.poll() is None
 
     def test_ends_the_one_that_is(self, sleeper: "subprocess.Popen[bytes]") -> None:
+        limit = time.monotonic() + 30
+        while "time.sleep(60)" not in processes.command_line(sleeper.pid) and time.monotonic() < limit:
+            time.sleep(0.01)  # until the program has taken the place of what started it
+
         processes.end(sleeper.pid, "time.sleep(60)", signal.SIGTERM, patience_s=5)
 
         assert sleeper.wait(5) == -signal.SIGTERM
