@@ -12,7 +12,7 @@ from generation.models import GenerationState
 from governance import access as house
 from governance import slots
 from governance.models import Decision, Job, Question, Review, Role, User
-from provenance import queries_deals
+from provenance import deals
 from provenance.models import Catalogue, CatalogueRun, Dataset, DatasetKind, DatasetVersion, Grant, Recording
 
 SHOWN = 8
@@ -114,7 +114,7 @@ def models_of_dataset(user: User, dataset: Dataset) -> Mapping[str, object] | No
 
 @slots.fill("grant", template="generation/slots/models_on_deal.html", order=30)
 def models_on_deal(user: User, deal: Sequence[Grant]) -> Mapping[str, object]:
-    return _models_of(user, Q(dataset_version__in=queries_deals.versions_on(deal)))
+    return _models_of(user, Q(dataset_version__in=deals.versions_on(deal)))
 
 
 @slots.fill("version", template="generation/slots/models_of.html", order=30)

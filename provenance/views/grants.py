@@ -19,7 +19,7 @@ from governance import slots
 from governance.errors import ConflictError
 from governance.models import Organisation
 from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
-from provenance import access, documents, policies, queries, queries_deals, services, tables, uploads
+from provenance import access, deals, documents, policies, queries, services, tables, uploads
 from provenance.forms import GrantFilterForm, RegisterGrantsForm, RevokeForm
 from provenance.forms_rights import DealForm
 from provenance.models import Grant
@@ -93,19 +93,19 @@ def _standing(deal: Sequence[Grant]) -> list[Grant]:
 
 def _deal_page(request: PersonRequest, grant: Grant, form: RevokeForm) -> HttpResponse:
     deal = _deal(request, grant)
-    recordings = queries_deals.recordings_of(deal)
+    recordings = deals.recordings_of(deal)
     may_revoke = house.may(request.user, grant.organisation, house.REVOKES_GRANTS)
     own_datasets = access.datasets_for_reading(request.user)
     context = {
         "grant": grant,
-        "rights": queries_deals.rights_of(deal, timezone.now().date()),
-        "terms": queries_deals.terms_of(deal),
-        "chains": queries_deals.chains_of(deal),
+        "rights": deals.rights_of(deal, timezone.now().date()),
+        "terms": deals.terms_of(deal),
+        "chains": deals.chains_of(deal),
         "standing": _standing(deal),
         "page": page_of(request, recordings),
         "may_look_in": grant.organisation in house.organisations_of(request.user),
         "datasets": own_datasets.filter(entries__recording__in=recordings).distinct(),
-        "versions": queries_deals.versions_on(deal).filter(dataset__in=own_datasets),
+        "versions": deals.versions_on(deal).filter(dataset__in=own_datasets),
         "may_open": house.may(request.user, grant.organisation, READS_CONFIDENTIAL),
         "form": form if may_revoke and _standing(deal) else None,
         "pieces": slots.shown("grant", request, deal),

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from governance.models import LedgerEvent, User
-from provenance import queries_deals, services
+from provenance import deals, services
 from provenance.models import Grant, Party
 from tests.pages.people import Shelf, a_frozen, a_shelf
 
@@ -37,7 +37,7 @@ def text_of(user: User, address: str) -> str:
     return " ".join(client_of(user).get(address).content.decode().split())
 
 
-def deals(shelf: Shelf, folder: Path, *rows: str) -> list[Grant]:
+def registered(shelf: Shelf, folder: Path, *rows: str) -> list[Grant]:
     columns = (
         "licensor,licensee,right,recordings,purposes,master_territory,valid_until,notice_days,chain_of_title"
     )
@@ -52,7 +52,7 @@ def deals(shelf: Shelf, folder: Path, *rows: str) -> list[Grant]:
 def a_deal(shelf: Shelf, folder: Path, *, days: int = 40, notice: int = 90) -> list[Grant]:
     until = date.today() + timedelta(days=days)
     row = f"Brook Ltd,House,both,cellar,ai_generative_training,EU,{until},{notice},Anna > Brook Ltd"
-    return deals(shelf, folder, row)
+    return registered(shelf, folder, row)
 
 
 class TestADealsPage:
@@ -75,16 +75,16 @@ class TestADealsPage:
 
     def test_says_when_notice_runs_out(self, shelf: Shelf, tmp_path: Path) -> None:
         (grant, _) = a_deal(shelf, tmp_path, days=400)
-        (right, _) = queries_deals.rights_of([grant, grant], date.today())
+        (right, _) = deals.rights_of([grant, grant], date.today())
         assert right.notice.endswith(f"runs out on {date.today() + timedelta(days=90):%-d %B %Y}.")
 
     def test_names_the_versions_frozen_on_its_strength_alone(self, shelf: Shelf, tmp_path: Path) -> None:
         by_right = {grant.right: grant for grant in a_deal(shelf, tmp_path, days=400)}
         version = a_frozen(shelf)
-        late = deals(shelf, tmp_path, "Late Ltd,House,both,cellar,ai_generative_training,,,,")
+        late = registered(shelf, tmp_path, "Late Ltd,House,both,cellar,ai_generative_training,,,,")
 
-        assert list(queries_deals.versions_on([by_right["composition"]])) == [version]
-        assert list(queries_deals.versions_on(late)) == []
+        assert list(deals.versions_on([by_right["composition"]])) == [version]
+        assert list(deals.versions_on(late)) == []
         assert "Frozen on its strength in" in text_of(
             shelf.people.officer, url("grant", by_right["master"].public_id)
         )
@@ -111,7 +111,7 @@ class TestADealsPage:
 class TestTheGrantList:
     def test_is_read_a_stretch_at_a_time(self, shelf: Shelf, tmp_path: Path) -> None:
         rows = [f"Label {n:03},House,master,cellar,ai_generative_training,,,," for n in range(119)]
-        deals(shelf, tmp_path, *rows)
+        registered(shelf, tmp_path, *rows)
         client, seen, address = client_of(shelf.people.officer), [], url("grant-list")
         stretches = []
         for _ in range(3):
@@ -137,7 +137,7 @@ class TestTheGrantList:
                 client.get(url("grant-list"))
             counts.append(len(asked))
             rows = [f"Label {n}-{m},House,both,cellar,ai_generative_training,,,," for m in range(10)]
-            deals(shelf, tmp_path, *rows)
+            registered(shelf, tmp_path, *rows)
         assert counts[0] == counts[1]
 
 
