@@ -13,7 +13,6 @@ from provenance.models import (
     CatalogueRow,
     CatalogueRun,
     DatasetEntry,
-    Recording,
     VersionEntry,
 )
 
@@ -182,8 +181,3 @@ def _in_words(one: Mapping[str, Any]) -> str:
     if one["kind"] == "metadata":
         return f"title and artist ({one['score']:.2f})"
     return KIND_WORDS[str(one["kind"])]
-
-
-def recordings_matched(catalogue: Catalogue, runs: Iterable[CatalogueRun]) -> QuerySet[Recording]:
-    """Return the recordings that a catalogue's rows were found in, or probably are."""
-    return Recording.objects.filter(catalogue_matches__run__in=list(runs)).distinct()

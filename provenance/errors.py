@@ -33,10 +33,6 @@ class EmptyDatasetError(ConflictError):
     code = "empty_dataset"
 
 
-class UnknownGrantError(NotFoundError):
-    code = "unknown_grant"
-
-
 class IndexMissingError(ConflictError):
     """There is no index that may be used: none was built, or the one there is stale or damaged."""
 

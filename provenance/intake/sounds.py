@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
@@ -68,13 +67,6 @@ def require_sounds(source: Path, *, n_seen: int, n_wanted: int, only: tuple[str,
         files = "1 sound file was" if n_seen == 1 else f"{n_seen} sound files were"
         raise IntakeError(f"{source}: {files} seen, and none matches {' or '.join(only)}")
     raise IntakeError(f"{source} holds no sound file that is known here by extension or first bytes")
-
-
-def find_sounds(folder: Path) -> Iterator[Path]:
-    """Yield the sound files under ``folder``, sorted; links are never followed."""
-    for path in walk(folder):
-        if is_sound(path):
-            yield path
 
 
 def walk(folder: Path) -> list[Path]:
