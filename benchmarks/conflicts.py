@@ -24,10 +24,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import tunes
+from benchmarks.correlation import correlations, is_same_sound, stretch
 from benchmarks.figures import ROOT, Figure, NothingToMeasureError, run_command
 from benchmarks.likeness import recordings_in
 from benchmarks.rights import _wait_for_the_servers_to_stop
 from provenance import audio
+from provenance.similarity.copies import NewItems
 
 LEAST_S = 60.0
 """Shorter music can't be cut in all the ways."""
@@ -131,6 +133,7 @@ def _measured(music: Path, place: Path, n_copies: int, seed: int) -> Iterator[Fi
             planted[copy.name] = Planted(kind, copy.name, _title(source, music))
     _write_table(place / "originals.csv", {str(path): _title(path, music) for path in known}, LICENCES[0])
     _write_table(place / "copies.csv", {str(copies / name): name for name in planted}, LICENCES[1])
+    yield from _pairs_heard(known, music)
     samples = {_title(path, music): one.samples_sha256 for path, one in known.items()}
     data_dir = place / "data"
     spent = []
@@ -149,6 +152,28 @@ def _measured(music: Path, place: Path, n_copies: int, seed: int) -> Iterator[Fi
     yield from _figures(outcomes)
     yield Figure("conflicts_copies_registered_cpu_s", spent[1].cpu_seconds / len(planted), "s_a_copy")
     _wait_for_the_servers_to_stop(data_dir)
+
+
+def _pairs_heard(known: dict[Path, audio.Survey], music: Path) -> Iterator[Figure]:
+    """Tell which recordings of the folder itself are called one sound, and how many the waveforms say are."""
+    paths = {_title(path, music): path for path in known}
+    items = {_title(path, music): one.items for path, one in known.items()}
+    heard = {
+        frozenset((copy.new, copy.known)): copy
+        for copy in NewItems(items).copies_in(items.items())
+        if copy.is_certain
+    }
+    n_true = 0
+    for copy in heard.values():
+        one = stretch(paths[copy.new], copy.new_start_s, copy.new_end_s)
+        other = stretch(paths[copy.known], copy.known_start_s, copy.known_end_s)
+        waveform, spectrum = correlations(one, other)
+        n_true += is_same_sound(waveform, spectrum)
+        verdict = "one sound" if is_same_sound(waveform, spectrum) else "NOT one sound"
+        print(f"{copy.new} and {copy.known}: {verdict} ({waveform:.2f}, {spectrum:.2f})", file=sys.stderr)
+    yield Figure("conflicts_pairs_heard", len(heard), "pairs", f"recordings={len(known)}")
+    if heard:
+        yield Figure("conflicts_pairs_true", n_true / len(heard), "share", "by_waveform_or_spectrum")
 
 
 def _judged(
