@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db.models import BooleanField, F, Func, Q, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
 from governance.models import Organisation
+from lib.batches import batches
 from provenance.models import (
     Conflict,
     ConflictSide,
@@ -25,7 +25,6 @@ from provenance.models import (
 )
 from provenance.rights import values
 
-T = TypeVar("T")
 CHUNK = 2000
 NAMES_A_STATEMENT = ("right", "source", "expression", "raw", "evidence")
 STATEMENT_FIELDS = (
@@ -52,13 +51,8 @@ class AnyOf(Func):
 
 
 def rights_of(entries: QuerySet[DatasetEntry]) -> Iterator[tuple[DatasetEntry, values.RecordingRights]]:
-    for chunk in _chunks(entries.iterator(chunk_size=CHUNK), CHUNK):
+    for chunk in batches(entries.iterator(chunk_size=CHUNK), CHUNK):
         yield from _rights_of_chunk(chunk)
-
-
-def _chunks(rows: Iterator[T], size: int) -> Iterator[list[T]]:
-    while chunk := list(islice(rows, size)):
-        yield chunk
 
 
 def _rights_of_chunk(chunk: list[DatasetEntry]) -> Iterator[tuple[DatasetEntry, values.RecordingRights]]:

@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,6 +16,7 @@ from django.db import transaction
 from governance import access, ledger
 from governance.errors import ConflictError
 from governance.models import Organisation, User
+from lib.batches import batches
 from lib.canonical import canonical_json
 from lib.ids import new_public_id
 from lib.merkle import merkle_root
@@ -114,7 +114,7 @@ def register_claim_rows(
     outcomes: list[ClaimOutcome] = []
     n_findings = 0
     with transaction.atomic() if dry_run else nullcontext():
-        for batch in _batches(iter(rows)):
+        for batch in batches(rows, ROWS_AT_ONCE):
             with transaction.atomic():
                 told = registrar.register(batch)
             outcomes += told
@@ -137,11 +137,6 @@ def _rows(source: Path) -> Iterator[ClaimRow]:
         raise ProvenanceError(f"{error}.") from error
     except OSError as error:
         raise ProvenanceError(f"{source} can't be read: {error.strerror}.") from error
-
-
-def _batches(rows: Iterator[ClaimRow]) -> Iterator[list[ClaimRow]]:
-    while batch := list(islice(rows, ROWS_AT_ONCE)):
-        yield batch
 
 
 @dataclass(frozen=True, slots=True)

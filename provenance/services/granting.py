@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,6 +16,7 @@ from django.db import IntegrityError, transaction
 from governance import access, ledger
 from governance.errors import ConflictError
 from governance.models import Organisation, User
+from lib.batches import batches
 from lib.canonical import canonical_json, canonical_sha256, sha256_hex
 from lib.ids import new_public_id
 from lib.merkle import merkle_root
@@ -104,7 +104,7 @@ def register_grants(
     registrar = _Registrar(source.resolve(), by, organisation, now, dry_run)
     outcomes: list[GrantOutcome] = []
     with transaction.atomic() if dry_run else nullcontext():
-        for batch in _batches(_deals(source)):
+        for batch in batches(_deals(source), DEALS_AT_ONCE):
             told = registrar.register(batch)
             outcomes += told
             if tell is not None:
@@ -122,11 +122,6 @@ def _deals(source: Path) -> Iterator[Deal]:
         raise ProvenanceError(f"{error}.") from error
     except OSError as error:
         raise ProvenanceError(f"{source} can't be read: {error.strerror}.") from error
-
-
-def _batches(deals: Iterator[Deal]) -> Iterator[list[Deal]]:
-    while batch := list(islice(deals, DEALS_AT_ONCE)):
-        yield batch
 
 
 @dataclass

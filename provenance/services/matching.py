@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from django.db import transaction
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from governance import access, ledger
 from governance.models import Organisation, Role, User
+from lib.batches import batches
 from lib.words import keepable
 from provenance import audio
 from provenance.errors import EmptyDatasetError, ProvenanceError
@@ -42,7 +42,6 @@ N_DECODERS = 2
 ROWS_A_CHUNK = 500
 
 Progress = Callable[[int, int, str], object]
-T = TypeVar("T")
 
 
 def keep_catalogue(
@@ -114,7 +113,7 @@ def _read(intake: Intake, progress: Progress | None) -> tuple[list[CatalogueRow]
     seen: set[str] = set()
     n_done = 0
     with ThreadPoolExecutor(N_DECODERS) as decoders:
-        for chunk in _chunks(intake.records(), 4 * N_DECODERS):
+        for chunk in batches(intake.records(), 4 * N_DECODERS):
             for record, (survey, problem) in zip(chunk, decoders.map(_listen_to, chunk), strict=True):
                 problems = [*record.problems, *([problem] if problem else [])]
                 if record.external_id in seen:
@@ -410,7 +409,7 @@ def _answer(
 
 def _recording_ids(keys: Iterable[str]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for some in _chunks(sorted(set(keys)), 5000):
+    for some in batches(sorted(set(keys)), 5000):
         rows = Recording.objects.filter(public_id__in=some).values_list("public_id", "pk")
         found |= {str(public_id): pk for public_id, pk in rows}
     return found
@@ -431,9 +430,3 @@ def _matches(
             score=one.score,
             evidence=[dict(evidence) for evidence in one.evidence],
         )
-
-
-def _chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
-    left = iter(rows)
-    while chunk := list(islice(left, size)):
-        yield chunk
