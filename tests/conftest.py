@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from hypothesis import settings as hypothesis_settings
 
 from config import embedded, servers
+
+hypothesis_settings.register_profile("same every time", derandomize=True, deadline=None, print_blob=True)
+hypothesis_settings.register_profile("searching", max_examples=2000, deadline=None, print_blob=True)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same every time"))
 
 USE = pytest.StashKey[embedded.Use]()
 

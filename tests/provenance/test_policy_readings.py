@@ -107,7 +107,7 @@ def rank(answer: str) -> int:
 
 class TestAStricterPolicy:
     @given(POLICIES, RECORDINGS, USES, st.data())
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     def test_never_loosens_an_answer(
         self, policy: ClearancePolicy, recording: RecordingRights, use: Use, data: st.DataObject
     ) -> None:
@@ -148,7 +148,7 @@ class TestAStricterPolicy:
         assert rank(clear(recording, use, stricter).answer) <= rank(clear(recording, use, policy).answer)
 
     @given(POLICIES, st.integers(0, 2), st.booleans(), RECORDINGS, USES)
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     def test_is_one_that_loosens_nothing(
         self, other: ClearancePolicy, n_kept: int, plain: bool, recording: RecordingRights, use: Use
     ) -> None:
@@ -190,7 +190,7 @@ class TestAFile:
         assert read_back.reference == shipped.name
 
     @given(POLICIES)
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_reads_back_as_what_was_written(self, policy: ClearancePolicy) -> None:
         assert policy_from_yaml(policy.as_yaml()).sha256 == policy.sha256
         assert policy_from_json(policy.as_json()) == policy
@@ -200,7 +200,7 @@ class TestAFile:
         assert STRICT.sha256 == "05e524cb4709a429b8ee845bc758ae067bceb5697b2fef9c22342381c8783f76"
 
     @given(st.text(max_size=200))
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def test_of_whatever_people_send_is_refused_by_name(self, text: str) -> None:
         with pytest.raises(PolicyError, match="the policy"):
             policy_from_yaml(text)

@@ -474,7 +474,7 @@ class TestProtected:
         assert clear(recording, training()).answer == "not_allowed"
 
 
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=60)
 NAMED = (
     "CC0-1.0 CC-BY-4.0 CC-BY-SA-3.0 CC-BY-NC-4.0 CC-BY-ND-3.0 GPL-2.0-or-later MIT LicenseRef-nobody-knows"
 )

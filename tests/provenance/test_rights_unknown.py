@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from provenance.queries import ClearanceSummary, Cleared
 from provenance.rights.clearance import clear, clear_right
@@ -64,7 +64,6 @@ class TestUnknownBecause:
         answer = clear_right(RecordingRights((said("LicenseRef-sample-pack"),)), "master", use)
         assert answer.unknown_because == "terms_silent"
 
-    @settings(deadline=None)
     @given(RECORDINGS, USES)
     def test_is_said_of_every_unknown_answer_and_of_no_other(
         self, recording: RecordingRights, use: Use

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from provenance.rights import expressions, identifiers, policy, terms, territory, texts
@@ -32,19 +32,16 @@ class TestTerritory:
         with pytest.raises(territory.UnknownTerritory, match="XX"):
             territory.countries(("XX",))
 
-    @settings(deadline=None)
     @given(CODES, CODES)
     def test_including_more_never_covers_less(self, one: list[str], other: list[str]) -> None:
         assert territory.countries(tuple(one)) <= territory.countries((*one, *other))
 
-    @settings(deadline=None)
     @given(CODES, CODES)
     def test_excluding_never_covers_more(self, one: list[str], other: list[str]) -> None:
         less = territory.countries((*one, *(f"-{code}" for code in other)))
         assert less <= territory.countries(tuple(one))
         assert not less & territory.countries(tuple(other))
 
-    @settings(deadline=None)
     @given(CODES, st.lists(CODES, max_size=3))
     def test_atoms_are_told_apart_by_nothing(self, use: list[str], others: list[list[str]]) -> None:
         region = territory.countries(tuple(use))
@@ -156,7 +153,6 @@ class TestExpressions:
     def test_say_whether_two_may_mean_the_same(self, one: str, other: str, same: bool) -> None:
         assert expressions.compatible(one, other) is same
 
-    @settings(deadline=None)
     @given(st.text(max_size=60))
     def test_never_fail_on_what_people_write(self, raw: str) -> None:
         for normalise in (expressions.normalise, expressions.normalise_dep5, expressions.normalise_text):

@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from provenance.exports.register import ExportedClaim, ExportedRecording
@@ -86,7 +86,6 @@ class TestRoyaltyParts:
         parts = royalty_parts([recording("a", seconds=None)], on=ON)
         assert [part.by_second for part in parts] == [0, 0]
 
-    @settings(deadline=None)
     @given(
         st.lists(
             st.tuples(
