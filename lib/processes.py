@@ -89,12 +89,24 @@ def end(pid: int, mark: str, first: signal.Signals, *, patience_s: float) -> Non
 
 
 def wait_until_gone(pid: int, mark: str, limit_s: float) -> bool:
+    """Wait until the process has ended and let go of its files and locks; False if it has not by then."""
     limit = time.monotonic() + limit_s
-    while mark in command_line(pid):
+    while mark in command_line(pid) or _is_ending(pid):
         if time.monotonic() > limit:
             return False
         time.sleep(0.02)
     return True
+
+
+def _is_ending(pid: int) -> bool:
+    """Whether a process has lost its memory, its command line with it, but may still hold files and locks."""
+    if command_line(pid):
+        return False
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
 
 
 def _command_line_without_proc(pid: int) -> str:

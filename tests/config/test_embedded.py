@@ -76,8 +76,9 @@ def kill(process: "subprocess.Popen[str]") -> None:
 
 
 def kill_and_wait(pid: int) -> None:
+    mark = processes.command_line(pid)
     os.kill(pid, signal.SIGKILL)
-    assert eventually(lambda: not processes.command_line(pid))
+    assert processes.wait_until_gone(pid, mark, 20)
 
 
 def keeper_pid(data_dir: Path) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import processes
+from lib import locks, processes
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 STUBBORN = [
@@ -42,6 +42,27 @@ class TestEnd:
         processes.end(sleeper.pid, "time.sleep(60)", signal.SIGTERM, patience_s=5)
 
         assert sleeper.wait(5) == -signal.SIGTERM
+
+
+class TestWaitUntilGone:
+    def test_waits_until_its_locks_are_free(self, tmp_path: Path) -> None:
+        holder = (
+            "import sys; from lib import locks; from pathlib import Path;"
+            "held = locks.exclusive(Path(sys.argv[1])); hog = bytearray(2**28);"
+            "print(flush=True); sys.stdin.read()"
+        )
+        for n in range(10):  # a big process takes a moment to end
+            lock = tmp_path / f"{n}.lock"
+            with subprocess.Popen(
+                [sys.executable, "-c", holder, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            ) as process:
+                assert process.stdout is not None
+                process.stdout.readline()
+                process.kill()
+                assert processes.wait_until_gone(process.pid, str(lock), 20)
+                free = locks.try_exclusive(lock)
+            assert free is not None
+            free.release()
 
 
 class TestCommandLine:
