@@ -14,9 +14,8 @@ from django.db.models import QuerySet
 
 from audit import queries
 from audit.models import Report
-from generation import overviews
 from generation.models import ModelVersion, Publication
-from generation.queries import Gate, VerdictCounts
+from generation.queries import Gate, VerdictCounts, overviews
 from governance.errors import NotFoundError
 from governance.models import Decision, Review
 from provenance.models import DatasetEntry, DatasetVersion, VersionEntry

@@ -20,10 +20,10 @@ from audit.models import Assessment, Campaign, Conformance, FeatureAnswer, Repor
 from audit.reports import bundle
 from audit.reports.bundle import ReportFolderError, Verification
 from audit.services.reporting import own_public_key
-from generation import overviews
 from generation import services as generation
 from generation.access import model_version_for_reading
 from generation.models import ModelVersion
+from generation.queries import overviews
 from governance import access as house
 from governance import jobs as work
 from governance import services as governance

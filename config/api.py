@@ -11,15 +11,11 @@ from rest_framework.reverse import reverse
 from rest_framework.routers import SimpleRouter
 
 from audit import api as audit
-from generation import api as generation
-from generation import api_cases as cases
+from generation.api import cases
+from generation.api import making as generation
 from governance import api as governance
-from provenance import api as provenance
-from provenance import api_catalogues as catalogues
-from provenance import api_claims as claims
-from provenance import api_grants as grants
-from provenance import api_policies as policies
-from provenance import api_reservations as reservations
+from provenance.api import catalogues, claims, grants, policies, reservations
+from provenance.api import datasets as provenance
 
 app_name = "api"
 

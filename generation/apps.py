@@ -5,4 +5,6 @@ class GenerationConfig(AppConfig):
     name = "generation"
 
     def ready(self) -> None:
-        from generation import jobs, slots, slots_cases  # noqa: F401 — names this app's kinds of job, and fills lower pages
+        # Names this app's kinds of job, and fills lower pages.
+        from generation import jobs  # noqa: F401
+        from generation.slots import cases, making  # noqa: F401

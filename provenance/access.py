@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from governance.access import Person, houses_of, labels_of, organisations_of
+from governance.access import Person, houses_of, labels_of, may, organisations_of
 from governance.errors import NotFoundError
 from governance.models import Member, Role, User
 from provenance.models import (
@@ -19,16 +19,20 @@ from provenance.models import (
     Dataset,
     DatasetEntry,
     DatasetVersion,
+    ExceptionMemo,
     Grant,
     GrantRecording,
     LicenceStatement,
     Party,
     Recording,
+    Reservation,
     ReservationRecording,
     Right,
     RightsClaim,
     VersionEntry,
 )
+
+READS_MEMOS = (Role.COMPLIANCE_OFFICER, Role.DATA_STEWARD, Role.EXTERNAL_AUDITOR)
 
 
 def datasets_for_reading(user: Person) -> QuerySet[Dataset]:
@@ -284,3 +288,40 @@ def run_answers_for_reading(user: Person, catalogue: Catalogue) -> QuerySet[Cata
     return catalogue.runs.filter(
         is_latest=True, dataset__organisation__in=organisations_of(user)
     ).select_related("dataset", "dataset__organisation", "asked_by")
+
+
+def reservations_for_reading(user: Person) -> QuerySet[Reservation]:
+    """Return the opt-outs that a person may know of; a label's guest sees its own parties' and those it recorded."""
+    declared = Q(organisation__in=organisations_of(user), recorded_by_id=user.pk)
+    return Reservation.objects.filter(
+        Q(organisation__in=houses_of(user)) | Q(party__stands_for__in=labels_of(user)) | declared
+    ).select_related("organisation", "party", "party__stands_for", "document", "recorded_by", "withdrawn_by")
+
+
+def reservation_for_reading(user: Person, public_id: UUID | str) -> Reservation:
+    found = reservations_for_reading(user).filter(public_id=_uuid(public_id, "opt-out")).first()
+    if found is None:
+        raise NotFoundError("There is no such opt-out.")
+    return found
+
+
+def memos_for_reading(user: Person) -> QuerySet[ExceptionMemo]:
+    """Return the memos of the organisations where a person holds a role that reads legal advice."""
+    own = [one for one in organisations_of(user) if may(user, one, READS_MEMOS)]
+    return ExceptionMemo.objects.filter(organisation__in=own).select_related(
+        "organisation", "recorded_by", "document"
+    )
+
+
+def memo_for_reading(user: Person, public_id: UUID | str) -> ExceptionMemo:
+    found = memos_for_reading(user).filter(public_id=_uuid(public_id, "memo")).first()
+    if found is None:
+        raise NotFoundError("There is no such memo.")
+    return found
+
+
+def _uuid(written: UUID | str, what: str) -> UUID:
+    try:
+        return written if isinstance(written, UUID) else UUID(written)
+    except ValueError:
+        raise NotFoundError(f"There is no such {what}.") from None

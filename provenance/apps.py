@@ -6,4 +6,5 @@ class ProvenanceConfig(AppConfig):
 
     def ready(self) -> None:
         # names this app's kinds of job, fills its slots
-        from provenance import jobs, slots, slots_reservations  # noqa: F401
+        from provenance import jobs  # noqa: F401
+        from provenance.slots import datasets, reservations  # noqa: F401

@@ -12,9 +12,9 @@ from governance.errors import LinerNotesError, PartMissingError
 from governance.jobs import Progress, job_kind, sweeping
 from governance.models import Job, JobState
 from provenance import audio, queries, services, uploads
-from provenance.clearances import CLEAR, Question
 from provenance.intake.errors import IntakeError
 from provenance.models import Catalogue, Dataset, DatasetKind
+from provenance.queries.clearances import CLEAR, Question
 
 REGISTER = "provenance.register"
 INDEX = "provenance.index"

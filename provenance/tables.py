@@ -9,8 +9,7 @@ from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquer
 from django.db.models.functions import Coalesce
 
 from governance.models import Organisation
-from provenance import clearances, queries
-from provenance.clearances import MatrixRow, Question
+from provenance import queries
 from provenance.keyset import Slice, slice_of
 from provenance.models import (
     Conflict,
@@ -25,6 +24,8 @@ from provenance.models import (
     Right,
     VersionEntry,
 )
+from provenance.queries import clearances
+from provenance.queries.clearances import MatrixRow, Question
 from provenance.rights import terms
 from provenance.rights.policy import SHIPPED, ClearancePolicy
 from provenance.rights.values import ANSWERS, Use

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from generation import answers, impact, queries_cases
+from generation import answers, queries
 from generation.errors import GenerationError
 from generation.models import (
     Case,
@@ -26,6 +26,7 @@ from generation.models import (
     ModelVersion,
     Remedy,
 )
+from generation.queries import impact
 from governance import access, ledger, signing
 from governance import services as governance
 from governance.errors import ConflictError, NotAllowedError, PartMissingError
@@ -94,7 +95,7 @@ def file_case(*, filing: Filing, organisation: Organisation, by: User | None, no
     """
     if by is not None:
         access.require(by, organisation, FILES, "file a case")
-    elif organisation not in queries_cases.takes_cases():
+    elif organisation not in queries.takes_cases():
         raise NotAllowedError(f"{organisation} takes no cases by this form.")
     clean = _checked(filing, organisation, stranger=by is None)
     secret = secrets.token_urlsafe(24)
@@ -106,7 +107,7 @@ def file_case(*, filing: Filing, organisation: Organisation, by: User | None, no
         salt=secrets.token_hex(16),
         filed_by=by,
         filed_at=now,
-        due_on=queries_cases.terms_of(organisation).due_on(clean.kind, now.date()),
+        due_on=queries.terms_of(organisation).due_on(clean.kind, now.date()),
         **{name: getattr(clean, name) for name in _FILED},
     )
     _record(case, "filed", by or governance.system_user(), now, _filed_body(case))
@@ -324,7 +325,7 @@ def _end_grant(case: Case, by: User, now: datetime, linked: dict[int, str]) -> d
 
 
 def _reserve(case: Case, by: User, now: datetime) -> dict[str, Any]:
-    named = queries_cases.recordings_of(case).values_list("public_id", flat=True)
+    named = queries.recordings_of(case).values_list("public_id", flat=True)
     declared = declare_reservation(
         declaration=Declaration(
             recordings=tuple(str(public_id) for public_id in named), declared_at=case.filed_at
@@ -373,7 +374,7 @@ def decide_case(
         raise NotAllowedError(f"{by.username} filed this case: somebody else must decide it.")
     if held.kind == CaseKind.INQUIRY:
         raise ConflictError("An inquiry is answered; there is nothing to decide about a model.")
-    if not queries_cases.models_affected(held).filter(pk=version.pk).exists():
+    if not queries.models_affected(held).filter(pk=version.pk).exists():
         raise ConflictError(f"{version} was not trained on what this case is about.")
     _require_remedy(remedy, reason, until, now)
     if remedy == Remedy.BLOCK:
@@ -433,7 +434,7 @@ def _reasons_now(case: Case, version: ModelVersion, now: datetime) -> list[str]:
     policy = provenance_queries.policy_of(frozen.dataset.organisation, frozen.policy_name)
     entries = provenance_queries.entries_of(frozen.dataset, frozen).filter(recording__case_links__case=case)
     cleared = provenance_queries.clear_entries(entries, use=use, policy=policy)
-    return sorted({reason for one in cleared for reason in queries_cases.reasons_of(one.clearance)})
+    return sorted({reason for one in cleared for reason in queries.reasons_of(one.clearance)})
 
 
 @transaction.atomic
@@ -453,7 +454,7 @@ def answer_case(*, case: Case, words: str, by: User, now: datetime) -> CaseAnswe
         raise NotAllowedError(f"{by.username} filed this case: somebody else must answer it.")
     if not words.strip():
         raise UnclearCaseError("Say in a sentence or two what the holder is told.")
-    waiting = queries_cases.undecided(held) if held.kind != CaseKind.INQUIRY else []
+    waiting = queries.undecided(held) if held.kind != CaseKind.INQUIRY else []
     if waiting:
         names = ", ".join(str(version) for version in waiting[:3])
         more = f" and {len(waiting) - 3} more" if len(waiting) > 3 else ""
@@ -495,8 +496,8 @@ def sealed_answer(answer: CaseAnswer) -> bytes:
 
 def answer_payload(case: Case, *, number: int, now: datetime) -> dict[str, Any]:
     """Return what the holder is told. It names models, counts and decisions: no person, no contract's terms."""
-    graph = impact.graph_of(queries_cases.recordings_of(case))
-    decided = queries_cases.decisions_of(case)
+    graph = impact.graph_of(queries.recordings_of(case))
+    decided = queries.decisions_of(case)
     return {
         "case": {
             "reference": case.reference,
@@ -601,7 +602,7 @@ def _retrained(case: Case, version: ModelVersion, decision: CaseDecision | None)
             "recordings_checked": proof.n_checked,
             "recordings_found": proof.n_found,
         }
-        for proof in queries_cases.proofs_of(case, version)
+        for proof in queries.proofs_of(case, version)
     ]
 
 

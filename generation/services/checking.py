@@ -11,7 +11,7 @@ from django.db import transaction
 from generation import pipeline
 from generation.models import Check, Generation, Match, ModelVersion
 from generation.pipeline import Answer, Target
-from generation.queries_cases import NO_CASE, standing_of
+from generation.queries.cases import NO_CASE, standing_of
 from governance import access, ledger
 from governance import services as governance
 from governance.models import Organisation, User

@@ -9,7 +9,7 @@ from generation import queries
 from generation.errors import GenerationError
 from generation.models import Check, Generation, GenerationState, ModelVersion, Verdict
 from generation.queries import Impact
-from generation.queries_cases import blocked_reference_in
+from generation.queries.cases import blocked_reference_in
 from governance import access
 from governance import services as governance
 from governance.errors import ConflictError, NotAllowedError

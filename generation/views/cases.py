@@ -18,8 +18,8 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from rest_framework.throttling import SimpleRateThrottle
 
-from generation import access, impact, overviews, queries_cases, services
-from generation.forms_cases import (
+from generation import access, queries, services
+from generation.forms.cases import (
     AcceptForm,
     AnswerForm,
     CaseDecisionForm,
@@ -31,6 +31,7 @@ from generation.forms_cases import (
 )
 from generation.jobs import sha256_of
 from generation.models import Case, CaseAnswer, CaseKind, CaseState
+from generation.queries import impact, overviews
 from generation.services.cases import FILES, TRIAGES, Filed, Filing, UnclearCaseError, events_of
 from generation.services.listening import SOUND_ROOM
 from governance import access as house
@@ -93,7 +94,7 @@ def public(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseB
 @csrf_protect
 @public
 def public_filing(request: HttpRequest) -> HttpResponseBase:
-    organisations = queries_cases.takes_cases()
+    organisations = queries.takes_cases()
     if not organisations:
         return render(request, "generation/case_public.html", {"closed": True})
     if request.method != "POST":
@@ -122,7 +123,7 @@ def _public_form(
         "form": form,
         "visible": [field for field in form.visible_fields() if field.name != "website"],
         "organisation": only,
-        "terms": queries_cases.terms_of(only) if only else None,
+        "terms": queries.terms_of(only) if only else None,
     }
     return render(request, "generation/case_public.html", context, status=status)
 
@@ -305,10 +306,10 @@ def _case_page(
 
 
 def _inside(request: PersonRequest, case: Case, bound: dict[str, Form]) -> dict[str, Any]:
-    graph = impact.graph_of(queries_cases.recordings_of(case))
+    graph = impact.graph_of(queries.recordings_of(case))
     versions = [model.version for model in graph.models]
     gates = overviews.gates_of(versions, at=timezone.now())
-    decided = queries_cases.decisions_of(case)
+    decided = queries.decisions_of(case)
     closed = [pk for pk, gate in gates.items() if not gate.is_open]
     rows: list[dict[str, Any]] = [
         {"model": model, "gate": gates[model.version.pk], "decision": decided.get(model.version.pk)}
@@ -318,7 +319,7 @@ def _inside(request: PersonRequest, case: Case, bound: dict[str, Form]) -> dict[
         proof
         for row in rows
         if row["decision"] is not None and row["decision"].remedy == "retrain"
-        for proof in queries_cases.proofs_of(case, row["model"].version)
+        for proof in queries.proofs_of(case, row["model"].version)
     ]
     return {
         "graph": graph,
@@ -357,7 +358,7 @@ def _forms(
 
 
 def _accept_form(case: Case, posted: Any = None) -> AcceptForm:
-    suggestions = queries_cases.suggestions_for(case)
+    suggestions = queries.suggestions_for(case)
     grants = case.organisation.grants.filter(revoked_at=None).select_related("licensor", "licensee")
     initial = {
         "kind": case.kind,
@@ -378,12 +379,12 @@ def accept(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
     form = _accept_form(found, request.POST)
     if form.is_valid():
         with refusals_in(form):
-            suggested = {str(one.recording.public_id): one for one in queries_cases.suggestions_for(found)}
+            suggested = {str(one.recording.public_id): one for one in queries.suggestions_for(found)}
             linked = {
                 suggested[key].recording: ", ".join(suggested[key].because)
                 for key in form.cleaned_data.get("recordings", [])
             }
-            named, missing = queries_cases.recordings_named(form.cleaned_data["others"], found.organisation)
+            named, missing = queries.recordings_named(form.cleaned_data["others"], found.organisation)
             if missing:
                 raise UnclearCaseError(f"Nothing here goes by {', '.join(missing[:5])}.")
             grant = form.cleaned_data["grant"]
@@ -426,7 +427,7 @@ def decide(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
     """Decide about the models that were ticked: all of them or none."""
     found = access.case_for_reading(request.user, public_id)
     house.require(request.user, found.organisation, house.DECIDES, "decide a case")
-    versions = list(queries_cases.models_affected(found))
+    versions = list(queries.models_affected(found))
     form = CaseDecisionForm(request.POST, versions=versions)
     if form.is_valid():
         ticked = set(form.cleaned_data["version"])
@@ -483,7 +484,7 @@ def case_terms(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
     if organisation is None:
         raise NotFoundError("There is no such organisation.")
     house.require(request.user, organisation, house.DECIDES, "set the terms of cases")
-    terms = queries_cases.terms_of(organisation)
+    terms = queries.terms_of(organisation)
     names = (*(f"{kind}_days" for kind in CaseKind.values), "public_form")
     initial = {name: getattr(terms, name) for name in names}
     form = CaseTermsForm(request.POST) if request.method == "POST" else CaseTermsForm(initial=initial)

@@ -9,9 +9,10 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from generation import access, jobs, overviews
-from generation.forms import CheckForm
+from generation import access, jobs
+from generation.forms.making import CheckForm
 from generation.models import Check
+from generation.queries import overviews
 from generation.views.making import watch
 from governance import access as house
 from governance.errors import NotFoundError

@@ -10,9 +10,10 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from generation import access, jobs, overviews, queries
-from generation.forms import GenerateForm, TrainForm
+from generation import access, jobs, queries
+from generation.forms.making import GenerateForm, TrainForm
 from generation.models import ModelVersion, TrainingRun
+from generation.queries import overviews
 from generation.views.models import may_train_somewhere
 from governance import access as house
 from governance import jobs as work

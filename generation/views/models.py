@@ -9,9 +9,10 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from generation import access, overviews, queries, services
-from generation.forms import MODEL_DECISIONS, DecisionForm
+from generation import access, queries, services
+from generation.forms.making import MODEL_DECISIONS, DecisionForm
 from generation.models import GenerativeModel, ModelVersion
+from generation.queries import overviews
 from governance import access as house
 from governance import services as governance
 from governance import slots

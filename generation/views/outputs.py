@@ -10,10 +10,11 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from generation import access, overviews, queries, services
-from generation.forms import MANY_DECISIONS, OUTPUT_DECISIONS, DecisionForm
+from generation import access, queries, services
+from generation.forms.making import MANY_DECISIONS, OUTPUT_DECISIONS, DecisionForm
 from generation.models import Check, Generation, GenerationState, ModelVersion, Verdict
-from generation.queries_cases import blocked_reference_in
+from generation.queries import overviews
+from generation.queries.cases import blocked_reference_in
 from governance import access as house
 from governance.errors import ConflictError, NotAllowedError
 from governance.models import Decision, Question, User

@@ -26,12 +26,12 @@ from provenance.intake.claims import ClaimRow, read_claims
 from provenance.intake.errors import IntakeError
 from provenance.models import EvidenceDocument, EvidenceKind, Party, RightsClaim
 from provenance.models.ranges import country_ranges
+from provenance.queries.subjects import Asked, Subjects
 from provenance.rights.territory import countries
 from provenance.services.approving import reopen_approvals
 from provenance.services.conflicts import find_share_conflicts
 from provenance.services.evidence import keep_evidence
 from provenance.services.parties import parties_named
-from provenance.subjects import Asked, Subjects
 
 ROWS_AT_ONCE = 2000
 IDS_SHOWN = 100

@@ -14,9 +14,8 @@ from governance.models import User
 from lib.canonical import canonical_json
 from lib.ids import new_public_id
 from lib.merkle import merkle_root
-from provenance import clearances, queries
+from provenance import queries
 from provenance.bulk import copy_models, copy_rows
-from provenance.clearances import MatrixRow, Question
 from provenance.errors import ProvenanceError
 from provenance.models import (
     ClearanceRow,
@@ -27,7 +26,8 @@ from provenance.models import (
     Omission,
     StatementSource,
 )
-from provenance.queries import ClearanceSummary
+from provenance.queries import ClearanceSummary, clearances
+from provenance.queries.clearances import MatrixRow, Question
 from provenance.rights.expressions import NotAnExpression, leaves, licences_of, normalise, parse
 from provenance.services.approving import reopen_approvals
 from provenance.services.conflicts import find_conflicts

@@ -32,10 +32,10 @@ from provenance.models import (
     Party,
 )
 from provenance.models.ranges import country_ranges, purpose_ranges
+from provenance.queries.subjects import Asked, Subjects
 from provenance.services.approving import reopen_approvals
 from provenance.services.evidence import MAX_BYTES, keep_evidence
 from provenance.services.parties import parties_named
-from provenance.subjects import Asked, Subjects
 
 DEALS_AT_ONCE = 2000
 NAMES_NOTHING = "the deal names no recordings, works or dataset"

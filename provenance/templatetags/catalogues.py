@@ -6,7 +6,7 @@ from typing import Any
 
 from django import template
 
-from provenance.catalogues import words_of
+from provenance.queries.catalogues import words_of
 
 register = template.Library()
 FOLDERS = re.compile(r" \(looked for [^)]*\)")

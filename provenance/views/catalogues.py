@@ -18,9 +18,9 @@ from governance import slots
 from governance.errors import NotFoundError
 from governance.models import Job, Organisation
 from governance.pages import PersonRequest, page, page_of, refusals_in, show
-from provenance import access, catalogues, services, tables
+from provenance import access, services, tables
 from provenance.audio import AudioError
-from provenance.forms_catalogues import AskForm, BringForm, MatchFilterForm
+from provenance.forms.catalogues import AskForm, BringForm, MatchFilterForm
 from provenance.intake.errors import IntakeError
 from provenance.jobs import MATCH
 from provenance.models import (
@@ -33,6 +33,7 @@ from provenance.models import (
     Grant,
     Recording,
 )
+from provenance.queries import catalogues
 from provenance.views.datasets import started
 
 COLUMNS = (

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from governance import access as house
 from governance.pages import PersonRequest, page, refusals_in, say
 from provenance import access
-from provenance.forms_rights import ClaimForm
+from provenance.forms.rights import ClaimForm
 from provenance.intake.claims import claim_of
 from provenance.models import Conflict, ConflictStatus, Recording
 from provenance.services.claiming import register_claim_rows, withdraw_claim

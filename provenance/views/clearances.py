@@ -22,12 +22,12 @@ from governance import access as house
 from governance import services as governance
 from governance.errors import NotFoundError
 from governance.pages import PersonRequest, page, refusals_in, say, show
-from provenance import access, clearances, keyset, tables
-from provenance.clearances import CLEAR, MatrixRow, Narrowing, Question
-from provenance.forms_clearances import DEEDS, SCOPES, AskForm, CorrectForm, DeedForm, MatrixForm
-from provenance.forms_evidence import EvidenceForm
+from provenance import access, keyset, tables
+from provenance.forms.clearances import DEEDS, SCOPES, AskForm, CorrectForm, DeedForm, MatrixForm
+from provenance.forms.evidence import EvidenceForm
 from provenance.models import ClearanceRun, Dataset, DatasetEntry, DatasetVersion, Omission
-from provenance.queries import ClearanceSummary
+from provenance.queries import ClearanceSummary, clearances
+from provenance.queries.clearances import CLEAR, MatrixRow, Narrowing, Question
 from provenance.services import clearing
 from provenance.services.clearing import Answers
 from provenance.services.evidence import KEEPS_EVIDENCE, Subjects, keep_evidence, link_evidence

@@ -12,9 +12,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from governance import access as house
 from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
 from provenance import access, queries, services
-from provenance import queries_conflicts as asked
-from provenance.forms import CloseConflictForm, CloseConflictsForm, ConflictFilterForm
+from provenance.forms.datasets import CloseConflictForm, CloseConflictsForm, ConflictFilterForm
 from provenance.models import Conflict, ConflictSide, ConflictStatus, Recording
+from provenance.queries import conflicts as asked
 from provenance.rights.values import Use
 
 TRAINING: Final = "ai_generative_training"

@@ -16,13 +16,14 @@ from governance.errors import PartMissingError
 from governance.forms import DecisionForm
 from governance.models import Decision, Job, Organisation, Role
 from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
-from provenance import access, clearances, queries, services, tables
+from provenance import access, queries, services, tables
 from provenance.audio import AudioError
-from provenance.forms import FreezeForm, RegisterForm
-from provenance.forms_clearances import MatrixForm
+from provenance.forms.clearances import MatrixForm
+from provenance.forms.datasets import FreezeForm, RegisterForm
 from provenance.intake.errors import IntakeError
 from provenance.jobs import INDEX, REGISTER
 from provenance.models import ConflictStatus, Dataset, DatasetKind, DatasetVersion
+from provenance.queries import clearances
 from provenance.services.evidence import KEEPS_EVIDENCE, snapshots_for
 
 MAY_FREEZE = (*house.WRITES_DATASETS, *house.MAKES_MODELS)

@@ -13,7 +13,7 @@ from governance.errors import NotFoundError
 from governance.models import Organisation
 from governance.pages import PersonRequest, page, refusals_in, say
 from provenance import access
-from provenance.forms_evidence import EvidenceForm
+from provenance.forms.evidence import EvidenceForm
 from provenance.models import EvidenceDocument
 from provenance.rights import terms
 from provenance.services.evidence import KEEPS_EVIDENCE, Subjects, keep_evidence, link_evidence, open_evidence

@@ -20,8 +20,8 @@ from governance.errors import ConflictError
 from governance.models import Organisation
 from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
 from provenance import access, deals, documents, policies, queries, services, tables, uploads
-from provenance.forms import GrantFilterForm, RegisterGrantsForm, RevokeForm
-from provenance.forms_rights import DealForm
+from provenance.forms.datasets import GrantFilterForm, RegisterGrantsForm, RevokeForm
+from provenance.forms.rights import DealForm
 from provenance.models import Grant
 from provenance.rights import terms
 from provenance.rights.policy import DEFAULT, ClearancePolicy

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods
 from governance import access as house
 from governance.pages import PersonRequest, page, refusals_in, say
 from provenance import access
-from provenance.forms_parties import IdentifyForm
+from provenance.forms.parties import IdentifyForm
 from provenance.models import Party
 from provenance.rights.identifiers import CHECKS
 from provenance.services.parties import identify_party

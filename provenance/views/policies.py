@@ -14,7 +14,7 @@ from governance.errors import NotFoundError
 from governance.models import Organisation
 from governance.pages import PersonRequest, page, refusals_in, say
 from provenance import access, policies, previews, queries, services, tables
-from provenance.forms_policies import (
+from provenance.forms.policies import (
     OverrideFormSet,
     PolicyFileForm,
     PolicyForm,

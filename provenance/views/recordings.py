@@ -9,11 +9,12 @@ from django.views.decorators.http import require_GET, require_safe
 from governance import access as house
 from governance import slots
 from governance.pages import PersonRequest, page, show
-from provenance import access, media, standing, tables, timelines
-from provenance.access_reservations import memos_for_reading, reservations_for_reading
-from provenance.forms import AsOfForm, SearchForm
+from provenance import access, media, tables
+from provenance.access import memos_for_reading, reservations_for_reading
+from provenance.forms.datasets import AsOfForm, SearchForm
 from provenance.keyset import slice_of
 from provenance.models import DatasetEntry, VersionEntry
+from provenance.queries import standing, timelines
 from provenance.services.evidence import KEEPS_EVIDENCE, snapshots_for
 
 

@@ -12,11 +12,10 @@ from governance import services as governance
 from governance.errors import NotFoundError
 from governance.models import Organisation
 from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
+from provenance import access
 from provenance import access as recordings
-from provenance import access_reservations as access
-from provenance import queries_reservations as queries
 from provenance.access import datasets_for_reading
-from provenance.forms_reservations import (
+from provenance.forms.reservations import (
     DeclareForm,
     MemoForm,
     ReservationFilterForm,
@@ -24,6 +23,7 @@ from provenance.forms_reservations import (
     WithdrawForm,
 )
 from provenance.models import Party, Reservation
+from provenance.queries import reservations as queries
 from provenance.services import memos, reserving
 from provenance.services.evidence import open_evidence
 from provenance.services.reserving import RecordedSnapshot

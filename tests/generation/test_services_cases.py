@@ -10,9 +10,10 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from generation import answers, impact, overviews, queries, queries_cases, services
+from generation import answers, queries, services
 from generation.errors import GenerationError
 from generation.models import CaseKind, CaseRecording, CaseState, GenerationState, Remedy
+from generation.queries import impact, overviews
 from generation.services.cases import UnclearCaseError, answer_payload, events_of, secret_hash
 from governance import ledger, signing
 from governance.errors import ConflictError, NotAllowedError
@@ -142,7 +143,7 @@ class TestFileCase:
 class TestSuggestions:
     def test_find_recordings_by_isrc_title_and_grant(self, house: CaseHouse) -> None:
         case = filed(house, by=house.steward, titles=("song quay",), grant=house.grant).case
-        found = {one.recording: one.because for one in queries_cases.suggestions_for(case)}
+        found = {one.recording: one.because for one in queries.suggestions_for(case)}
         harbour, lighthouse, quay = house.recordings
         assert found == {
             harbour: ("named by the grant", "ISRC GBAAA2600000"),
@@ -153,7 +154,7 @@ class TestSuggestions:
     def test_stay_in_the_house(self, house: CaseHouse, tmp_path: Path) -> None:
         a_case_house(tmp_path, name="Elsewhere Records")
         case = filed(house).case
-        assert [one.recording for one in queries_cases.suggestions_for(case)] == [house.recordings[0]]
+        assert [one.recording for one in queries.suggestions_for(case)] == [house.recordings[0]]
 
 
 class TestAcceptCase:
@@ -365,12 +366,12 @@ class TestBlockedReference:
     def test_is_none_once_the_request_is_rejected_for_the_model(self, house: CaseHouse) -> None:
         case = opened(house, kind=CaseKind.LEAK)
         decide(house, case, Remedy.REJECT)
-        assert queries_cases.standing_of([house.version])[house.version.pk].blocked == {}
+        assert queries.standing_of([house.version])[house.version.pk].blocked == {}
 
     def test_of_another_model_is_none_of_this(self, house: CaseHouse) -> None:
         opened(house)
         other = rows.a_model(house.scene, rows.a_version(house.scene, ["Apart"], dataset="apart"), name="o")
-        assert queries_cases.standing_of([other]) == {}
+        assert queries.standing_of([other]) == {}
 
 
 class TestGraph:
@@ -475,7 +476,7 @@ class TestAnswerCase:
         draft = rows.a_dataset(house.scene)
         copy = rows.a_recording(house.scene, draft, "Copy", samples_sha256="5" * 64)
         a_retrained(house, (copy,))
-        (proof,) = queries_cases.proofs_of(case, house.version)
+        (proof,) = queries.proofs_of(case, house.version)
         assert (proof.n_found, proof.holds_none) == (1, False)
 
     def test_answers_an_inquiry_without_stopping_anything(self, house: CaseHouse) -> None:

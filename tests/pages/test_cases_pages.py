@@ -77,7 +77,7 @@ class TestPublicForm:
         assert not Case.objects.exists()
 
     def test_refuses_a_sound_that_is_too_large(self, house: CaseHouse, monkeypatch: Any) -> None:
-        from generation.forms_cases import PublicFilingForm
+        from generation.forms.cases import PublicFilingForm
 
         monkeypatch.setattr(PublicFilingForm.base_fields["sound"], "limit_bytes", 10)
         answer = sent(house, sound=SimpleUploadedFile("x.wav", b"R" * 11))

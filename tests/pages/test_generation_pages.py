@@ -14,8 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from generation import access, jobs, overviews, queries, services
+from generation import access, jobs, queries, services
 from generation.models import Check, Generation, GenerationState, ModelVersion
+from generation.queries import overviews
 from generation.views import checks as check_views
 from governance import services as governance
 from governance.jobs import KINDS

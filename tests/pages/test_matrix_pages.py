@@ -88,7 +88,7 @@ class TestMatrix:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         assert titles(steward, f"{matrix}?answer=allowed") == ["Meadow & Brook"]
-        monkeypatch.setattr("provenance.clearances.AT_ONCE", 2)
+        monkeypatch.setattr("provenance.queries.clearances.AT_ONCE", 2)
         from django.utils import timezone
 
         from provenance.services import revoke_grant

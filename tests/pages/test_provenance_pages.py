@@ -18,8 +18,8 @@ from governance import jobs
 from governance.jobs import KINDS
 from governance.models import Decision, Job, Review, Role, User
 from provenance import media
-from provenance.clearances import CLEAR
 from provenance.models import Conflict, ConflictStatus, DatasetVersion, Grant
+from provenance.queries.clearances import CLEAR
 from tests.pages.people import Shelf, a_frozen, more_entries, standing_shelf, write_source
 from tests.people import a_conflict
 
@@ -172,7 +172,7 @@ class TestDatasetPage:
     def test_counts_a_large_dataset_only_when_a_worker_did(
         self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, sent: list[str]
     ) -> None:
-        monkeypatch.setattr("provenance.clearances.AT_ONCE", 2)
+        monkeypatch.setattr("provenance.queries.clearances.AT_ONCE", 2)
         client = client_of(shelf.people.officer)
         address = url("dataset", shelf.dataset.public_id)
         uncounted = client.get(address)

@@ -9,8 +9,7 @@ import pytest
 
 from governance.errors import NotAllowedError
 from governance.models import LedgerEvent
-from provenance import clearances, keyset, queries, services
-from provenance.clearances import Narrowing, Question
+from provenance import keyset, queries, services
 from provenance.errors import ProvenanceError
 from provenance.models import (
     ClearanceRow,
@@ -21,6 +20,8 @@ from provenance.models import (
     LicenceStatement,
     Omission,
 )
+from provenance.queries import clearances
+from provenance.queries.clearances import Narrowing, Question
 from provenance.rights.policy import SHIPPED
 from provenance.services import clearing, memos, reserving
 from provenance.services.clearing import Correction

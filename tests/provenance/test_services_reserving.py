@@ -13,7 +13,7 @@ import pytest
 from governance import ledger
 from governance.errors import ConflictError, NotAllowedError, NotFoundError
 from governance.models import LedgerEvent, Role
-from provenance.access_reservations import reservation_for_reading
+from provenance.access import reservation_for_reading
 from provenance.errors import ProvenanceError
 from provenance.models import (
     Dataset,

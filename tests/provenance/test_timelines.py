@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from provenance import standing, timelines
 from provenance.models import (
     EvidenceDocument,
     EvidenceSubject,
@@ -18,7 +17,8 @@ from provenance.models import (
     RecordingIdentifier,
     RightsClaim,
 )
-from provenance.timelines import WIDTH, Span
+from provenance.queries import standing, timelines
+from provenance.queries.timelines import WIDTH, Span
 from tests.people import NOON, People, a_dataset, found_people
 
 TODAY = date(2026, 3, 1)

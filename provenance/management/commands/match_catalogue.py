@@ -7,11 +7,12 @@ from django.utils import timezone
 from governance import access, jobs
 from governance import services as governance
 from governance.commands import ANSWER_IS_NO, DONE
-from provenance import catalogues, queries, services
+from provenance import queries, services
 from provenance.commands import FORMATS, DatasetCommand
 from provenance.errors import ProvenanceError
 from provenance.jobs import MATCH
 from provenance.models import Catalogue, CatalogueRun, Dataset
+from provenance.queries import catalogues
 
 
 class Command(DatasetCommand):

@@ -4,7 +4,7 @@ from typing import Any
 from django.utils import timezone
 
 from governance.commands import DONE
-from provenance.access_reservations import memo_for_reading
+from provenance.access import memo_for_reading
 from provenance.commands import DatasetCommand
 from provenance.services import memos
 

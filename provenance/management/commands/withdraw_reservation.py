@@ -4,7 +4,7 @@ from typing import Any
 from django.utils import timezone
 
 from governance.commands import DONE
-from provenance.access_reservations import reservation_for_reading
+from provenance.access import reservation_for_reading
 from provenance.commands import DatasetCommand
 from provenance.services import reserving
 

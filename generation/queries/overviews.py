@@ -10,7 +10,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet
 
 from generation.models import Check, Generation, Match, ModelVersion, TrainingRun, Verdict
 from generation.queries import Gate, VerdictCounts
-from generation.queries_cases import NO_CASE, standing_of
+from generation.queries.cases import NO_CASE, standing_of
 from governance.access import Person, houses_of, reads_whole
 from governance.models import Decision, Organisation, Question, Review
 from provenance import queries as provenance

@@ -16,11 +16,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from generation import access, jobs, overviews, queries, services
+from generation import access, jobs, queries, services
 from generation.errors import GenerationError
 from generation.models import Check, Generation, GenerativeModel, Match, ModelVersion, TrainingRun
-from generation.queries import VerdictCounts
-from generation.serializers import (
+from generation.queries import VerdictCounts, overviews
+from generation.serializers.making import (
     CheckQuerySerializer,
     CheckRequestSerializer,
     CheckSerializer,

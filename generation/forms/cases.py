@@ -7,7 +7,7 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
 from generation.models import CaseKind, ModelVersion, Remedy
-from generation.queries_cases import Suggestion
+from generation.queries.cases import Suggestion
 from generation.services.cases import MAX_WORDS
 from governance.forms import ReasonField
 from governance.models import Organisation

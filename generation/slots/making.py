@@ -7,8 +7,9 @@ from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils import timezone
 
-from generation import access, jobs, overviews, services
+from generation import access, jobs, services
 from generation.models import GenerationState
+from generation.queries import overviews
 from governance import access as house
 from governance import slots
 from governance.models import Decision, Job, Question, Review, Role, User

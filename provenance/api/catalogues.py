@@ -26,10 +26,11 @@ from governance.api import (
 )
 from governance.errors import NotFoundError
 from governance.serializers import OrganisationField, ProblemSerializer, QuerySerializer, RowSerializer
-from provenance import access, catalogues, services
-from provenance.forms_catalogues import MESSAGES
+from provenance import access, services
+from provenance.forms.catalogues import MESSAGES
 from provenance.jobs import MATCH
 from provenance.models import Catalogue, CatalogueAnswer, CatalogueMatch, CatalogueRun, Dataset
+from provenance.queries import catalogues
 from provenance.uploads import keep_source
 
 

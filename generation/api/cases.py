@@ -16,9 +16,10 @@ from rest_framework.response import Response
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
-from generation import access, impact, queries_cases, services
+from generation import access, queries, services
 from generation.models import Case, CaseKind
-from generation.serializers_cases import (
+from generation.queries import impact
+from generation.serializers.cases import (
     AcceptSerializer,
     AnswerWordsSerializer,
     CaseDecideSerializer,
@@ -115,7 +116,7 @@ class CaseViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet
     def impact(self, request: Request, **_: Any) -> Response:
         """What was made with its recordings, with the contracts of the time. A label reads the answer instead."""
         case = self._inside()
-        return Response(ImpactGraphSerializer(impact.graph_of(queries_cases.recordings_of(case))).data)
+        return Response(ImpactGraphSerializer(impact.graph_of(queries.recordings_of(case))).data)
 
     @extend_schema(
         responses={200: SuggestionSerializer(many=True), 403: NOT_YOURS, 404: NOT_HERE}, filters=False
@@ -125,7 +126,7 @@ class CaseViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet
         """Recordings that it may be about, by ISRC, title, address, grant and sound."""
         case = self.get_object()
         house.require(self.person, case.organisation, TRIAGES, "see what a case may be about")
-        return Response(SuggestionSerializer(queries_cases.suggestions_for(case), many=True).data)
+        return Response(SuggestionSerializer(queries.suggestions_for(case), many=True).data)
 
     @extend_schema(
         responses={200: CaseDecisionSerializer(many=True), 403: NOT_YOURS, 404: NOT_HERE}, filters=False
@@ -153,7 +154,7 @@ class CaseViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet
         case = self.get_object()
         house.require(self.person, case.organisation, TRIAGES, "accept a case")
         asked = validated(AcceptSerializer, request.data)
-        linked, missing = queries_cases.recordings_named(asked["recordings"], case.organisation)
+        linked, missing = queries.recordings_named(asked["recordings"], case.organisation)
         if missing:
             raise UnclearCaseError(f"Nothing here goes by {', '.join(missing[:5])}.")
         accepted = services.accept_case(
@@ -253,7 +254,7 @@ class PublicCaseView(HouseView):
     def post(self, request: Request) -> Response:
         """File a case without a login. Keep the secret: it alone opens the case again."""
         asked = validated(PublicFilingSerializer, request.data)
-        takers = queries_cases.takes_cases()
+        takers = queries.takes_cases()
         found = [one for one in takers if asked["organisation"] in ("", one.name)]
         if len(found) != 1:
             names = ", ".join(one.name for one in takers)

@@ -8,7 +8,7 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
 from governance.forms import ReasonField
-from provenance.forms import PURPOSE_WORDS
+from provenance.forms.datasets import PURPOSE_WORDS
 from provenance.models import ReservationSource, ReservedRight
 from provenance.rights.optouts import Snapshot
 from provenance.rights.optouts.findings import MAX_BYTES

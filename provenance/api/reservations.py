@@ -16,9 +16,9 @@ from governance.api import NOT_HERE, NOT_NOW, NOT_YOURS, UNREADABLE, HouseViewSe
 from governance.errors import NotFoundError
 from governance.models import Organisation, User
 from governance.serializers import OrganisationField, QuerySerializer, ReasonSerializer, RowSerializer
-from provenance import access_reservations as access
-from provenance import queries_reservations as queries
+from provenance import access
 from provenance.models import ExceptionMemo, Party, Reservation, ReservationSource, ReservedRight
+from provenance.queries import reservations as queries
 from provenance.rights.optouts import KINDS, Snapshot
 from provenance.rights.values import PURPOSES
 from provenance.services import memos, reserving

@@ -7,10 +7,10 @@ from typing import Any
 from django import forms
 
 from governance.forms import ReasonField
-from provenance.clearances import Narrowing, Question
-from provenance.forms import ANSWER_WORDS, UseForm
+from provenance.forms.datasets import ANSWER_WORDS, UseForm
 from provenance.models import ClearanceRun, Dataset, DatasetVersion, Right
 from provenance.queries import policy_of
+from provenance.queries.clearances import Narrowing, Question
 from provenance.rights.values import ANSWERS, PURPOSES
 from provenance.services.clearing import Correction
 

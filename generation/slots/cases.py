@@ -7,7 +7,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
 
-from generation import access, queries_cases
+from generation import access, queries
 from generation.models import Case, CaseDecision, CaseKind, CaseState, ModelVersion, Remedy
 from governance import access as house
 from governance import slots
@@ -30,8 +30,8 @@ def cases_waiting(user: User) -> Mapping[str, object] | None:
         return None
     today = timezone.now().date()
     overdue = [case for case in waiting if case.is_overdue(today)]
-    soon = [case for case in waiting if 0 <= queries_cases.days_left(case, today) <= SOON_DAYS]
-    rest = [case for case in waiting if queries_cases.days_left(case, today) > SOON_DAYS]
+    soon = [case for case in waiting if 0 <= queries.days_left(case, today) <= SOON_DAYS]
+    rest = [case for case in waiting if queries.days_left(case, today) > SOON_DAYS]
     lines = [
         _line(overdue, "case is overdue", "cases are overdue", today),
         _line(lapsed, "negotiation has run out", "negotiations have run out", today),
@@ -65,7 +65,7 @@ def cases_of_model(user: User, version: ModelVersion) -> Mapping[str, object] | 
     )
     cases = list(
         access.cases_for_reading(user)
-        .filter(Exists(inside), state__in=queries_cases.BINDING_STATES)
+        .filter(Exists(inside), state__in=queries.BINDING_STATES)
         .annotate(n_recordings=Count("subjects"))
         .order_by("-filed_at")
     )
@@ -121,6 +121,6 @@ def _line(cases: Sequence[Case], one: str, many: str, today: date) -> Line | Non
 
 
 def _said(case: Case, today: date) -> str:
-    left = queries_cases.days_left(case, today)
+    left = queries.days_left(case, today)
     due = f"{-left} days over" if left < 0 else "due today" if left == 0 else f"due {case.due_on:%-d %B}"
     return f"{case.reference}, {CaseKind(case.kind).label.lower()}, {due}"

@@ -17,7 +17,7 @@ from generation.models import (
     TrainingRun,
     Verdict,
 )
-from generation.queries_cases import NO_CASE, Standing, standing_of
+from generation.queries.cases import NO_CASE, Standing, standing_of
 from governance.models import Decision, Organisation, Question, Review
 from provenance import queries as provenance
 from provenance.models import Dataset, DatasetVersion, Grant, Recording

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from provenance.forms import PURPOSE_WORDS
+from provenance.forms.datasets import PURPOSE_WORDS
 from provenance.models import ClaimedRight, Remuneration
 from provenance.rights.values import PURPOSES, SOURCES
 

@@ -19,7 +19,7 @@ from generation.services.generating import MAX_OUTPUTS, MAX_SECONDS
 from governance.models import Decision
 from governance.serializers import QuerySerializer, RowSerializer
 from provenance.models import ClaimedRight, IndexBuild
-from provenance.serializers import VersionSerializer
+from provenance.serializers.datasets import VersionSerializer
 
 
 class ModelSerializer(RowSerializer[GenerativeModel]):

@@ -40,7 +40,7 @@ from provenance.models import (
     Recording,
 )
 from provenance.rights.values import Use
-from provenance.serializers import (
+from provenance.serializers.datasets import (
     ApproveSerializer,
     ClearanceQuerySerializer,
     ClearanceSummarySerializer,

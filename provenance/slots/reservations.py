@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from governance import slots
 from governance.models import User
-from provenance import access_reservations as access
+from provenance import access
 from provenance.models import MemoRecording, Recording, ReservationRecording
 
 SUBJECTS = {"reservation": "provenance:reservation"}

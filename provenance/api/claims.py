@@ -16,7 +16,7 @@ from governance.api import NOT_HERE, NOT_NOW, NOT_YOURS, HouseViewSet, organisat
 from provenance import access
 from provenance.intake.claims import claim_of
 from provenance.models import RightsClaim
-from provenance.serializers_claims import (
+from provenance.serializers.claims import (
     ClaimOutcomesSerializer,
     ClaimQuerySerializer,
     RegisterClaimsSerializer,

@@ -1,0 +1,43 @@
+"""Reads that span models. Of datasets here; of all else in the module of its name."""
+
+from provenance.queries.datasets import (
+    ClearanceSummary,
+    Cleared,
+    adoption_of,
+    approval_of,
+    asked_by,
+    clear_entries,
+    conditions_accepted,
+    conditions_in,
+    conflicts_touching,
+    dataset_named,
+    entries_of,
+    entries_to_clear,
+    latest_index,
+    policy_of,
+    policy_value,
+    recordings_in,
+    right_as_json,
+    use_for,
+)
+
+__all__ = [
+    "ClearanceSummary",
+    "Cleared",
+    "adoption_of",
+    "approval_of",
+    "asked_by",
+    "clear_entries",
+    "conditions_accepted",
+    "conditions_in",
+    "conflicts_touching",
+    "dataset_named",
+    "entries_of",
+    "entries_to_clear",
+    "latest_index",
+    "policy_of",
+    "policy_value",
+    "recordings_in",
+    "right_as_json",
+    "use_for",
+]
