@@ -4,12 +4,13 @@ Nothing here holds a transaction while audio is decoded or an index is built.
 """
 
 import hashlib
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import combinations
 from pathlib import Path
 
 from django.db import IntegrityError, transaction
@@ -145,6 +146,10 @@ def _unkeepable(record: IntakeRecord) -> str:
     """Say what of a row the database can't hold: then the row is rejected, and not its whole chunk."""
     if len(record.external_id) > MAX_NAME_CHARS:
         return f"external_id has {len(record.external_id)} characters: {MAX_NAME_CHARS} are kept at most"
+    for one, other in combinations(record.statements, 2):
+        if _statement_subject(0, one) == _statement_subject(0, other) and _contradict(one, other):
+            said = one.expression or "no licence"
+            return f"the row says {said} ({one.right}) {_extent(one)} and {_extent(other)}: say it once"
     for name, words in _words_of(record):
         if "\0" in words:
             return f"{name} holds a NUL character: save the source again without it"
@@ -213,6 +218,7 @@ def _store(
     if registration.pk is None:
         _begin(registration)
     plans = _plan(good, registration=registration, now=now)
+    _reject_contradictions(plans.values())
     if not dry_run:
         for plan in plans.values():
             _keep_audio(plan)
@@ -494,6 +500,51 @@ def _parties(names: Iterable[str], dataset: Dataset) -> dict[str, Party]:
     return {party.name: party for party in parties.all()}
 
 
+def _reject_contradictions(plans: Collection[_Plan]) -> None:
+    """Reject rows by which one source states a licence again for other places or for a period that overlaps.
+
+    Two such statements would both hold, and whoever meant the second to narrow the first would be wrong.
+    """
+    known: defaultdict[tuple[object, ...], list[LicenceStatement | Statement]] = defaultdict(list)
+    for stated in LicenceStatement.objects.filter(
+        entry__in=[plan.entry for plan in plans if plan.entry is not None and not plan.new_entry]
+    ):
+        known[_statement_subject(stated.entry_id, stated)].append(stated)
+    for plan in plans:
+        if plan.entry is None:
+            continue
+        entry = plan.entry.pk or id(plan.entry)  # other rows of this chunk may be about one that is new
+        for statement in plan.surveyed.record.statements:
+            before = known[_statement_subject(entry, statement)]
+            if other := next((one for one in before if _contradict(one, statement)), None):
+                plan.reasons = [_contradiction(other, statement, plan.entry.external_id)]
+                plan.entry = None
+                break
+            before.append(statement)
+
+
+def _contradict(one: LicenceStatement | Statement, other: Statement) -> bool:
+    if one.valid_from == other.valid_from and one.valid_until == other.valid_until:
+        return set(one.territory) != set(other.territory)
+    starts = max(one.valid_from or date.min, other.valid_from or date.min)
+    return starts < min(one.valid_until or date.max, other.valid_until or date.max)
+
+
+def _contradiction(one: LicenceStatement | Statement, other: Statement, external_id: str) -> str:
+    return (
+        f"{external_id} is registered with {other.expression or 'no licence'} ({other.right}) {_extent(one)}, and "
+        f"this row says {_extent(other)}: what stands is not changed by saying it again. "
+        "Narrow it by an opt-out (register_reservations), widen it by a deal (register_grants)"
+    )
+
+
+def _extent(statement: LicenceStatement | Statement) -> str:
+    """Say where and when a statement holds."""
+    first = f" from {statement.valid_from}" if statement.valid_from else ""
+    last = f" until {statement.valid_until}" if statement.valid_until else ""
+    return f"{', '.join(statement.territory) or 'worldwide'}{first}{last}"
+
+
 def _save_statements(plans: list[_Plan]) -> int:
     """Add what the sources say and was not said before; return how many statements are new."""
     known = {
@@ -519,15 +570,12 @@ def _save_statements(plans: list[_Plan]) -> int:
     return len(fresh)
 
 
+def _statement_subject(entry_id: int, statement: LicenceStatement | Statement) -> tuple[object, ...]:
+    return entry_id, str(statement.right), str(statement.source), statement.expression
+
+
 def _statement_key(entry_id: int, statement: LicenceStatement | Statement) -> tuple[object, ...]:
-    return (
-        entry_id,
-        str(statement.right),
-        str(statement.source),
-        statement.expression,
-        statement.valid_from,
-        statement.valid_until,
-    )
+    return *_statement_subject(entry_id, statement), statement.valid_from, statement.valid_until
 
 
 def _new_statement(entry_id: int, statement: Statement) -> tuple[object, ...]:

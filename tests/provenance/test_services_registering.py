@@ -73,6 +73,41 @@ class TestRegister:
         assert again.dataset.changed_at == changed_at
         assert Review.objects.count() == 1
 
+    def test_refuses_to_say_where_a_licence_holds_a_second_time(self, people: People, tmp_path: Path) -> None:
+        """Both would stand, and what was meant to narrow the first would narrow nothing."""
+        sound(tmp_path / "a.wav", 1)
+        shutil.copy(tmp_path / "a.wav", tmp_path / "twin.wav")
+        register("folk", table(tmp_path / "rows.csv", [row("a.wav")]), people.steward, people.house)
+        before = counts()
+        for name, more, said in (
+            ("a.wav", {"territory": "DE"}, "worldwide, and this row says DE"),
+            (
+                "a.wav",
+                {"valid_until": "2030-01-01"},
+                "worldwide, and this row says worldwide until 2030-01-01",
+            ),
+            ("twin.wav", {"territory": "DE"}, "worldwide, and this row says DE"),
+        ):
+            told: list[pipeline.RowOutcome] = []
+            source = table(tmp_path / "rows.csv", [{**row(name), **more}])
+
+            register("folk", source, people.steward, people.house, tell=told.append)
+
+            (outcome,) = told
+            assert outcome.status == "rejected"
+            assert said in outcome.reasons[0]
+            assert "a.wav is registered with CC0-1.0 (" in outcome.reasons[0]
+            assert counts() == before
+
+    def test_takes_a_licence_again_for_another_time(self, people: People, tmp_path: Path) -> None:
+        sound(tmp_path / "a.wav", 1)
+        for first, last in (("2020-01-01", "2022-01-01"), ("2022-01-01", "2024-01-01")):
+            period = {"valid_from": first, "valid_until": last}
+            source = table(tmp_path / "rows.csv", [{**row("a.wav"), **period}])
+            done = register("folk", source, people.steward, people.house)
+            assert done.n_rejected == 0
+        assert LicenceStatement.objects.filter(valid_from="2022-01-01").exists()
+
     def test_keeps_nothing_of_a_dry_run(self, people: People, tmp_path: Path) -> None:
         before = counts()
 
