@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from provenance.rights.policy import ClearancePolicy
 from provenance.rights.readings import LicenceReading, read_axis
 from provenance.rights.terms import AXES, catalogue
-from provenance.rights.values import ANSWERS
+from provenance.rights.values import RANK
 
 Direction = Literal["stricter", "looser"]
-_RANK: Final = {answer: rank for rank, answer in enumerate(ANSWERS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class ReadingChange:
     def direction(self) -> Direction:
         """``stricter``; or ``looser``, also where one condition is exchanged for another: that drops one."""
         if self.before.answer != self.after.answer:
-            return "stricter" if _RANK[self.after.answer] < _RANK[self.before.answer] else "looser"
+            return "stricter" if RANK[self.after.answer] < RANK[self.before.answer] else "looser"
         return "stricter" if set(self.after.conditions) >= set(self.before.conditions) else "looser"
 
 
@@ -70,7 +69,7 @@ def loosenings(before: ClearancePolicy, after: ClearancePolicy) -> tuple[str, ..
         for change in reading_changes(before, after)
         if change.direction == "looser"
     ]
-    if _RANK[after.weak_evidence] > _RANK[before.weak_evidence]:
+    if RANK[after.weak_evidence] > RANK[before.weak_evidence]:
         found.append(f"weak evidence counts for {after.weak_evidence}")
     if before.reservations_bind_licences and not after.reservations_bind_licences:
         found.append("opt-outs no longer close what a licence allows")

@@ -1,25 +1,26 @@
 """May this recording be used for that? A pure function over values.
 
-Answers run, strictest first: ``not_allowed``, ``unknown``, ``constrained``, ``allowed``. The strictest
-holds across
-the two rights and across sources of evidence; a grant may allow what a licence does not; what nobody
-states is
-``unknown``, and unknown is not cleared.
+Answers run, strictest first: ``not_allowed``, ``unknown``, ``constrained``, ``allowed``. The strictest holds
+across the two rights and across sources of evidence; a grant may allow what a licence does not; what nobody
+states is ``unknown``, and unknown is not cleared.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple, TypeVar
 
 from provenance.rights import territory
+from provenance.rights.grants import by_grants, misses
+from provenance.rights.periods import in_force, out_of_term
 from provenance.rights.policy import DEFAULT, ClearancePolicy
 from provenance.rights.readings import LicenceReading, read
 from provenance.rights.values import (
     ANSWERS,
     PARTS,
+    RANK,
     Answer,
     Claim,
     Clearance,
@@ -40,13 +41,8 @@ from provenance.rights.values import (
 TRAINING: Final = frozenset({"ai_generative_training", "ai_nongenerative_training"})
 MINING: Final = TRAINING | {"data_mining", "ai_inference"}
 """The purposes that a reservation without purposes speaks of."""
-WEIGHTS_IN_USE: Final = frozenset({"ai_inference", "output_commercial"})
-"""The purposes that go on after training, until a grant's sunset."""
-SHARE_TOLERANCE: Final = 0.01
-"""Percent. Three parties with 33.33 % each hold the whole."""
 
 Fact = TypeVar("Fact", Statement, Claim, Grant, Reservation, ExceptionMemo)
-_RANK: Final = {answer: rank for rank, answer in enumerate(ANSWERS)}
 
 
 def clear(recording: RecordingRights, use: Use, policy: ClearancePolicy = DEFAULT) -> Clearance:
@@ -252,7 +248,7 @@ def _said_elsewhere(answer: RightAnswer, known: _Known, place: str) -> RightAnsw
 
 
 def _strictest_place(places: tuple[str, ...], answers: list[RightAnswer], known: _Known) -> RightAnswer:
-    ranks = [_RANK[answer.answer] for answer in answers]
+    ranks = [RANK[answer.answer] for answer in answers]
     strictest_of_all = min(ranks)
     first = ranks.index(strictest_of_all)
     worst = _said_elsewhere(answers[first], known, places[first])
@@ -284,21 +280,21 @@ def _answer(known: _Known, right: Right, use: Use, policy: ClearancePolicy) -> R
         by_licence = _because(by_licence, noted + known.settled)
     if not known.grants and not known.memos:
         return by_licence
-    by_grant = _by_grant(known, right, use)
+    by_grant = by_grants(known.grants, known.claims, known.part_grants, known.parts, right, use)
     by_memo = _by_memo(known.memos, use) if known.memos and not reserved else None
-    misses = _misses(known.grants, use)
+    missed = misses(known.grants, use)
     why: UnknownKind = "grant_does_not_cover"
     if by_grant is not None and by_grant.answer == "unknown":
-        misses += by_grant.reasons
+        missed += by_grant.reasons
         by_grant = None
         why = "share_not_granted"
-    best = by_licence if by_grant is None or _RANK[by_grant.answer] < _RANK[by_licence.answer] else by_grant
-    if by_memo is not None and _RANK[by_memo.answer] > _RANK[best.answer]:
+    best = by_licence if by_grant is None or RANK[by_grant.answer] < RANK[by_licence.answer] else by_grant
+    if by_memo is not None and RANK[by_memo.answer] > RANK[best.answer]:
         best = by_memo
-    if best is by_licence and misses and best.answer != "allowed":
+    if best is by_licence and missed and best.answer != "allowed":
         if why == "share_not_granted" or best.unknown_because == "nothing_stated":
-            return _because(best, misses, why)
-        return _because(best, misses)
+            return _because(best, missed, why)
+        return _because(best, missed)
     return best
 
 
@@ -344,14 +340,14 @@ def _weigh(
     weighed: list[tuple[int, bool, _Said, LicenceReading]] = []
     passed: list[str] = []
     for said in statements:
-        if not _in_force(said.valid_from, said.valid_until, on):
+        if not in_force(said.valid_from, said.valid_until, on):
             passed.append(
-                _out_of_term(f"the {said.expression} statement", said.valid_from, said.valid_until, on)
+                out_of_term(f"the {said.expression} statement", said.valid_from, said.valid_until, on)
             )
             continue
         reading = read(said.expression, purpose, commercial, policy)
         answer = strictest(reading.answer, policy.weak_evidence) if said.weak else reading.answer
-        weighed.append((_RANK[answer], said.weak, said, reading))
+        weighed.append((RANK[answer], said.weak, said, reading))
     if not weighed:
         nothing = (f"no source states a licence for the {right}",)
         return RightAnswer(
@@ -404,179 +400,10 @@ def _because(
     )
 
 
-def _by_grant(known: _Known, right: Right, use: Use) -> RightAnswer | None:
-    """Weigh the grants for a right and for its declared parts; None where none covers the use."""
-    covering = [grant for grant in known.grants if not _miss(grant, use)]
-    if not covering:
-        return None
-    whole = _by_holders(covering, known.claims, right, use)
-    if not known.parts or whole.answer == "unknown":
-        return whole
-    part_grants = covering + [grant for grant in known.part_grants if not _miss(grant, use)]
-    return _with_parts(whole, part_grants, known.parts, right, use)
-
-
-def _by_holders(grants: list[Grant], claims: list[Claim], right: str, use: Use) -> RightAnswer:
-    """Let each source's claims say who must have granted; the strictest source holds."""
-    on = use.on
-    in_force = [
-        claim
-        for claim in claims
-        if (claim.share is not None or not claim.is_credit)
-        and _in_force(claim.valid_from, claim.valid_until, on)
-    ]
-    if not in_force:
-        return _unclaimed(grants, right, use)
-    sources = {claim.source for claim in in_force}
-    if len(sources) == 1:
-        return _by_shares(grants, in_force, right, use)
-    answers = [
-        _by_shares(grants, [claim for claim in in_force if claim.source == source], right, use)
-        for source in sorted(sources)
-    ]
-    return min(answers, key=lambda answer: _RANK[answer.answer])
-
-
-def _with_parts(
-    whole: RightAnswer, grants: list[Grant], parts: list[Claim], right: Right, use: Use
-) -> RightAnswer:
-    """Ask each declared part's claimants too: a grant of the whole by them, or of the part, will do."""
-    answers = [whole]
-    for part in PARTS[right]:
-        claims = [claim for claim in parts if claim.right == part and not claim.is_credit]
-        given = [grant for grant in grants if grant.right in (right, part)]
-        if claims:
-            answers.append(_by_holders(given, claims, part, use))
-    worst = min(answers, key=lambda answer: _RANK[answer.answer])
-    if worst.answer == "unknown":
-        return worst
-    return replace(
-        worst,
-        reasons=tuple(dict.fromkeys(reason for answer in answers for reason in answer.reasons)),
-        conditions=tuple(sorted({condition for answer in answers for condition in answer.conditions})),
-        clauses=tuple(dict.fromkeys(clause for answer in answers for clause in answer.clauses)),
-        grants=tuple(dict.fromkeys(id for answer in answers for id in answer.grants)),
-    )
-
-
-def _unclaimed(grants: list[Grant], right: str, use: Use) -> RightAnswer:
-    """Weigh grants for a right that nobody is known to claim: the licensors' own word on their shares holds."""
-    best: dict[str, Grant] = {}
-    for grant in grants:
-        name = _same_name(grant.licensor)
-        held = best.get(name)
-        if held is None or (-grant.share, len(_conditions(grant, use))) < (
-            -held.share,
-            len(_conditions(held, use)),
-        ):
-            best[name] = grant
-    whole = [grant for grant in best.values() if grant.share >= 100 - SHARE_TOLERANCE]
-    if whole:
-        return _granted([min(whole, key=lambda grant: len(_conditions(grant, use)))], use)
-    total = sum(grant.share for grant in best.values())
-    if total >= 100 - SHARE_TOLERANCE:
-        return _granted(list(best.values()), use)
-    return RightAnswer(
-        "unknown",
-        reasons=(f"{100 - total:g} % of the {right} is not granted",),
-        unknown_because="share_not_granted",
-    )
-
-
-def _by_shares(grants: list[Grant], claims: list[Claim], right: str, use: Use) -> RightAnswer:
-    """Weigh grants by the claims of those they come from: whoever claims nothing can grant nothing."""
-    by_name = _by_name(grants, use)
-    missing = [claim for claim in claims if _same_name(claim.party) not in by_name]
-    if missing:
-        names = ", ".join(
-            f"{claim.party} ({claim.share:g} %)" if claim.share is not None else claim.party
-            for claim in missing
-        )
-        return RightAnswer(
-            "unknown",
-            reasons=(f"the {right} is also claimed by {names}, who granted nothing",),
-            unknown_because="share_not_granted",
-        )
-    stated = sum(claim.share for claim in claims if claim.share is not None)
-    all_stated = all(claim.share is not None for claim in claims)
-    if all_stated and stated < 100 - SHARE_TOLERANCE:
-        return RightAnswer(
-            "unknown",
-            reasons=(f"only {stated:g} % of the {right} is claimed and granted",),
-            unknown_because="share_not_granted",
-        )
-    needed = {grant.id: grant for grant in [by_name[_same_name(claim.party)] for claim in claims]}
-    return _granted(list(needed.values()), use)
-
-
-def _by_name(grants: list[Grant], use: Use) -> dict[str, Grant]:
-    """Return, for each party that grants or is granted for, the grant that asks for least."""
-    found: dict[str, Grant] = {}
-    for grant in grants:
-        for name in (grant.licensor, *grant.chain_of_title):
-            name = _same_name(name)
-            held = found.get(name)
-            if held is None or len(_conditions(grant, use)) < len(_conditions(held, use)):
-                found[name] = grant
-    return found
-
-
-def _granted(grants: list[Grant], use: Use) -> RightAnswer:
-    conditions = {condition for grant in grants for condition in _conditions(grant, use)}
-    asked = tuple(sorted(conditions)) if conditions else ()
-    own = all(grant.basis == "own" for grant in grants)
-    verb = "is the developer's own" if own else "allows it"
-    return RightAnswer(
-        "constrained" if asked else "allowed",
-        basis="own" if own else "grant",
-        grant=grants[0].id,
-        reasons=tuple([f"grant {grant.id} by {grant.licensor} {verb} ({use.purpose})" for grant in grants]),
-        conditions=asked,
-        clauses=tuple([grant.document for grant in grants if grant.document]),
-        grants=tuple([grant.id for grant in grants]),
-    )
-
-
-def _conditions(grant: Grant, use: Use) -> tuple[str, ...]:
-    if grant.model_scope and not use.model:
-        return (*grant.conditions, "model-scope")
-    return grant.conditions
-
-
-def _misses(grants: list[Grant], use: Use) -> tuple[str, ...]:
-    said = [(grant.id, _miss(grant, use)) for grant in grants]
-    return tuple([f"grant {id} {why}" for id, why in said if why])
-
-
-def _miss(grant: Grant, use: Use) -> str:
-    """Say why a grant does not cover a use; empty where it does. Territory is settled before."""
-    if use.purpose not in grant.purposes:
-        return f"covers {', '.join(sorted(grant.purposes)) or 'nothing'}, not {use.purpose}"
-    if (use.commercial or use.purpose == "output_commercial") and not grant.commercial:
-        return "covers non-commercial use only"
-    if grant.revoked_at is not None and grant.revoked_at <= use.at:
-        return f"was revoked at {grant.revoked_at.astimezone(UTC).isoformat()}"
-    until = grant.valid_until
-    if grant.sunset_on is not None and use.purpose in WEIGHTS_IN_USE:
-        until = grant.sunset_on
-    if not _in_force(grant.valid_from, until, use.on):
-        return _out_of_term("", grant.valid_from, until, use.on).strip()
-    if use.licensees and grant.licensee and _same_name(grant.licensee) not in _folded(use.licensees):
-        return f"was given to {grant.licensee}, not to {', '.join(sorted(use.licensees))}"
-    if grant.model_scope and use.model and not _is_in_scope(use.model, grant.model_scope):
-        return f"is for {', '.join(sorted(grant.model_scope))}, not {use.model}"
-    return ""
-
-
-def _is_in_scope(model: str, scope: frozenset[str]) -> bool:
-    """Say whether a grant names a model or this version of it: ``m`` is every version, ``m@2`` only that one."""
-    return model in scope or model.partition("@")[0] in scope
-
-
 def _by_memo(memos: list[ExceptionMemo], use: Use) -> RightAnswer | None:
     for memo in memos:
         signed = memo.signed_by.strip() and memo.lawful_access.strip()
-        if signed and use.purpose in memo.purposes and _in_force(memo.valid_from, memo.valid_until, use.on):
+        if signed and use.purpose in memo.purposes and in_force(memo.valid_from, memo.valid_until, use.on):
             reason = f"memo {memo.id} signed by {memo.signed_by}; lawful access: {memo.lawful_access}"
             return RightAnswer("allowed", basis="statutory_exception", reasons=(reason,), clauses=(memo.id,))
     return None
@@ -600,23 +427,3 @@ def _closed_by(held: Reservation, answer: RightAnswer) -> RightAnswer:
         reasons=(reason, *answer.reasons),
         unknown_because="",
     )
-
-
-def _in_force(valid_from: date | None, valid_until: date | None, on: date) -> bool:
-    return (valid_from is None or valid_from <= on) and (valid_until is None or on < valid_until)
-
-
-def _out_of_term(what: str, valid_from: date | None, valid_until: date | None, on: date) -> str:
-    if valid_from is not None and on < valid_from:
-        return f"{what} holds only from {valid_from.isoformat()}"
-    return f"{what} ended on {valid_until.isoformat() if valid_until else '?'}"
-
-
-@lru_cache(maxsize=1024)
-def _folded(names: frozenset[str]) -> frozenset[str]:
-    return frozenset(_same_name(name) for name in names)
-
-
-@lru_cache(maxsize=65536)
-def _same_name(name: str) -> str:
-    return " ".join(name.casefold().split())

@@ -17,7 +17,7 @@ from provenance.rights.expressions import (
 )
 from provenance.rights.policy import ClearancePolicy
 from provenance.rights.terms import UNVERSIONED, LicenceTerms, Term, questions
-from provenance.rights.values import ANSWERS, Answer, Basis, Purpose, UnknownKind, strictest
+from provenance.rights.values import RANK, Answer, Basis, Purpose, UnknownKind, strictest
 
 AXIS_WORDS: Final = {
     "commercial": "commercial use",
@@ -28,7 +28,6 @@ AXIS_WORDS: Final = {
     "output_commercial": "selling outputs",
     "redistribution": "passing it on",
 }
-_RANK: Final = {answer: rank for rank, answer in enumerate(ANSWERS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +212,7 @@ def _why_unknown(licence: LicenceTerms, term: Term, axis: str) -> UnknownKind | 
 
 
 def _goodness(reading: LicenceReading) -> tuple[int, int]:
-    return _RANK[reading.answer], -len(reading.conditions)
+    return RANK[reading.answer], -len(reading.conditions)
 
 
 def _best(readings: list[LicenceReading]) -> LicenceReading:

@@ -52,6 +52,8 @@ SOURCES: tuple[Source, ...] = get_args(Source)
 UNKNOWN_KINDS: tuple[UnknownKind, ...] = get_args(UnknownKind)
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
 """All answers, strictest first."""
+RANK: dict[Answer, int] = {answer: rank for rank, answer in enumerate(ANSWERS)}
+"""How strict each is: 0 = the strictest."""
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 WORLD = "WORLD"
 

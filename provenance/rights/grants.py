@@ -1,0 +1,221 @@
+"""What grants allow: whether they cover a use, and come from everybody who has to give them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC
+from functools import lru_cache
+from typing import Final
+
+from provenance.rights.periods import in_force, out_of_term
+from provenance.rights.values import PARTS, RANK, Claim, Grant, Right, RightAnswer, Use
+
+WEIGHTS_IN_USE: Final = frozenset({"ai_inference", "output_commercial"})
+"""The purposes that go on after training, until a grant's sunset."""
+SHARE_TOLERANCE: Final = 0.01
+"""Percent. Three parties with 33.33 % each hold the whole."""
+
+
+def by_grants(
+    grants: list[Grant],
+    claims: list[Claim],
+    part_grants: list[Grant],
+    parts: list[Claim],
+    right: Right,
+    use: Use,
+) -> RightAnswer | None:
+    """Weigh the grants for a right and for its declared parts, in one place.
+
+    Parameters
+    ----------
+    grants, claims : list
+        Of the right as a whole.
+    part_grants, parts : list
+        Grants of and claims to its declared parts: the performance, the lyrics.
+    right : Right
+        ``master`` or ``composition``.
+    use : Use
+        What is asked; its territory is settled before.
+
+    Returns
+    -------
+    RightAnswer or None
+        None where no grant covers the use; ``unknown`` where one does and somebody else holds a share.
+    """
+    covering = [grant for grant in grants if not _miss(grant, use)]
+    if not covering:
+        return None
+    whole = _by_holders(covering, claims, right, use)
+    if not parts or whole.answer == "unknown":
+        return whole
+    given = covering + [grant for grant in part_grants if not _miss(grant, use)]
+    return _with_parts(whole, given, parts, right, use)
+
+
+def misses(grants: Iterable[Grant], use: Use) -> tuple[str, ...]:
+    """Say of each grant that does not cover a use why it doesn't."""
+    said = [(grant.id, _miss(grant, use)) for grant in grants]
+    return tuple([f"grant {id} {why}" for id, why in said if why])
+
+
+def _by_holders(grants: list[Grant], claims: list[Claim], right: str, use: Use) -> RightAnswer:
+    """Let each source's claims say who must have granted; the strictest source holds."""
+    on = use.on
+    held = [
+        claim
+        for claim in claims
+        if (claim.share is not None or not claim.is_credit)
+        and in_force(claim.valid_from, claim.valid_until, on)
+    ]
+    if not held:
+        return _unclaimed(grants, right, use)
+    sources = {claim.source for claim in held}
+    if len(sources) == 1:
+        return _by_shares(grants, held, right, use)
+    answers = [
+        _by_shares(grants, [claim for claim in held if claim.source == source], right, use)
+        for source in sorted(sources)
+    ]
+    return min(answers, key=lambda answer: RANK[answer.answer])
+
+
+def _with_parts(
+    whole: RightAnswer, grants: list[Grant], parts: list[Claim], right: Right, use: Use
+) -> RightAnswer:
+    """Ask each declared part's claimants too: a grant of the whole by them, or of the part, will do."""
+    answers = [whole]
+    for part in PARTS[right]:
+        claims = [claim for claim in parts if claim.right == part and not claim.is_credit]
+        given = [grant for grant in grants if grant.right in (right, part)]
+        if claims:
+            answers.append(_by_holders(given, claims, part, use))
+    worst = min(answers, key=lambda answer: RANK[answer.answer])
+    if worst.answer == "unknown":
+        return worst
+    return replace(
+        worst,
+        reasons=tuple(dict.fromkeys(reason for answer in answers for reason in answer.reasons)),
+        conditions=tuple(sorted({condition for answer in answers for condition in answer.conditions})),
+        clauses=tuple(dict.fromkeys(clause for answer in answers for clause in answer.clauses)),
+        grants=tuple(dict.fromkeys(id for answer in answers for id in answer.grants)),
+    )
+
+
+def _unclaimed(grants: list[Grant], right: str, use: Use) -> RightAnswer:
+    """Weigh grants for a right that nobody is known to claim: the licensors' own word on their shares holds."""
+    best: dict[str, Grant] = {}
+    for grant in grants:
+        name = _same_name(grant.licensor)
+        held = best.get(name)
+        if held is None or (-grant.share, len(_conditions(grant, use))) < (
+            -held.share,
+            len(_conditions(held, use)),
+        ):
+            best[name] = grant
+    whole = [grant for grant in best.values() if grant.share >= 100 - SHARE_TOLERANCE]
+    if whole:
+        return _granted([min(whole, key=lambda grant: len(_conditions(grant, use)))], use)
+    total = sum(grant.share for grant in best.values())
+    if total >= 100 - SHARE_TOLERANCE:
+        return _granted(list(best.values()), use)
+    return RightAnswer(
+        "unknown",
+        reasons=(f"{100 - total:g} % of the {right} is not granted",),
+        unknown_because="share_not_granted",
+    )
+
+
+def _by_shares(grants: list[Grant], claims: list[Claim], right: str, use: Use) -> RightAnswer:
+    """Weigh grants by the claims of those they come from: whoever claims nothing can grant nothing."""
+    by_name = _by_name(grants, use)
+    missing = [claim for claim in claims if _same_name(claim.party) not in by_name]
+    if missing:
+        names = ", ".join(
+            f"{claim.party} ({claim.share:g} %)" if claim.share is not None else claim.party
+            for claim in missing
+        )
+        return RightAnswer(
+            "unknown",
+            reasons=(f"the {right} is also claimed by {names}, who granted nothing",),
+            unknown_because="share_not_granted",
+        )
+    stated = sum(claim.share for claim in claims if claim.share is not None)
+    all_stated = all(claim.share is not None for claim in claims)
+    if all_stated and stated < 100 - SHARE_TOLERANCE:
+        return RightAnswer(
+            "unknown",
+            reasons=(f"only {stated:g} % of the {right} is claimed and granted",),
+            unknown_because="share_not_granted",
+        )
+    needed = {grant.id: grant for grant in [by_name[_same_name(claim.party)] for claim in claims]}
+    return _granted(list(needed.values()), use)
+
+
+def _by_name(grants: list[Grant], use: Use) -> dict[str, Grant]:
+    """Return, for each party that grants or is granted for, the grant that asks for least."""
+    found: dict[str, Grant] = {}
+    for grant in grants:
+        for name in (grant.licensor, *grant.chain_of_title):
+            name = _same_name(name)
+            held = found.get(name)
+            if held is None or len(_conditions(grant, use)) < len(_conditions(held, use)):
+                found[name] = grant
+    return found
+
+
+def _granted(grants: list[Grant], use: Use) -> RightAnswer:
+    conditions = {condition for grant in grants for condition in _conditions(grant, use)}
+    asked = tuple(sorted(conditions)) if conditions else ()
+    own = all(grant.basis == "own" for grant in grants)
+    verb = "is the developer's own" if own else "allows it"
+    return RightAnswer(
+        "constrained" if asked else "allowed",
+        basis="own" if own else "grant",
+        grant=grants[0].id,
+        reasons=tuple([f"grant {grant.id} by {grant.licensor} {verb} ({use.purpose})" for grant in grants]),
+        conditions=asked,
+        clauses=tuple([grant.document for grant in grants if grant.document]),
+        grants=tuple([grant.id for grant in grants]),
+    )
+
+
+def _conditions(grant: Grant, use: Use) -> tuple[str, ...]:
+    if grant.model_scope and not use.model:
+        return (*grant.conditions, "model-scope")
+    return grant.conditions
+
+
+def _miss(grant: Grant, use: Use) -> str:
+    """Say why a grant does not cover a use; empty where it does. Territory is settled before."""
+    if use.purpose not in grant.purposes:
+        return f"covers {', '.join(sorted(grant.purposes)) or 'nothing'}, not {use.purpose}"
+    if (use.commercial or use.purpose == "output_commercial") and not grant.commercial:
+        return "covers non-commercial use only"
+    if grant.revoked_at is not None and grant.revoked_at <= use.at:
+        return f"was revoked at {grant.revoked_at.astimezone(UTC).isoformat()}"
+    until = grant.valid_until
+    if grant.sunset_on is not None and use.purpose in WEIGHTS_IN_USE:
+        until = grant.sunset_on
+    if not in_force(grant.valid_from, until, use.on):
+        return out_of_term("", grant.valid_from, until, use.on).strip()
+    if use.licensees and grant.licensee and _same_name(grant.licensee) not in _folded(use.licensees):
+        return f"was given to {grant.licensee}, not to {', '.join(sorted(use.licensees))}"
+    if grant.model_scope and use.model and not _is_in_scope(use.model, grant.model_scope):
+        return f"is for {', '.join(sorted(grant.model_scope))}, not {use.model}"
+    return ""
+
+
+def _is_in_scope(model: str, scope: frozenset[str]) -> bool:
+    """Say whether a grant names a model or this version of it: ``m`` is every version, ``m@2`` only that one."""
+    return model in scope or model.partition("@")[0] in scope
+
+
+@lru_cache(maxsize=1024)
+def _folded(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(_same_name(name) for name in names)
+
+
+@lru_cache(maxsize=65536)
+def _same_name(name: str) -> str:
+    return " ".join(name.casefold().split())
