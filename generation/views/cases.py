@@ -32,7 +32,8 @@ from generation.forms.cases import (
 from generation.jobs import sha256_of
 from generation.models import Case, CaseAnswer, CaseKind, CaseState
 from generation.queries import impact, overviews
-from generation.services.cases import FILES, TRIAGES, Filed, Filing, UnclearCaseError, events_of
+from generation.queries.answers import events_of
+from generation.services.cases import FILES, TRIAGES, Filed, Filing, UnclearCaseError
 from generation.services.listening import SOUND_ROOM
 from governance import access as house
 from governance import jobs as work

@@ -14,7 +14,8 @@ from generation import answers, queries, services
 from generation.errors import GenerationError
 from generation.models import CaseKind, CaseRecording, CaseState, GenerationState, Remedy
 from generation.queries import impact, overviews
-from generation.services.cases import UnclearCaseError, answer_payload, events_of, secret_hash
+from generation.queries.answers import answer_payload, events_of
+from generation.services.cases import UnclearCaseError, secret_hash
 from governance import ledger, signing
 from governance.errors import ConflictError, NotAllowedError
 from governance.models import Decision, LedgerEvent
