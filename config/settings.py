@@ -257,7 +257,7 @@ SPECTACULAR_SETTINGS = {
         "CaseStateEnum": "generation.models.CaseState",
         "ClearanceAnswerEnum": "provenance.rights.values.ANSWERS",
         "PurposeEnum": "provenance.rights.values.PURPOSES",
-        "RowStatusEnum": "provenance.serializers.datasets.ROW_STATUSES",
+        "RowStatusEnum": "provenance.serializers.grants.ROW_STATUSES",
     },
 }
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

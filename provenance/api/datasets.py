@@ -40,13 +40,15 @@ from provenance.models import (
     Recording,
 )
 from provenance.rights.values import Use
-from provenance.serializers.datasets import (
-    ApproveSerializer,
-    ClearanceQuerySerializer,
-    ClearanceSummarySerializer,
+from provenance.serializers.clearances import ClearanceQuerySerializer, ClearanceSummarySerializer
+from provenance.serializers.conflicts import (
     ConflictQuerySerializer,
     ConflictSerializer,
     DatasetConflictQuerySerializer,
+    ResolveConflictSerializer,
+)
+from provenance.serializers.datasets import (
+    ApproveSerializer,
     DatasetDetailSerializer,
     DatasetQuerySerializer,
     DatasetSerializer,
@@ -55,13 +57,14 @@ from provenance.serializers.datasets import (
     FreezeSerializer,
     FrozenSerializer,
     IndexRequestSerializer,
+    RegisterSerializer,
+    VersionEntrySerializer,
+    VersionSerializer,
+)
+from provenance.serializers.recordings import (
     RecordingDetailSerializer,
     RecordingQuerySerializer,
     RecordingSerializer,
-    RegisterSerializer,
-    ResolveConflictSerializer,
-    VersionEntrySerializer,
-    VersionSerializer,
 )
 from provenance.uploads import keep_source
 

@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from governance.api import NOT_HERE, NOT_NOW, NOT_YOURS, HouseViewSet, organisation_for, validated
 from provenance import access, documents, services
 from provenance.models import Grant, GrantRecording
-from provenance.serializers.datasets import (
+from provenance.serializers.grants import (
     GrantOutcomesSerializer,
     GrantQuerySerializer,
     GrantSerializer,

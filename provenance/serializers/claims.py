@@ -7,7 +7,7 @@ from rest_framework import serializers
 from governance.serializers import OrganisationField, QuerySerializer, RowSerializer
 from provenance.models import ClaimedRight, RightsClaim
 from provenance.rights.values import SOURCES
-from provenance.serializers.datasets import ROW_STATUSES
+from provenance.serializers.grants import ROW_STATUSES
 
 
 class RightsClaimSerializer(RowSerializer[RightsClaim]):
