@@ -507,7 +507,7 @@ def _reject_contradictions(plans: Collection[_Plan]) -> None:
     """
     known: defaultdict[tuple[object, ...], list[LicenceStatement | Statement]] = defaultdict(list)
     for stated in LicenceStatement.objects.filter(
-        entry__in=[plan.entry for plan in plans if plan.entry is not None and not plan.new_entry]
+        entry__in={plan.entry.pk for plan in plans if plan.entry is not None and plan.entry.pk}
     ):
         known[_statement_subject(stated.entry_id, stated)].append(stated)
     for plan in plans:

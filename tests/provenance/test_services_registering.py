@@ -197,6 +197,19 @@ class TestRegister:
         source = a_catalogue(tmp_path)
         assert register("folk", source, people.steward, people.house, only="1.WAV").n_registered == 1
 
+    def test_hears_of_one_file_that_lies_there_under_two_names(self, people: People, tmp_path: Path) -> None:
+        sound(tmp_path / "a.wav", 0)
+        (tmp_path / "b.wav").write_bytes((tmp_path / "a.wav").read_bytes())
+        source = table(tmp_path / "rows.csv", [row("a.wav"), row("b.wav", "CC-BY-NC-4.0")])
+
+        done = register("folk", source, people.steward, people.house)
+
+        assert (done.n_registered, done.n_duplicate, done.n_rejected) == (1, 1, 0)
+        assert set(LicenceStatement.objects.values_list("expression", flat=True)) == {
+            "CC0-1.0",
+            "CC-BY-NC-4.0",
+        }
+
     def test_refuses_a_table_without_rows(self, people: People, tmp_path: Path) -> None:
         (tmp_path / "rows.csv").write_text("path,title\n")
         with pytest.raises(LinerNotesError, match=r"rows\.csv"):
