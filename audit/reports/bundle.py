@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from audit.reports import snapshot
+from audit.reports import snapshot, wholeness
 from audit.reports.html import render_html
 from audit.reports.pdf import render_pdf
 from governance import signing
@@ -94,7 +94,7 @@ def write_report(folder: Path, report: Mapping[str, Any], key: signing.SigningKe
     ReportFolderError
         If the folder holds anything else; nothing is touched.
     """
-    said = snapshot.check(report)
+    said = wholeness.check(report)
     if said["issuer"]["key_id"] != key.key_id:
         raise snapshot.SnapshotError("issuer.key_id: the report names another key than the one that signs it")
     _refuse_foreign(folder)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audit.reports import charts, faces, pieces, proof, snapshot
+from audit.reports import charts, faces, pieces, proof, snapshot, wholeness
 from audit.reports.markup import Child, Markup, join, tag, trusted
 from audit.reports.snapshot import AssessedFeature, Dataset, Match, Outputs, Snapshot, TrainingRun
 from audit.reports.wording import NOT_KNOWN, counted, day, figure, minute, scalar, word
@@ -36,7 +36,7 @@ def render_html(report: Mapping[str, Any]) -> str:
     SnapshotError
         If the snapshot is incomplete or contradicts itself.
     """
-    said = snapshot.check(report)
+    said = wholeness.check(report)
     sections = [
         _head(said),
         _scope(said),

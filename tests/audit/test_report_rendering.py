@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from audit.frameworks import loader
-from audit.reports import bundle, charts, faces, snapshot
+from audit.reports import bundle, charts, faces, snapshot, wholeness
 from audit.reports.html import render_html
 from audit.reports.markup import join, tag
 from audit.reports.pdf import UnexpectedFetchError, render_pdf
@@ -131,7 +131,7 @@ class TestBuildAssessment:
 class TestCheck:
     def test_accepts_a_whole_snapshot(self) -> None:
         whole = sample()
-        assert snapshot.check(whole) is whole
+        assert wholeness.check(whole) is whole
 
     def test_accepts_a_model_of_which_nothing_is_known(self) -> None:
         unchecked = outputs(
@@ -145,7 +145,7 @@ class TestCheck:
             missed=[],
             matches=[],
         )
-        snapshot.check(sample(training_run=None, dataset=None, outputs=unchecked, decisions=[]))
+        wholeness.check(sample(training_run=None, dataset=None, outputs=unchecked, decisions=[]))
 
     @pytest.mark.parametrize(
         ("changes", "said"),
@@ -170,14 +170,14 @@ class TestCheck:
     )
     def test_refuses_and_names_the_place(self, changes: dict[str, Any], said: str) -> None:
         with pytest.raises(snapshot.SnapshotError, match=said):
-            snapshot.check(sample(**changes))
+            wholeness.check(sample(**changes))
 
     @pytest.mark.parametrize("member", sorted(sample()))
     def test_refuses_a_snapshot_without_one_of_its_members(self, member: str) -> None:
         whole = sample()
         del whole[member]
         with pytest.raises(snapshot.SnapshotError, match=member):
-            snapshot.check(whole)
+            wholeness.check(whole)
 
     @pytest.mark.parametrize(
         ("answer", "said"),
@@ -194,13 +194,13 @@ class TestCheck:
     def test_refuses_answers_that_claim_more_than_they_show(self, answer: Answer, said: str) -> None:
         assessment = snapshot.build_assessment(loader.load("raim"), {"2-01": answer})
         with pytest.raises(snapshot.SnapshotError, match=said):
-            snapshot.check(sample(assessment=assessment))
+            wholeness.check(sample(assessment=assessment))
 
     def test_refuses_totals_that_flatter(self) -> None:
         whole = sample()
         whole["assessment"]["conformance"]["met"] += 1
         with pytest.raises(snapshot.SnapshotError, match=r"assessment\.conformance"):
-            snapshot.check(whole)
+            wholeness.check(whole)
 
 
 class TestRenderHtml:
