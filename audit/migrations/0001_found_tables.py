@@ -32,6 +32,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-assessed_at', '-id'],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('n_evidenced__lte', models.F('n_features'))), name='assessment_coverage_in_range'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -52,6 +55,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-attested_at', '-id'],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='attestation_has_a_reason'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -84,6 +90,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['assessment_id', 'feature'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('assessment', 'feature'), name='feature_answered_once'),
+                    models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='feature_answer_has_a_reason'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -102,21 +112,5 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-issued_at', '-id'],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='assessment',
-            constraint=models.CheckConstraint(condition=models.Q(('n_evidenced__lte', models.F('n_features'))), name='assessment_coverage_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='attestation',
-            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='attestation_has_a_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='featureanswer',
-            constraint=models.UniqueConstraint(fields=('assessment', 'feature'), name='feature_answered_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='featureanswer',
-            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='feature_answer_has_a_reason'),
         ),
     ]

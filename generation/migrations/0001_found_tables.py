@@ -18,6 +18,49 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='GenerativeModel',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=lib.ids.new_public_id, editable=False, unique=True)),
+                ('name', models.SlugField(max_length=100)),
+                ('architecture', models.CharField(max_length=60)),
+                ('summary', models.TextField(blank=True)),
+                ('created_at', models.DateTimeField()),
+                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='models', to='governance.organisation')),
+            ],
+            options={
+                'ordering': ['name'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('organisation', 'name'), name='model_once'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='ModelVersion',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=lib.ids.new_public_id, editable=False, unique=True)),
+                ('number', models.PositiveIntegerField()),
+                ('checkpoint', models.CharField(max_length=300)),
+                ('weights_sha256', models.CharField(max_length=64)),
+                ('n_parameters', models.BigIntegerField()),
+                ('config', models.JSONField()),
+                ('metrics', models.JSONField(default=dict)),
+                ('registered_at', models.DateTimeField()),
+                ('dataset_version', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='model_versions', to='provenance.datasetversion')),
+                ('model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='generation.generativemodel')),
+                ('registered_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'ordering': ['model_id', 'number'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('model', 'number'), name='model_version_once'),
+                    models.CheckConstraint(condition=models.Q(('weights_sha256__regex', '^[0-9a-f]{64}$')), name='model_version_sha256'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name='Generation',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -34,9 +77,16 @@ class Migration(migrations.Migration):
                 ('elapsed_s', models.FloatField()),
                 ('job', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='generations', to='governance.job')),
                 ('made_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('model_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='generations', to='generation.modelversion')),
             ],
             options={
                 'ordering': ['-made_at', '-id'],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('state__in', ['quarantined', 'held', 'released', 'refused'])), name='generation_state_known'),
+                ],
+                'indexes': [
+                    models.Index(fields=['model_version', 'state'], name='generation__model_v_2d55f0_idx'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -62,22 +112,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-checked_at', '-id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='GenerativeModel',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=lib.ids.new_public_id, editable=False, unique=True)),
-                ('name', models.SlugField(max_length=100)),
-                ('architecture', models.CharField(max_length=60)),
-                ('summary', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField()),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='models', to='governance.organisation')),
-            ],
-            options={
-                'ordering': ['name'],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('verdict__in', ['no_match', 'review', 'blocked', 'unverifiable'])), name='check_verdict_known'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -107,32 +144,11 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name_plural': 'matches',
                 'ordering': ['check_made_id', 'kind', 'rank'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('check_made', 'kind', 'rank'), name='match_rank_once'),
+                    models.CheckConstraint(condition=models.Q(('score__gte', 0), ('score__lte', 1)), name='match_score_in_range'),
+                ],
             },
-        ),
-        migrations.CreateModel(
-            name='ModelVersion',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=lib.ids.new_public_id, editable=False, unique=True)),
-                ('number', models.PositiveIntegerField()),
-                ('checkpoint', models.CharField(max_length=300)),
-                ('weights_sha256', models.CharField(max_length=64)),
-                ('n_parameters', models.BigIntegerField()),
-                ('config', models.JSONField()),
-                ('metrics', models.JSONField(default=dict)),
-                ('registered_at', models.DateTimeField()),
-                ('dataset_version', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='model_versions', to='provenance.datasetversion')),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='generation.generativemodel')),
-                ('registered_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                'ordering': ['model_id', 'number'],
-            },
-        ),
-        migrations.AddField(
-            model_name='generation',
-            name='model_version',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='generations', to='generation.modelversion'),
         ),
         migrations.CreateModel(
             name='TrainingRun',
@@ -163,37 +179,5 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-started_at', '-id'],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='check',
-            constraint=models.CheckConstraint(condition=models.Q(('verdict__in', ['no_match', 'review', 'blocked', 'unverifiable'])), name='check_verdict_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='generativemodel',
-            constraint=models.UniqueConstraint(fields=('organisation', 'name'), name='model_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='match',
-            constraint=models.UniqueConstraint(fields=('check_made', 'kind', 'rank'), name='match_rank_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='match',
-            constraint=models.CheckConstraint(condition=models.Q(('score__gte', 0), ('score__lte', 1)), name='match_score_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.UniqueConstraint(fields=('model', 'number'), name='model_version_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.CheckConstraint(condition=models.Q(('weights_sha256__regex', '^[0-9a-f]{64}$')), name='model_version_sha256'),
-        ),
-        migrations.AddIndex(
-            model_name='generation',
-            index=models.Index(fields=['model_version', 'state'], name='generation__model_v_2d55f0_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='generation',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['quarantined', 'held', 'released', 'refused'])), name='generation_state_known'),
         ),
     ]

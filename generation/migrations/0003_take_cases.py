@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="Case",
+            name='Case',
             fields=[
                 (
                     "id",
@@ -157,11 +157,61 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "ordering": ["due_on", "id"],
+                'ordering': ["due_on", "id"],
+                'constraints': [
+                    models.CheckConstraint(
+                condition=models.Q(("kind__in", ["revoke", "opt_out", "inquiry", "leak"])),
+                name="case_kind_known",
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(("channel__in", ["public", "label", "behalf"])), name="case_channel_known"
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(("holder", ""), _negated=True), name="case_of_somebody"
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("channel", "public"), ("filed_by", None)),
+                    models.Q(models.Q(("channel", "public"), _negated=True), ("filed_by__isnull", False)),
+                    _connector="OR",
+                ),
+                name="case_filed_by_a_member_or_a_stranger",
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["filed", "rejected"]),
+                    models.Q(
+                        ("verified_at__isnull", False),
+                        ("verified_by__isnull", False),
+                        models.Q(("verified_how", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="case_open_once_the_holder_is_known",
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("closed_at", None), ("closed_by", None), ("state__in", ["filed", "open"])),
+                    models.Q(
+                        ("closed_at__isnull", False),
+                        ("closed_by__isnull", False),
+                        ("state__in", ["answered", "rejected"]),
+                        models.Q(("closing_words", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="case_closed_by_someone_in_words",
+            ),
+                ],
+                'indexes': [
+                    models.Index(
+                fields=["organisation", "state", "due_on"], name="generation__organis_1b4a9e_idx"
+            ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name="CaseAnswer",
+            name='CaseAnswer',
             fields=[
                 (
                     "id",
@@ -195,11 +245,17 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "ordering": ["case_id", "-number"],
+                'ordering': ["case_id", "-number"],
+                'constraints': [
+                    models.UniqueConstraint(fields=("case", "number"), name="case_answer_once_a_number"),
+                    models.CheckConstraint(
+                condition=models.Q(("number__gt", 0)), name="case_answer_counts_from_one"
+            ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name="CaseDecision",
+            name='CaseDecision',
             fields=[
                 (
                     "id",
@@ -251,11 +307,28 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "ordering": ["case_id", "id"],
+                'ordering': ["case_id", "id"],
+                'constraints': [
+                    models.CheckConstraint(
+                condition=models.Q(("remedy__in", ["retrain", "block", "negotiate", "reject"])),
+                name="case_remedy_known",
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(("reason", ""), _negated=True), name="case_decided_for_a_reason"
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("remedy", "negotiate"), ("until__isnull", False)),
+                    models.Q(models.Q(("remedy", "negotiate"), _negated=True), ("until", None)),
+                    _connector="OR",
+                ),
+                name="case_negotiated_until_a_day",
+            ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name="CaseRecording",
+            name='CaseRecording',
             fields=[
                 (
                     "id",
@@ -291,11 +364,16 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "ordering": ["case_id", "id"],
+                'ordering': ["case_id", "id"],
+                'constraints': [
+                    models.UniqueConstraint(
+                fields=("case", "recording"), name="case_names_recording_once"
+            ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name="CaseTerms",
+            name='CaseTerms',
             fields=[
                 (
                     "id",
@@ -354,119 +432,9 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name_plural": "case terms",
-            },
-        ),
-        migrations.AddIndex(
-            model_name="case",
-            index=models.Index(
-                fields=["organisation", "state", "due_on"], name="generation__organis_1b4a9e_idx"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="case",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["revoke", "opt_out", "inquiry", "leak"])),
-                name="case_kind_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="case",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("channel__in", ["public", "label", "behalf"])), name="case_channel_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="case",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("holder", ""), _negated=True), name="case_of_somebody"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="case",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("channel", "public"), ("filed_by", None)),
-                    models.Q(models.Q(("channel", "public"), _negated=True), ("filed_by__isnull", False)),
-                    _connector="OR",
-                ),
-                name="case_filed_by_a_member_or_a_stranger",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="case",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("state__in", ["filed", "rejected"]),
-                    models.Q(
-                        ("verified_at__isnull", False),
-                        ("verified_by__isnull", False),
-                        models.Q(("verified_how", ""), _negated=True),
-                    ),
-                    _connector="OR",
-                ),
-                name="case_open_once_the_holder_is_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="case",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("closed_at", None), ("closed_by", None), ("state__in", ["filed", "open"])),
-                    models.Q(
-                        ("closed_at__isnull", False),
-                        ("closed_by__isnull", False),
-                        ("state__in", ["answered", "rejected"]),
-                        models.Q(("closing_words", ""), _negated=True),
-                    ),
-                    _connector="OR",
-                ),
-                name="case_closed_by_someone_in_words",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="caseanswer",
-            constraint=models.UniqueConstraint(fields=("case", "number"), name="case_answer_once_a_number"),
-        ),
-        migrations.AddConstraint(
-            model_name="caseanswer",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("number__gt", 0)), name="case_answer_counts_from_one"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="casedecision",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("remedy__in", ["retrain", "block", "negotiate", "reject"])),
-                name="case_remedy_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="casedecision",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("reason", ""), _negated=True), name="case_decided_for_a_reason"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="casedecision",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("remedy", "negotiate"), ("until__isnull", False)),
-                    models.Q(models.Q(("remedy", "negotiate"), _negated=True), ("until", None)),
-                    _connector="OR",
-                ),
-                name="case_negotiated_until_a_day",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="caserecording",
-            constraint=models.UniqueConstraint(
-                fields=("case", "recording"), name="case_names_recording_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="caseterms",
-            constraint=models.CheckConstraint(
+                'verbose_name_plural': "case terms",
+                'constraints': [
+                    models.CheckConstraint(
                 condition=models.Q(
                     ("revoke_days__range", (1, 365)),
                     ("opt_out_days__range", (1, 365)),
@@ -475,5 +443,7 @@ class Migration(migrations.Migration):
                 ),
                 name="case_terms_within_a_year",
             ),
+                ],
+            },
         ),
     ]

@@ -72,8 +72,13 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['sequence'],
-                'indexes': [models.Index(fields=['subject_kind', 'subject_id'], name='governance__subject_e5caf9_idx'), models.Index(fields=['kind'], name='governance__kind_56580b_idx')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('sequence__gte', 1)), name='ledger_counts_from_one')],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('sequence__gte', 1)), name='ledger_counts_from_one'),
+                ],
+                'indexes': [
+                    models.Index(fields=['subject_kind', 'subject_id'], name='governance__subject_e5caf9_idx'),
+                    models.Index(fields=['kind'], name='governance__kind_56580b_idx'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -87,7 +92,11 @@ class Migration(migrations.Migration):
                 ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='members', to='governance.organisation')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('user', 'organisation', 'role'), name='member_once_a_role'), models.CheckConstraint(condition=models.Q(('role__in', ['compliance_officer', 'label_auditor', 'data_steward', 'ml_engineer', 'external_auditor'])), name='member_role_known'), models.CheckConstraint(condition=models.Q(('valid_until', None), ('valid_until__gt', models.F('valid_from')), _connector='OR'), name='member_period_forward')],
+                'constraints': [
+                    models.UniqueConstraint(fields=('user', 'organisation', 'role'), name='member_once_a_role'),
+                    models.CheckConstraint(condition=models.Q(('role__in', ['compliance_officer', 'label_auditor', 'data_steward', 'ml_engineer', 'external_auditor'])), name='member_role_known'),
+                    models.CheckConstraint(condition=models.Q(('valid_until', None), ('valid_until__gt', models.F('valid_from')), _connector='OR'), name='member_period_forward'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -116,8 +125,13 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-asked_at', '-id'],
-                'indexes': [models.Index(fields=['state', 'kind'], name='governance__state_d52a49_idx'), models.Index(fields=['subject_kind', 'subject_id'], name='governance__subject_6284b8_idx')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'running', 'done', 'failed', 'cancelled'])), name='job_state_known')],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'running', 'done', 'failed', 'cancelled'])), name='job_state_known'),
+                ],
+                'indexes': [
+                    models.Index(fields=['state', 'kind'], name='governance__state_d52a49_idx'),
+                    models.Index(fields=['subject_kind', 'subject_id'], name='governance__subject_6284b8_idx'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -135,7 +149,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name_plural': 'policies',
-                'constraints': [models.UniqueConstraint(fields=('organisation', 'name', 'version'), name='policy_version_once')],
+                'constraints': [
+                    models.UniqueConstraint(fields=('organisation', 'name', 'version'), name='policy_version_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -160,8 +176,14 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-asked_at', '-id'],
-                'indexes': [models.Index(fields=['subject_kind', 'subject_id'], name='governance__subject_bac43c_idx')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('decision', 'pending')), fields=('question', 'subject_kind', 'subject_id'), name='review_one_open_question'), models.CheckConstraint(condition=models.Q(('decided_by', None), models.Q(('decided_by', models.F('asked_by')), _negated=True), _connector='OR'), name='review_not_by_who_asked'), models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('decided_by', None), ('decision', 'pending')), models.Q(models.Q(('decision', 'pending'), _negated=True), ('decided_at__isnull', False), ('decided_by__isnull', False), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='review_decided_by_someone_for_a_reason')],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('decision', 'pending')), fields=('question', 'subject_kind', 'subject_id'), name='review_one_open_question'),
+                    models.CheckConstraint(condition=models.Q(('decided_by', None), models.Q(('decided_by', models.F('asked_by')), _negated=True), _connector='OR'), name='review_not_by_who_asked'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('decided_by', None), ('decision', 'pending')), models.Q(models.Q(('decision', 'pending'), _negated=True), ('decided_at__isnull', False), ('decided_by__isnull', False), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='review_decided_by_someone_for_a_reason'),
+                ],
+                'indexes': [
+                    models.Index(fields=['subject_kind', 'subject_id'], name='governance__subject_bac43c_idx'),
+                ],
             },
         ),
     ]

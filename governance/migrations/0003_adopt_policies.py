@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.CreateModel(
-            name="PolicyAdoption",
+            name='PolicyAdoption',
             fields=[
                 (
                     "id",
@@ -72,11 +72,11 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "ordering": ["-in_force_from", "-id"],
-                "constraints": [
+                'ordering': ["-in_force_from", "-id"],
+                'constraints': [
                     models.UniqueConstraint(
                         fields=("organisation", "in_force_from"), name="adoption_once_an_instant"
-                    )
+                    ),
                 ],
             },
         ),

@@ -33,27 +33,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['name'],
-            },
-        ),
-        migrations.CreateModel(
-            name='DatasetEntry',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=lib.ids.new_public_id, editable=False, unique=True)),
-                ('external_id', models.CharField(max_length=1000)),
-                ('row', models.PositiveIntegerField()),
-                ('title', models.CharField(blank=True, max_length=500)),
-                ('artist', models.CharField(blank=True, max_length=500)),
-                ('source_path', models.CharField(blank=True, max_length=1000)),
-                ('source_url', models.CharField(blank=True, max_length=2000)),
-                ('acquired_on', models.DateField(blank=True, null=True)),
-                ('unknown_columns', models.JSONField(default=dict)),
-                ('notes', models.JSONField(default=list)),
-                ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='provenance.dataset')),
-            ],
-            options={
-                'verbose_name_plural': 'dataset entries',
-                'ordering': ['dataset_id', 'external_id'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('organisation', 'name'), name='dataset_once'),
+                    models.CheckConstraint(condition=models.Q(('kind__in', ['training', 'protected'])), name='dataset_kind_known'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -79,6 +62,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['dataset_id', 'number'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('dataset', 'number'), name='dataset_version_once'),
+                    models.CheckConstraint(condition=models.Q(('merkle_root__regex', '^[0-9a-f]{64}$')), name='dataset_version_root'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -102,27 +89,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-built_at', '-id'],
+                'indexes': [
+                    models.Index(fields=['dataset', 'version', 'kind'], name='provenance__dataset_62d0f1_idx'),
+                ],
             },
-        ),
-        migrations.CreateModel(
-            name='LicenceStatement',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=lib.ids.new_public_id, editable=False, unique=True)),
-                ('right', models.CharField(choices=[('master', 'Master'), ('composition', 'Composition')], max_length=20)),
-                ('source', models.CharField(choices=[('embedded_tag', 'Tag in the file'), ('package_file', "Package's copyright file"), ('steward', 'Data steward'), ('rights_holder', 'Rights holder'), ('registry', 'Registry')], max_length=20)),
-                ('expression', models.CharField(blank=True, max_length=500)),
-                ('raw', models.TextField(blank=True)),
-                ('weak', models.BooleanField(default=False)),
-                ('evidence', models.CharField(blank=True, max_length=2000)),
-                ('quote', models.TextField(blank=True)),
-                ('holders', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=500), default=list, size=None)),
-                ('licence_url', models.CharField(blank=True, max_length=2000)),
-                ('territory', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), default=list, size=None)),
-                ('valid_from', models.DateField(blank=True, null=True)),
-                ('valid_until', models.DateField(blank=True, null=True)),
-                ('entry', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='statements', to='provenance.datasetentry')),
-            ],
         ),
         migrations.CreateModel(
             name='Party',
@@ -136,6 +106,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name_plural': 'parties',
+                'constraints': [
+                    models.UniqueConstraint(fields=('organisation', 'name'), name='party_once'),
+                    models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='party_named'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -167,6 +141,48 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-registered_at', '-id'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('organisation', 'key'), name='grant_once'),
+                    models.CheckConstraint(condition=models.Q(('right__in', ['master', 'composition'])), name='grant_right_known'),
+                    models.CheckConstraint(condition=models.Q(('purposes__len__gt', 0)), name='grant_for_something'),
+                    models.CheckConstraint(condition=models.Q(('valid_until', None), ('valid_from', None), ('valid_until__gt', models.F('valid_from')), _connector='OR'), name='grant_period_forward'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('revoked_at', None), ('revoked_by', None), ('revoked_from', None)), models.Q(('revoked_at__isnull', False), ('revoked_by__isnull', False), ('revoked_from__isnull', False), models.Q(('revocation_reason', ''), _negated=True)), _connector='OR'), name='grant_revoked_by_someone_for_a_reason'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='Registration',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=lib.ids.new_public_id, editable=False, unique=True)),
+                ('format', models.CharField(max_length=20)),
+                ('source_name', models.CharField(max_length=500)),
+                ('source_sha256', models.CharField(max_length=64)),
+                ('registered_at', models.DateTimeField()),
+                ('n_registered', models.PositiveIntegerField(default=0)),
+                ('n_duplicate', models.PositiveIntegerField(default=0)),
+                ('n_rejected', models.PositiveIntegerField(default=0)),
+                ('unknown_columns', models.JSONField(default=list)),
+                ('warnings', models.JSONField(default=list)),
+                ('rejections', models.JSONField(default=list)),
+                ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='registrations', to='provenance.dataset')),
+                ('registered_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Work',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=lib.ids.new_public_id, editable=False, unique=True)),
+                ('title', models.CharField(max_length=500)),
+                ('iswc', models.CharField(blank=True, max_length=15)),
+                ('composers', models.ManyToManyField(blank=True, related_name='works', to='provenance.party')),
+                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='works', to='governance.organisation')),
+            ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('iswc', ''), _negated=True), fields=('organisation', 'iswc'), name='work_once_an_iswc'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -195,7 +211,75 @@ class Migration(migrations.Migration):
                 ('silent', models.BooleanField(default=False)),
                 ('registered_at', models.DateTimeField()),
                 ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='recordings', to='governance.organisation')),
+                ('work', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='recordings', to='provenance.work')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('organisation', 'sha256'), name='recording_once'),
+                    models.CheckConstraint(condition=models.Q(('kind__in', ['absent', 'fingerprint']), ('sha256__isnull', False), _connector='OR'), name='recording_has_a_file'),
+                    models.CheckConstraint(condition=models.Q(('sha256', None), ('sha256__regex', '^[0-9a-f]{64}$'), _connector='OR'), name='recording_sha256'),
+                    models.CheckConstraint(condition=models.Q(('seconds', None), ('seconds__gt', 0), _connector='OR'), name='recording_lasts'),
+                ],
+                'indexes': [
+                    models.Index(fields=['organisation', 'samples_sha256'], name='provenance__organis_17e7ec_idx'),
+                    models.Index(fields=['organisation', 'isrc'], name='provenance__organis_1af3e3_idx'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='DatasetEntry',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=lib.ids.new_public_id, editable=False, unique=True)),
+                ('external_id', models.CharField(max_length=1000)),
+                ('row', models.PositiveIntegerField()),
+                ('title', models.CharField(blank=True, max_length=500)),
+                ('artist', models.CharField(blank=True, max_length=500)),
+                ('source_path', models.CharField(blank=True, max_length=1000)),
+                ('source_url', models.CharField(blank=True, max_length=2000)),
+                ('acquired_on', models.DateField(blank=True, null=True)),
+                ('unknown_columns', models.JSONField(default=dict)),
+                ('notes', models.JSONField(default=list)),
+                ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='provenance.dataset')),
+                ('recording', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='provenance.recording')),
+                ('registration', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='provenance.registration')),
+            ],
+            options={
+                'verbose_name_plural': 'dataset entries',
+                'ordering': ['dataset_id', 'external_id'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('dataset', 'external_id'), name='entry_once_an_external_id'),
+                    models.UniqueConstraint(fields=('dataset', 'recording'), name='entry_once_a_recording'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='LicenceStatement',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=lib.ids.new_public_id, editable=False, unique=True)),
+                ('right', models.CharField(choices=[('master', 'Master'), ('composition', 'Composition')], max_length=20)),
+                ('source', models.CharField(choices=[('embedded_tag', 'Tag in the file'), ('package_file', "Package's copyright file"), ('steward', 'Data steward'), ('rights_holder', 'Rights holder'), ('registry', 'Registry')], max_length=20)),
+                ('expression', models.CharField(blank=True, max_length=500)),
+                ('raw', models.TextField(blank=True)),
+                ('weak', models.BooleanField(default=False)),
+                ('evidence', models.CharField(blank=True, max_length=2000)),
+                ('quote', models.TextField(blank=True)),
+                ('holders', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=500), default=list, size=None)),
+                ('licence_url', models.CharField(blank=True, max_length=2000)),
+                ('territory', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), default=list, size=None)),
+                ('valid_from', models.DateField(blank=True, null=True)),
+                ('valid_until', models.DateField(blank=True, null=True)),
+                ('entry', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='statements', to='provenance.datasetentry')),
+            ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('right__in', ['master', 'composition'])), name='statement_right_known'),
+                    models.CheckConstraint(condition=models.Q(('source__in', ['embedded_tag', 'package_file', 'steward', 'rights_holder', 'registry'])), name='statement_source_known'),
+                    models.CheckConstraint(condition=models.Q(('valid_until', None), ('valid_from', None), ('valid_until__gt', models.F('valid_from')), _connector='OR'), name='statement_period_forward'),
+                    django.contrib.postgres.constraints.ExclusionConstraint(expressions=[('entry', '='), ('right', '='), ('source', '='), ('expression', '='), (provenance.models.ranges.DateRange('valid_from', 'valid_until', models.Value('[)')), '&&')], name='statement_periods_apart'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='GrantRecording',
@@ -204,6 +288,11 @@ class Migration(migrations.Migration):
                 ('grant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subjects', to='provenance.grant')),
                 ('recording', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='grant_links', to='provenance.recording')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('grant', 'recording'), name='grant_names_recording_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Fingerprint',
@@ -218,11 +307,12 @@ class Migration(migrations.Migration):
                 ('made_at', models.DateTimeField()),
                 ('recording', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='fingerprints', to='provenance.recording')),
             ],
-        ),
-        migrations.AddField(
-            model_name='datasetentry',
-            name='recording',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='provenance.recording'),
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('recording', 'method', 'method_version'), name='fingerprint_once'),
+                    models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='fingerprint_sha256'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Conflict',
@@ -246,31 +336,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['status', '-found_at', 'id'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('organisation', 'key'), name='conflict_once'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('resolved_by', None), ('status', 'open')), models.Q(models.Q(('status', 'open'), _negated=True), ('resolved_at__isnull', False), ('resolved_by__isnull', False), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='conflict_closed_by_someone_for_a_reason'),
+                ],
             },
-        ),
-        migrations.CreateModel(
-            name='Registration',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=lib.ids.new_public_id, editable=False, unique=True)),
-                ('format', models.CharField(max_length=20)),
-                ('source_name', models.CharField(max_length=500)),
-                ('source_sha256', models.CharField(max_length=64)),
-                ('registered_at', models.DateTimeField()),
-                ('n_registered', models.PositiveIntegerField(default=0)),
-                ('n_duplicate', models.PositiveIntegerField(default=0)),
-                ('n_rejected', models.PositiveIntegerField(default=0)),
-                ('unknown_columns', models.JSONField(default=list)),
-                ('warnings', models.JSONField(default=list)),
-                ('rejections', models.JSONField(default=list)),
-                ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='registrations', to='provenance.dataset')),
-                ('registered_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-            ],
-        ),
-        migrations.AddField(
-            model_name='datasetentry',
-            name='registration',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='provenance.registration'),
         ),
         migrations.CreateModel(
             name='RightsClaim',
@@ -285,6 +355,13 @@ class Migration(migrations.Migration):
                 ('party', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='claims', to='provenance.party')),
                 ('recording', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='claims', to='provenance.recording')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('recording', 'party', 'right', 'role', 'source'), name='claim_once'),
+                    models.CheckConstraint(condition=models.Q(('right__in', ['master', 'composition'])), name='claim_right_known'),
+                    models.CheckConstraint(condition=models.Q(('share_percent', None), models.Q(('share_percent__gt', 0), ('share_percent__lte', 100)), _connector='OR'), name='claim_share'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='VersionEntry',
@@ -300,162 +377,10 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name_plural': 'version entries',
                 'ordering': ['version_id', 'position'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('version', 'position'), name='version_position_once'),
+                    models.UniqueConstraint(fields=('version', 'recording'), name='version_recording_once'),
+                ],
             },
-        ),
-        migrations.CreateModel(
-            name='Work',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=lib.ids.new_public_id, editable=False, unique=True)),
-                ('title', models.CharField(max_length=500)),
-                ('iswc', models.CharField(blank=True, max_length=15)),
-                ('composers', models.ManyToManyField(blank=True, related_name='works', to='provenance.party')),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='works', to='governance.organisation')),
-            ],
-        ),
-        migrations.AddField(
-            model_name='recording',
-            name='work',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='recordings', to='provenance.work'),
-        ),
-        migrations.AddConstraint(
-            model_name='dataset',
-            constraint=models.UniqueConstraint(fields=('organisation', 'name'), name='dataset_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='dataset',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['training', 'protected'])), name='dataset_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='datasetversion',
-            constraint=models.UniqueConstraint(fields=('dataset', 'number'), name='dataset_version_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='datasetversion',
-            constraint=models.CheckConstraint(condition=models.Q(('merkle_root__regex', '^[0-9a-f]{64}$')), name='dataset_version_root'),
-        ),
-        migrations.AddIndex(
-            model_name='indexbuild',
-            index=models.Index(fields=['dataset', 'version', 'kind'], name='provenance__dataset_62d0f1_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='licencestatement',
-            constraint=models.CheckConstraint(condition=models.Q(('right__in', ['master', 'composition'])), name='statement_right_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='licencestatement',
-            constraint=models.CheckConstraint(condition=models.Q(('source__in', ['embedded_tag', 'package_file', 'steward', 'rights_holder', 'registry'])), name='statement_source_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='licencestatement',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_until', None), ('valid_from', None), ('valid_until__gt', models.F('valid_from')), _connector='OR'), name='statement_period_forward'),
-        ),
-        migrations.AddConstraint(
-            model_name='licencestatement',
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(expressions=[('entry', '='), ('right', '='), ('source', '='), ('expression', '='), (provenance.models.ranges.DateRange('valid_from', 'valid_until', models.Value('[)')), '&&')], name='statement_periods_apart'),
-        ),
-        migrations.AddConstraint(
-            model_name='party',
-            constraint=models.UniqueConstraint(fields=('organisation', 'name'), name='party_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='party',
-            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='party_named'),
-        ),
-        migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.UniqueConstraint(fields=('organisation', 'key'), name='grant_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('right__in', ['master', 'composition'])), name='grant_right_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('purposes__len__gt', 0)), name='grant_for_something'),
-        ),
-        migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_until', None), ('valid_from', None), ('valid_until__gt', models.F('valid_from')), _connector='OR'), name='grant_period_forward'),
-        ),
-        migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('revoked_at', None), ('revoked_by', None), ('revoked_from', None)), models.Q(('revoked_at__isnull', False), ('revoked_by__isnull', False), ('revoked_from__isnull', False), models.Q(('revocation_reason', ''), _negated=True)), _connector='OR'), name='grant_revoked_by_someone_for_a_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='grantrecording',
-            constraint=models.UniqueConstraint(fields=('grant', 'recording'), name='grant_names_recording_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='fingerprint',
-            constraint=models.UniqueConstraint(fields=('recording', 'method', 'method_version'), name='fingerprint_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='fingerprint',
-            constraint=models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='fingerprint_sha256'),
-        ),
-        migrations.AddConstraint(
-            model_name='conflict',
-            constraint=models.UniqueConstraint(fields=('organisation', 'key'), name='conflict_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='conflict',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('resolved_by', None), ('status', 'open')), models.Q(models.Q(('status', 'open'), _negated=True), ('resolved_at__isnull', False), ('resolved_by__isnull', False), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='conflict_closed_by_someone_for_a_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='datasetentry',
-            constraint=models.UniqueConstraint(fields=('dataset', 'external_id'), name='entry_once_an_external_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='datasetentry',
-            constraint=models.UniqueConstraint(fields=('dataset', 'recording'), name='entry_once_a_recording'),
-        ),
-        migrations.AddConstraint(
-            model_name='rightsclaim',
-            constraint=models.UniqueConstraint(fields=('recording', 'party', 'right', 'role', 'source'), name='claim_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='rightsclaim',
-            constraint=models.CheckConstraint(condition=models.Q(('right__in', ['master', 'composition'])), name='claim_right_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='rightsclaim',
-            constraint=models.CheckConstraint(condition=models.Q(('share_percent', None), models.Q(('share_percent__gt', 0), ('share_percent__lte', 100)), _connector='OR'), name='claim_share'),
-        ),
-        migrations.AddConstraint(
-            model_name='versionentry',
-            constraint=models.UniqueConstraint(fields=('version', 'position'), name='version_position_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='versionentry',
-            constraint=models.UniqueConstraint(fields=('version', 'recording'), name='version_recording_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='work',
-            constraint=models.UniqueConstraint(condition=models.Q(('iswc', ''), _negated=True), fields=('organisation', 'iswc'), name='work_once_an_iswc'),
-        ),
-        migrations.AddIndex(
-            model_name='recording',
-            index=models.Index(fields=['organisation', 'samples_sha256'], name='provenance__organis_17e7ec_idx'),
-        ),
-        migrations.AddIndex(
-            model_name='recording',
-            index=models.Index(fields=['organisation', 'isrc'], name='provenance__organis_1af3e3_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='recording',
-            constraint=models.UniqueConstraint(fields=('organisation', 'sha256'), name='recording_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='recording',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['absent', 'fingerprint']), ('sha256__isnull', False), _connector='OR'), name='recording_has_a_file'),
-        ),
-        migrations.AddConstraint(
-            model_name='recording',
-            constraint=models.CheckConstraint(condition=models.Q(('sha256', None), ('sha256__regex', '^[0-9a-f]{64}$'), _connector='OR'), name='recording_sha256'),
-        ),
-        migrations.AddConstraint(
-            model_name='recording',
-            constraint=models.CheckConstraint(condition=models.Q(('seconds', None), ('seconds__gt', 0), _connector='OR'), name='recording_lasts'),
         ),
     ]

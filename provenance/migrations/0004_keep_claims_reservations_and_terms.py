@@ -35,9 +35,16 @@ class Migration(migrations.Migration):
                 ('fetched_at', models.DateTimeField(blank=True, null=True)),
                 ('received_at', models.DateTimeField()),
                 ('confidential', models.BooleanField(default=False)),
+                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='evidence', to='governance.organisation')),
+                ('received_from', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'ordering': ['-received_at', '-id'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('organisation', 'kind', 'sha256', 'url'), name='evidence_document_once'),
+                    models.CheckConstraint(condition=models.Q(('kind__in', ['agreement', 'licence_text', 'web_page', 'reservation', 'memo'])), name='evidence_kind_known'),
+                    models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='evidence_document_sha256'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -55,16 +62,31 @@ class Migration(migrations.Migration):
                 ('text', models.TextField(blank=True)),
                 ('recorded_at', models.DateTimeField()),
                 ('withdrawn_at', models.DateTimeField(blank=True, null=True)),
+                ('document', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='memos', to='provenance.evidencedocument')),
+                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memos', to='governance.organisation')),
+                ('recorded_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'ordering': ['-recorded_at', '-id'],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('purposes__len__gt', 0)), name='memo_for_something'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('signed_by', ''), _negated=True), models.Q(('lawful_access', ''), _negated=True), models.Q(('provision', ''), _negated=True)), name='memo_signed_with_lawful_access'),
+                    models.CheckConstraint(condition=models.Q(('valid_until', None), ('valid_from', None), ('valid_until__gt', models.F('valid_from')), _connector='OR'), name='memo_period_forward'),
+                ],
             },
         ),
         migrations.CreateModel(
             name='MemoRecording',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('memo', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subjects', to='provenance.exceptionmemo')),
+                ('recording', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memo_links', to='provenance.recording')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('memo', 'recording'), name='memo_names_recording_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='RecordingIdentifier',
@@ -76,7 +98,17 @@ class Migration(migrations.Migration):
                 ('is_valid', models.BooleanField()),
                 ('why_invalid', models.CharField(blank=True, max_length=200)),
                 ('source', models.CharField(default='steward', max_length=30)),
+                ('recording', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='identifiers', to='provenance.recording')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('recording', 'scheme', 'compact', 'source'), name='identifier_once'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('is_valid', True), ('why_invalid', '')), ('is_valid', False), _connector='OR'), name='identifier_mark_explained'),
+                ],
+                'indexes': [
+                    models.Index(fields=['scheme', 'compact'], name='provenance__scheme_c1a557_idx'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Reservation',
@@ -95,9 +127,20 @@ class Migration(migrations.Migration):
                 ('withdrawn_at', models.DateTimeField(blank=True, null=True)),
                 ('withdrawal_reason', models.TextField(blank=True)),
                 ('key', models.CharField(max_length=64)),
+                ('document', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reservations', to='provenance.evidencedocument')),
+                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reservations', to='governance.organisation')),
+                ('party', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reservations', to='provenance.party')),
+                ('recorded_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('withdrawn_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'ordering': ['-declared_at', '-id'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('organisation', 'key'), name='reservation_once'),
+                    models.CheckConstraint(condition=models.Q(('right__in', ['master', 'composition', 'both'])), name='reservation_right_known'),
+                    models.CheckConstraint(condition=models.Q(('source__in', ['declared', 'tdmrep_file', 'tdmrep_header', 'tdmrep_page', 'robots', 'ai_txt', 'aipref', 'cawg'])), name='reservation_source_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('withdrawn_at', None), ('withdrawn_by', None)), models.Q(('withdrawn_at__isnull', False), ('withdrawn_by__isnull', False), models.Q(('withdrawal_reason', ''), _negated=True)), _connector='OR'), name='reservation_withdrawn_by_someone_for_a_reason'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -105,7 +148,14 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('because', models.CharField(blank=True, max_length=300)),
+                ('recording', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reservation_links', to='provenance.recording')),
+                ('reservation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subjects', to='provenance.reservation')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('reservation', 'recording'), name='reservation_names_recording_once'),
+                ],
+            },
         ),
         migrations.RemoveConstraint(
             model_name='grant',
@@ -289,16 +339,6 @@ class Migration(migrations.Migration):
             constraint=django.contrib.postgres.constraints.ExclusionConstraint(condition=models.Q(('exclusive', True)), expressions=[('recording', '='), ('right', '='), ('licensor', '='), ('licensee', '<>'), ('territory_ranges', '&&'), ('purpose_ranges', '&&'), (provenance.models.ranges.DateRange('valid_from', 'valid_until', models.Value('[)')), '&&')], name='grant_exclusive_to_one'),
         ),
         migrations.AddField(
-            model_name='evidencedocument',
-            name='organisation',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='evidence', to='governance.organisation'),
-        ),
-        migrations.AddField(
-            model_name='evidencedocument',
-            name='received_from',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
             model_name='grant',
             name='agreement',
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='grants', to='provenance.evidencedocument'),
@@ -340,130 +380,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='rightsclaim',
             constraint=django.contrib.postgres.constraints.ExclusionConstraint(condition=models.Q(('withdrawn_at', None)), expressions=[('recording', '='), ('party', '='), ('right', '='), ('role', '='), ('source', '='), ('territory_ranges', '&&'), (provenance.models.ranges.DateRange('valid_from', 'valid_until', models.Value('[)')), '&&')], name='claim_once_a_place_and_time'),
-        ),
-        migrations.AddField(
-            model_name='exceptionmemo',
-            name='document',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='memos', to='provenance.evidencedocument'),
-        ),
-        migrations.AddField(
-            model_name='exceptionmemo',
-            name='organisation',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memos', to='governance.organisation'),
-        ),
-        migrations.AddField(
-            model_name='exceptionmemo',
-            name='recorded_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='memorecording',
-            name='memo',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subjects', to='provenance.exceptionmemo'),
-        ),
-        migrations.AddField(
-            model_name='memorecording',
-            name='recording',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memo_links', to='provenance.recording'),
-        ),
-        migrations.AddField(
-            model_name='recordingidentifier',
-            name='recording',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='identifiers', to='provenance.recording'),
-        ),
-        migrations.AddField(
-            model_name='reservation',
-            name='document',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reservations', to='provenance.evidencedocument'),
-        ),
-        migrations.AddField(
-            model_name='reservation',
-            name='organisation',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reservations', to='governance.organisation'),
-        ),
-        migrations.AddField(
-            model_name='reservation',
-            name='party',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reservations', to='provenance.party'),
-        ),
-        migrations.AddField(
-            model_name='reservation',
-            name='recorded_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='reservation',
-            name='withdrawn_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='reservationrecording',
-            name='recording',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reservation_links', to='provenance.recording'),
-        ),
-        migrations.AddField(
-            model_name='reservationrecording',
-            name='reservation',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subjects', to='provenance.reservation'),
-        ),
-        migrations.AddConstraint(
-            model_name='evidencedocument',
-            constraint=models.UniqueConstraint(fields=('organisation', 'kind', 'sha256', 'url'), name='evidence_document_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='evidencedocument',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['agreement', 'licence_text', 'web_page', 'reservation', 'memo'])), name='evidence_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='evidencedocument',
-            constraint=models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='evidence_document_sha256'),
-        ),
-        migrations.AddConstraint(
-            model_name='exceptionmemo',
-            constraint=models.CheckConstraint(condition=models.Q(('purposes__len__gt', 0)), name='memo_for_something'),
-        ),
-        migrations.AddConstraint(
-            model_name='exceptionmemo',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('signed_by', ''), _negated=True), models.Q(('lawful_access', ''), _negated=True), models.Q(('provision', ''), _negated=True)), name='memo_signed_with_lawful_access'),
-        ),
-        migrations.AddConstraint(
-            model_name='exceptionmemo',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_until', None), ('valid_from', None), ('valid_until__gt', models.F('valid_from')), _connector='OR'), name='memo_period_forward'),
-        ),
-        migrations.AddConstraint(
-            model_name='memorecording',
-            constraint=models.UniqueConstraint(fields=('memo', 'recording'), name='memo_names_recording_once'),
-        ),
-        migrations.AddIndex(
-            model_name='recordingidentifier',
-            index=models.Index(fields=['scheme', 'compact'], name='provenance__scheme_c1a557_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='recordingidentifier',
-            constraint=models.UniqueConstraint(fields=('recording', 'scheme', 'compact', 'source'), name='identifier_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='recordingidentifier',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('is_valid', True), ('why_invalid', '')), ('is_valid', False), _connector='OR'), name='identifier_mark_explained'),
-        ),
-        migrations.AddConstraint(
-            model_name='reservation',
-            constraint=models.UniqueConstraint(fields=('organisation', 'key'), name='reservation_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='reservation',
-            constraint=models.CheckConstraint(condition=models.Q(('right__in', ['master', 'composition', 'both'])), name='reservation_right_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='reservation',
-            constraint=models.CheckConstraint(condition=models.Q(('source__in', ['declared', 'tdmrep_file', 'tdmrep_header', 'tdmrep_page', 'robots', 'ai_txt', 'aipref', 'cawg'])), name='reservation_source_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='reservation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('withdrawn_at', None), ('withdrawn_by', None)), models.Q(('withdrawn_at__isnull', False), ('withdrawn_by__isnull', False), models.Q(('withdrawal_reason', ''), _negated=True)), _connector='OR'), name='reservation_withdrawn_by_someone_for_a_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='reservationrecording',
-            constraint=models.UniqueConstraint(fields=('reservation', 'recording'), name='reservation_names_recording_once'),
         ),
     ]

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="Catalogue",
+            name='Catalogue',
             fields=[
                 (
                     "id",
@@ -53,11 +53,16 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "ordering": ["-uploaded_at", "-id"],
+                'ordering': ["-uploaded_at", "-id"],
+                'constraints': [
+                    models.CheckConstraint(
+                condition=models.Q(("source_sha256__regex", "^[0-9a-f]{64}$")), name="catalogue_sha256"
+            ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name="CatalogueRow",
+            name='CatalogueRow',
             fields=[
                 (
                     "id",
@@ -92,11 +97,20 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "ordering": ["catalogue_id", "row", "id"],
+                'ordering': ["catalogue_id", "row", "id"],
+                'constraints': [
+                    models.UniqueConstraint(
+                fields=("catalogue", "external_id"), name="catalogue_row_once"
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(("seconds", None), ("seconds__gt", 0), _connector="OR"),
+                name="catalogue_row_lasts",
+            ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name="CatalogueRun",
+            name='CatalogueRun',
             fields=[
                 (
                     "id",
@@ -141,11 +155,29 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "ordering": ["-run_at", "-id"],
+                'ordering': ["-run_at", "-id"],
+                'constraints': [
+                    models.UniqueConstraint(
+                condition=models.Q(("is_latest", True)),
+                fields=("catalogue", "dataset"),
+                name="catalogue_run_one_latest",
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "n_rows__gte",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("n_found"), "+", models.F("n_probable")
+                        ),
+                    )
+                ),
+                name="catalogue_run_adds_up",
+            ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name="CatalogueMatch",
+            name='CatalogueMatch',
             fields=[
                 (
                     "id",
@@ -191,71 +223,17 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name_plural": "catalogue matches",
-                "ordering": ["row_id", "run_id", "rank"],
-            },
-        ),
-        migrations.AddConstraint(
-            model_name="catalogue",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("source_sha256__regex", "^[0-9a-f]{64}$")), name="catalogue_sha256"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="cataloguerow",
-            constraint=models.UniqueConstraint(
-                fields=("catalogue", "external_id"), name="catalogue_row_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="cataloguerow",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("seconds", None), ("seconds__gt", 0), _connector="OR"),
-                name="catalogue_row_lasts",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="cataloguerun",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("is_latest", True)),
-                fields=("catalogue", "dataset"),
-                name="catalogue_run_one_latest",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="cataloguerun",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "n_rows__gte",
-                        django.db.models.expressions.CombinedExpression(
-                            models.F("n_found"), "+", models.F("n_probable")
-                        ),
-                    )
-                ),
-                name="catalogue_run_adds_up",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="cataloguematch",
-            index=models.Index(fields=["run", "answer"], name="provenance__run_id_1ec558_idx"),
-        ),
-        migrations.AddConstraint(
-            model_name="cataloguematch",
-            constraint=models.UniqueConstraint(
+                'verbose_name_plural': "catalogue matches",
+                'ordering': ["row_id", "run_id", "rank"],
+                'constraints': [
+                    models.UniqueConstraint(
                 fields=("run", "row", "rank"), name="catalogue_match_rank_once"
             ),
-        ),
-        migrations.AddConstraint(
-            model_name="cataloguematch",
-            constraint=models.CheckConstraint(
+                    models.CheckConstraint(
                 condition=models.Q(("answer__in", ["found", "probable", "not_found"])),
                 name="catalogue_match_answer_known",
             ),
-        ),
-        migrations.AddConstraint(
-            model_name="cataloguematch",
-            constraint=models.CheckConstraint(
+                    models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("answer", "not_found"), ("recording", None)),
                     models.Q(models.Q(("answer", "not_found"), _negated=True), ("recording__isnull", False)),
@@ -263,11 +241,13 @@ class Migration(migrations.Migration):
                 ),
                 name="catalogue_match_names_what_it_found",
             ),
-        ),
-        migrations.AddConstraint(
-            model_name="cataloguematch",
-            constraint=models.CheckConstraint(
+                    models.CheckConstraint(
                 condition=models.Q(("score__gte", 0), ("score__lte", 1)), name="catalogue_match_score"
             ),
+                ],
+                'indexes': [
+                    models.Index(fields=["run", "answer"], name="provenance__run_id_1ec558_idx"),
+                ],
+            },
         ),
     ]
