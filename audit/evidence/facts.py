@@ -38,7 +38,7 @@ class Facts:
     trained_on: DatasetVersion | None
     run: TrainingRun | None
     recordings: Sequence[TrainingRecording]
-    not_cleared: Sequence[tuple[str, str]]
+    not_cleared: Sequence[generation.NotCleared]
     conflicts: Sequence[Conflict]
     outputs: Sequence[Output]
     checks: Sequence[Check]
@@ -87,7 +87,7 @@ def gather(version: ModelVersion, *, at: datetime) -> Facts:
         trained_on=trained_on,
         run=queries.training_run_of(version),
         recordings=recordings,
-        not_cleared=generation.no_longer_cleared(trained_on, at=at) if trained_on else (),
+        not_cleared=generation.no_longer_cleared(trained_on, at=at, model=str(version)) if trained_on else (),
         conflicts=queries.conflicts_of(trained_on) if trained_on else (),
         outputs=_outputs(version),
         checks=queries.own_checks(version),

@@ -348,7 +348,7 @@ def reuse_of_music(facts: Facts) -> Answer:
         evidence.append(
             row("dataset_version", version.public_id, "no longer cleared", len(facts.not_cleared)),
         )
-        names = ", ".join(name for name, _ in facts.not_cleared[:3])
+        names = ", ".join(one.external_id for one in facts.not_cleared[:3])
         return Answer(
             "not_met", f"{len(facts.not_cleared)} recordings are not cleared today: {names}.", evidence
         )

@@ -23,8 +23,10 @@ from generation.queries.cases import (
     undecided,
 )
 from generation.queries.making import (
+    MODEL_SCOPE,
     Gate,
     Impact,
+    NotCleared,
     VerdictCounts,
     accepted_matches,
     gate_of,
@@ -41,10 +43,12 @@ from generation.queries.making import (
 __all__ = [
     "BINDING_KINDS",
     "BINDING_STATES",
+    "MODEL_SCOPE",
     "NO_CASE",
     "SUGGESTED",
     "Gate",
     "Impact",
+    "NotCleared",
     "Proof",
     "Standing",
     "Suggestion",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
 
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, QuerySet
 
 from generation.errors import UnknownModelError
 from generation.models import (
@@ -20,7 +20,31 @@ from generation.models import (
 from generation.queries.cases import NO_CASE, Standing, standing_of
 from governance.models import Decision, Organisation, Question, Review
 from provenance import queries as provenance
-from provenance.models import Dataset, DatasetVersion, Grant, Recording
+from provenance.models import Dataset, DatasetVersion, Grant, GrantRecording, Recording
+from provenance.rights.values import Clearance
+
+MODEL_SCOPE = "model-scope"  # the condition of a grant that names models, asked without naming one
+
+
+@dataclass(frozen=True)
+class NotCleared:
+    """A recording of a frozen version that its use is not cleared for, and whether a grant to another model is why."""
+
+    external_id: str
+    answer: str
+    grants: tuple[str, ...] = ()  # what the answer says of grants
+    is_for_other_models: bool = False
+
+    @classmethod
+    def of(cls, external_id: str, clearance: Clearance, *, is_for_other_models: bool) -> Self:
+        said = dict.fromkeys((*clearance.master.reasons, *clearance.composition.reasons))
+        grants = tuple(reason for reason in said if reason.startswith("grant "))
+        return cls(external_id, clearance.answer, grants, is_for_other_models)
+
+    def __str__(self) -> str:
+        if self.is_for_other_models:
+            return f"{self.external_id} ({'; '.join(self.grants)})"
+        return f"{self.external_id} is {self.answer}"
 
 
 @dataclass(frozen=True)
@@ -30,13 +54,28 @@ class Gate:
     reasons: tuple[str, ...]
     needs_a_person: bool = False
     n_not_cleared: int = 0
-    names: tuple[str, ...] = ()  # the first of those recordings, as the reasons write them
+    names: tuple[str, ...] = ()  # ends of reasons that name recordings
 
     def without_names(self) -> Self:
         """Say the same without naming a recording."""
-        tail = f": {', '.join(self.names)}"
-        reasons = tuple(reason.removesuffix(tail) if self.names else reason for reason in self.reasons)
+        reasons = self.reasons
+        for tail in self.names:
+            reasons = tuple(reason.removesuffix(tail) for reason in reasons)
         return replace(self, reasons=reasons, names=())
+
+    def closed_by_clearance(self, model: str, not_cleared: Sequence[NotCleared]) -> Self:
+        """Close it for what ``model`` was trained on and is not cleared for now."""
+        gone = [one for one in not_cleared if not one.is_for_other_models]
+        elsewhere = [one for one in not_cleared if one.is_for_other_models]
+        reasons, names = list(self.reasons), []
+        for found, why in (
+            (gone, "recordings that it was trained on are no longer cleared"),
+            (elsewhere, f"recordings that it was trained on are licensed for other models than {model}"),
+        ):
+            if found:
+                names.append(f": {', '.join(one.external_id for one in found[:3])}")
+                reasons.append(f"{len(found)} {why}{names[-1]}")
+        return replace(self, reasons=tuple(reasons), n_not_cleared=len(not_cleared), names=tuple(names))
 
     @property
     def is_open(self) -> bool:
@@ -115,41 +154,51 @@ def gate_of(version: ModelVersion, *, at: datetime) -> Gate:
     """Tell whether outputs of a model may be released: its music still cleared, nobody has stopped it, no case open."""
     standing = standing_of([version]).get(version.pk, NO_CASE)
     reasons: list[str] = []
-    n_not_cleared = 0
-    names: tuple[str, ...] = ()
     decided = last_decision(version)
     if decided is not None and decided.decision in {Decision.REJECTED, Decision.SUSPENDED}:
         reasons.append(f"the model is {decided.get_decision_display().lower()}")
-    reasons += standing.closed_by
+    gate = Gate((*reasons, *standing.closed_by), needs_a_person=version.dataset_version is None)
     if version.dataset_version is None:
-        return Gate(tuple(reasons), needs_a_person=True)
-    not_cleared = no_longer_cleared(version.dataset_version, at=at, standing=standing)
-    if not_cleared:
-        n_not_cleared = len(not_cleared)
-        names = tuple(name for name, _ in not_cleared[:3])
-        shown = ", ".join(names)
-        reasons.append(f"{n_not_cleared} recordings that it was trained on are no longer cleared: {shown}")
-    return Gate(tuple(reasons), n_not_cleared=n_not_cleared, names=names)
+        return gate
+    model = str(version)
+    not_cleared = no_longer_cleared(version.dataset_version, at=at, model=model, standing=standing)
+    return gate.closed_by_clearance(model, not_cleared)
 
 
 def no_longer_cleared(
-    version: DatasetVersion, *, at: datetime, standing: Standing = NO_CASE
-) -> list[tuple[str, str]]:
-    """Return (external id, answer) of every recording of a frozen version that its use is not cleared for now.
+    version: DatasetVersion, *, at: datetime, model: str = "", standing: Standing = NO_CASE
+) -> list[NotCleared]:
+    """Return every recording of a frozen version that its use by ``model`` (NAME@VERSION) is not cleared for now.
 
-    Left out are those that an officer chose to block at the output of the model whose ``standing`` is given.
+    A grant that names other models does not clear. Left out are recordings that an officer chose to block at the
+    output of the model whose ``standing`` is given.
     """
     use = provenance.use_for(
-        purpose=version.purpose, commercial=version.commercial, territory=version.territory, at=at
+        purpose=version.purpose,
+        commercial=version.commercial,
+        territory=version.territory,
+        at=at,
+        model=model,
     )
     policy = provenance.policy_of(version.dataset.organisation, version.policy_name)
     accepted = frozenset(version.conditions_accepted)
     entries = provenance.entries_of(version.dataset, version)
-    return [
-        (cleared.entry.external_id, cleared.clearance.answer)
+    refused = [
+        cleared
         for cleared in provenance.clear_entries(entries, use=use, policy=policy)
         if not cleared.clearance.clears(accepted)
         and not standing.excuses(cleared.entry.recording_id, cleared.clearance)
+    ]
+    bound = GrantRecording.objects.filter(recording=OuterRef("recording"), grant__model_scope__len__gt=0)
+    again = entries.filter(Exists(bound), pk__in=[one.entry.pk for one in refused])
+    elsewhere = {
+        cleared.entry.pk
+        for cleared in provenance.clear_entries(again, use=replace(use, model=""), policy=policy)
+        if cleared.clearance.clears(accepted | {MODEL_SCOPE})
+    }
+    return [
+        NotCleared.of(one.entry.external_id, one.clearance, is_for_other_models=one.entry.pk in elsewhere)
+        for one in refused
     ]
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet
 
 from generation.models import Check, Generation, Match, ModelVersion, TrainingRun, Verdict
-from generation.queries import Gate, VerdictCounts
-from generation.queries.cases import NO_CASE, standing_of
+from generation.queries import MODEL_SCOPE, Gate, NotCleared, VerdictCounts
+from generation.queries.cases import NO_CASE, Standing, standing_of
 from governance.access import Person, houses_of, reads_whole
 from governance.models import Decision, Organisation, Question, Review
 from provenance import queries as provenance
@@ -25,7 +25,8 @@ from provenance.models import (
     VersionEntry,
 )
 from provenance.rights.clearance import clear
-from provenance.rights.values import Clearance
+from provenance.rights.policy import ClearancePolicy
+from provenance.rights.values import Clearance, RecordingRights, Use
 from provenance.similarity import thresholds
 
 WORST_FIRST = (Verdict.BLOCKED, Verdict.UNVERIFIABLE, Verdict.REVIEW, Verdict.NO_MATCH)
@@ -152,7 +153,7 @@ def verdict_pairs(counts: VerdictCounts) -> list[tuple[str, int]]:
 def gates_of(versions: Sequence[ModelVersion], *, at: datetime) -> dict[int, Gate]:
     """Answer ``queries.gate_of`` for several versions at once: by the same clearance, on one reading of the rights."""
     datasets = {v.dataset_version_id: v.dataset_version for v in versions if v.dataset_version is not None}
-    not_cleared = _not_cleared([dataset for dataset in datasets.values() if dataset is not None], at=at)
+    cleared = _cleared([dataset for dataset in datasets.values() if dataset is not None], at=at)
     decided = decisions_of(versions)
     standings = standing_of(versions)
     gates = {}
@@ -162,26 +163,44 @@ def gates_of(versions: Sequence[ModelVersion], *, at: datetime) -> dict[int, Gat
         if review is not None and review.decision in {Decision.REJECTED, Decision.SUSPENDED}:
             reasons.append(f"the model is {review.get_decision_display().lower()}")
         standing = standings.get(version.pk, NO_CASE)
-        reasons += standing.closed_by
-        if version.dataset_version_id is None:
-            gates[version.pk] = Gate(tuple(reasons), needs_a_person=True)
-            continue
-        names = [
-            entry.external_id
-            for entry, clearance in not_cleared[version.dataset_version_id]
-            if not standing.excuses(entry.recording_id, clearance)
-        ]
-        if names:
-            shown = ", ".join(names[:3])
-            reasons.append(f"{len(names)} recordings that it was trained on are no longer cleared: {shown}")
-        gates[version.pk] = Gate(tuple(reasons), n_not_cleared=len(names), names=tuple(names[:3]))
+        gate = Gate((*reasons, *standing.closed_by), needs_a_person=version.dataset_version_id is None)
+        if version.dataset_version_id is not None:
+            model = str(version)
+            gate = gate.closed_by_clearance(
+                model, cleared[version.dataset_version_id].refused_to(model, standing)
+            )
+        gates[version.pk] = gate
     return gates
 
 
-def _not_cleared(
-    versions: Sequence[DatasetVersion], *, at: datetime
-) -> dict[int, list[tuple[DatasetEntry, Clearance]]]:
-    """Return what in each frozen version its own use is not cleared for at ``at``, by external id."""
+@dataclass(frozen=True)
+class _Cleared:
+    """What of a frozen version is not cleared for its own use, and what each model has to ask for itself."""
+
+    use: Use
+    policy: ClearancePolicy
+    accepted: frozenset[str]
+    refused: Sequence[tuple[DatasetEntry, Clearance]]  # whichever model asks
+    bound: Sequence[tuple[DatasetEntry, RecordingRights]]  # under grants that name models
+
+    def refused_to(self, model: str, standing: Standing) -> list[NotCleared]:
+        asked = replace(self.use, model=model)
+        here = [(entry, clear(held, asked, self.policy), self._elsewhere(held)) for entry, held in self.bound]
+        both = [
+            *((entry, clearance, False) for entry, clearance in self.refused),
+            *(found for found in here if not found[1].clears(self.accepted)),
+        ]
+        return [
+            NotCleared.of(entry.external_id, clearance, is_for_other_models=elsewhere)
+            for entry, clearance, elsewhere in sorted(both, key=lambda found: found[0].external_id)
+            if not standing.excuses(entry.recording_id, clearance)
+        ]
+
+    def _elsewhere(self, held: RecordingRights) -> bool:
+        return clear(held, self.use, self.policy).clears(self.accepted | {MODEL_SCOPE})
+
+
+def _cleared(versions: Sequence[DatasetVersion], *, at: datetime) -> dict[int, _Cleared]:
     inside = VersionEntry.objects.filter(
         version__in=versions,
         version__dataset=OuterRef("dataset"),
@@ -198,9 +217,9 @@ def _not_cleared(
     ):
         members[version_id].append(recording_id)
     owners = Organisation.objects.in_bulk({version.dataset.organisation_id for version in versions})
-    policies: dict[tuple[int, str], Any] = {}
+    policies: dict[tuple[int, str], ClearancePolicy] = {}
     askers: dict[int, frozenset[str]] = {}
-    found: dict[int, list[tuple[DatasetEntry, Clearance]]] = {}
+    found: dict[int, _Cleared] = {}
     for version in versions:
         key = (version.dataset.organisation_id, version.policy_name)
         if key not in policies:
@@ -212,18 +231,22 @@ def _not_cleared(
             askers[key[0]] = asker_of(owners[key[0]])
         use = replace(use, licensees=askers[key[0]])
         accepted = frozenset(version.conditions_accepted)
-        cleared = [
-            (entry, clear(held, use, policies[key]))
-            for entry, held in (
-                rights[version.dataset_id, recording_id]
-                for recording_id in members[version.pk]
-                if (version.dataset_id, recording_id) in rights
-            )
+        held_here = [
+            rights[version.dataset_id, recording_id]
+            for recording_id in members[version.pk]
+            if (version.dataset_id, recording_id) in rights
         ]
-        found[version.pk] = sorted(
-            (pair for pair in cleared if not pair[1].clears(accepted)), key=lambda pair: pair[0].external_id
-        )
+        bound = [(entry, held) for entry, held in held_here if _names_models(held)]
+        answered = [
+            (entry, clear(held, use, policies[key])) for entry, held in held_here if not _names_models(held)
+        ]
+        refused = [pair for pair in answered if not pair[1].clears(accepted)]
+        found[version.pk] = _Cleared(use, policies[key], accepted, refused, bound)
     return found
+
+
+def _names_models(held: RecordingRights) -> bool:
+    return any(grant.model_scope for grant in held.grants)
 
 
 def control_of(version: ModelVersion) -> Control | None:

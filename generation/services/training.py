@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Max
 from django.utils import timezone
 
 from generation import queries
@@ -31,9 +31,7 @@ from generation.errors import GenerationError, StoppedError, WrongUseError
 from generation.models import GenerativeModel, ModelVersion, TrainingRun, TrainingRunState
 from governance import access, ledger
 from governance.models import User
-from provenance import queries as provenance
-from provenance.models import DatasetVersion, GrantRecording
-from provenance.rights.values import Clearance
+from provenance.models import DatasetVersion
 from provenance.storage import local_file
 
 TRAINING_PURPOSE = "ai_generative_training"
@@ -119,42 +117,21 @@ def _next_version(name: str, version: DatasetVersion) -> str:
 
 def _require_cleared(version: DatasetVersion, model: str, now: datetime) -> None:
     require_frozen_for_training(version)
-    if not_cleared := queries.no_longer_cleared(version, at=now):
-        shown = "; ".join(f"{name} is {answer}" for name, answer in not_cleared[:3])
+    not_cleared = queries.no_longer_cleared(version, at=now, model=model)
+    if gone := [one for one in not_cleared if not one.is_for_other_models]:
         raise WrongUseError(
-            f"{len(not_cleared)} recordings of {version} are no longer cleared for training: {shown}. "
+            f"{len(gone)} recordings of {version} are no longer cleared for training: {_shown(gone)}. "
             "Freeze a new version without them."
         )
-    if out_of_scope := _out_of_scope(version, model, now):
+    if not_cleared:
         raise WrongUseError(
-            f"{len(out_of_scope)} recordings of {version} are licensed for other models than {model}: "
-            f"{'; '.join(out_of_scope[:3])}. That takes a grant for {model}, or a version without them."
+            f"{len(not_cleared)} recordings of {version} are licensed for other models than {model}: "
+            f"{_shown(not_cleared)}. That takes a grant for {model}, or a version without them."
         )
 
 
-def _out_of_scope(version: DatasetVersion, model: str, now: datetime) -> list[str]:
-    """Return what is cleared for some model, but by no grant that names this one, with the reason."""
-    bound = GrantRecording.objects.filter(recording=OuterRef("recording"), grant__model_scope__len__gt=0)
-    entries = provenance.entries_of(version.dataset, version).filter(Exists(bound))
-    use = provenance.use_for(
-        purpose=version.purpose,
-        commercial=version.commercial,
-        territory=version.territory,
-        at=now,
-        model=model,
-    )
-    policy = provenance.policy_of(version.dataset.organisation, version.policy_name)
-    accepted = frozenset(version.conditions_accepted)
-    return [
-        f"{cleared.entry.external_id} ({'; '.join(_reasons(cleared.clearance))})"
-        for cleared in provenance.clear_entries(entries, use=use, policy=policy)
-        if not cleared.clearance.clears(accepted)
-    ]
-
-
-def _reasons(clearance: Clearance) -> list[str]:
-    said = dict.fromkeys((*clearance.master.reasons, *clearance.composition.reasons))
-    return [reason for reason in said if reason.startswith("grant ")] or list(said)
+def _shown(not_cleared: Sequence[queries.NotCleared]) -> str:
+    return "; ".join(str(one) for one in not_cleared[:3])
 
 
 def _model(

@@ -15,6 +15,7 @@ from audit.models import Campaign
 from audit.queries import training_recordings
 from audit.reports.snapshot import Answer
 from generation.models import Generation, GenerationState, ModelVersion
+from generation.queries import NotCleared
 from provenance import audio
 from provenance.models import IndexBuild, Recording
 from tests import signals
@@ -118,7 +119,9 @@ class TestReuseOfMusic:
     ) -> None:
         from generation import queries
 
-        monkeypatch.setattr(queries, "no_longer_cleared", lambda version, **_: [("a", "not_allowed")])
+        monkeypatch.setattr(
+            queries, "no_longer_cleared", lambda version, **_: [NotCleared("a", "not_allowed")]
+        )
         assert answers(model)["3-05"].conformance == "not_met"
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from generation import services
+from generation import queries, services
 from generation.architectures.base import ArchitectureError
 from generation.errors import GenerationError
 from generation.management.commands.train_model import model_json
@@ -43,8 +43,12 @@ class Command(ContractCommand):
             organisation=version.dataset.organisation if version else self.organisation,
             now=timezone.now(),
         )
+        gate = queries.gate_of(model_version, at=timezone.now())
         words = f"{model_version} is registered."
         if version is None:
             words += " Nobody knows what it was trained on: a person decides each release."
-        self.show(model_json(model_version), words=words)
+        if not gate.is_open:
+            words += f" None of its outputs can leave: {'; '.join(gate.reasons)}."
+        said = {"gate": {"open": gate.is_open, "reasons": list(gate.reasons)}}
+        self.show(model_json(model_version) | said, words=words)
         return DONE
