@@ -1,11 +1,15 @@
 """Real servers for the tests: an embedded PostgreSQL and Valkey for the whole run, in a folder of its own."""
 
+import gc
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from hypothesis import settings as hypothesis_settings
 
 from config import embedded, servers
@@ -46,3 +50,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the matrix of addresses and roles, so that no worker is left with it at the end."""
     items.sort(key=lambda item: item.path.parent.name != "access")
+
+
+def pytest_collection_finish() -> None:
+    """Leave alone what was imported: searching it for garbage again and again took a fifth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """End what a server's threads left open, before the database goes: PostgreSQL would wait 5 s for each."""
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
