@@ -3,54 +3,46 @@
 Rights are written in groups ("EU", "World except US"); the algebra is done on countries, so that two grants
 for France and Germany answer a question about both, and a grant for the EU answers none about the world.
 
-Groups carry their own name and the CISAC TIS number where it is known here (2136 = World). A leading minus
-excludes: ``("WORLD", "-US")``.
+Countries and groups stand in ``territories.yaml``, each with its name and the codes of CISAC's Territory Information
+System (2136 or 2WL = World, 2120 or 2EU = Europe, 276 or DEU = Germany). A leading minus excludes: ``("WORLD", "-US")``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
-_ISO: Final = """
-AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS
-BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE
-EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM
-HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC
-LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA
-NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW
-SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO
-TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
-"""
-COUNTRIES: Final = frozenset(_ISO.split())
+import yaml
+
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TEXT: Final = Path(__file__).with_name("territories.yaml").read_text(encoding="utf-8")
+_WRITTEN: Final[dict[str, Any]] = yaml.load(_TEXT, Loader=_LOADER)  # noqa: S506 — safe, in C where it is built
+_ISO: Final[list[list[str]]] = [
+    country.split() for country in _WRITTEN["countries"].replace(",", "\n").splitlines()
+]
+
+COUNTRIES: Final = frozenset(two for two, _, _ in _ISO)
 """The 249 officially assigned codes of ISO 3166-1."""
 
-_EU_ISO: Final = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
-_EU: Final = frozenset(_EU_ISO.split())
-_EEA: Final = _EU | {"IS", "LI", "NO"}
 GROUPS: Final[dict[str, frozenset[str]]] = {
-    "WORLD": COUNTRIES,
-    "EU": _EU,
-    "EEA": _EEA,
-    "EFTA": frozenset({"CH", "IS", "LI", "NO"}),
-    "BENELUX": frozenset({"BE", "LU", "NL"}),
-    "DACH": frozenset({"AT", "CH", "DE"}),
-    "GSA": frozenset({"AT", "CH", "DE", "LI"}),
-    "BALTICS": frozenset({"EE", "LT", "LV"}),
-    "NORDICS": frozenset({"AX", "DK", "FI", "FO", "GL", "IS", "NO", "SE", "SJ"}),
+    name: frozenset(group["countries"].split()) if "countries" in group else COUNTRIES
+    for name, group in _WRITTEN["groups"].items()
 }
 """Named groups. The EU is that of 2020 and later, without the United Kingdom."""
 
-_ALIASES: Final = {
+_ALIASES: Final[dict[str, str]] = {
+    **{str(code): name for name, group in _WRITTEN["groups"].items() for code in group.get("tis", ())},
+    **{
+        code: two
+        for two, three, number in _ISO
+        for code in (three, number, str(int(number)), f"{int(number):04d}")
+    },
     "": "WORLD",
     "WW": "WORLD",
     "WORLDWIDE": "WORLD",
     "001": "WORLD",
-    "2136": "WORLD",
-    "2120": "EU",
-    "2118": "EEA",
-    "2110": "BENELUX",
     "UK": "GB",
     "EL": "GR",
 }
@@ -69,11 +61,11 @@ def normalise(code: str) -> str:
         If nobody here knows the code.
     """
     excluded = "-" if code.strip().startswith("-") else ""
-    name = code.strip().removeprefix("-").strip().upper()
+    name = "-".join(code.strip().removeprefix("-").upper().split())
     name = _ALIASES.get(name, name)
     if name not in GROUPS and name not in COUNTRIES:
         raise UnknownTerritory(
-            f"{code!r} is neither an ISO 3166-1 country nor one of {', '.join(sorted(GROUPS))}"
+            f"{code!r} is neither an ISO 3166-1 country nor a group of CISAC's territories: {', '.join(GROUPS)}"
         )
     return excluded + name
 

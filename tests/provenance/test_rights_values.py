@@ -32,6 +32,39 @@ class TestTerritory:
         with pytest.raises(territory.UnknownTerritory, match="XX"):
             territory.countries(("XX",))
 
+    @pytest.mark.parametrize(
+        ("code", "group", "holds", "not_holds"),
+        [
+            ("2120", "2EU", {"FR", "CH", "RU", "GB"}, {"TR", "US"}),
+            ("2123", "2EN", {"FR", "HR"}, {"CH", "GB", "NO"}),
+            ("2121", "2EM", {"FR", "NO", "IS", "LI"}, {"CH", "GB"}),
+            ("2118", "2CI", {"KZ", "AM"}, {"FR", "UA", "GE"}),
+            ("2110", "2BE", {"BE", "NL", "LU"}, {"DE"}),
+            ("2124", "2GC", {"DE", "AT", "CH"}, {"LI"}),
+            ("2129", "2NA", {"US", "CA", "MX"}, {"PA"}),
+        ],
+    )
+    def test_knows_the_groups_of_cisac_by_number_and_letters(
+        self, code: str, group: str, holds: set[str], not_holds: set[str]
+    ) -> None:
+        assert territory.countries((code,)) == territory.countries((group,))
+        assert holds <= territory.countries((code,))
+        assert not not_holds & territory.countries((code,))
+
+    @pytest.mark.parametrize("code", ["DE", "de", "DEU", "276", "0276", " Deu "])
+    def test_knows_a_country_by_letters_and_numbers(self, code: str) -> None:
+        assert territory.normalise(code) == "DE"
+
+    def test_gives_every_code_to_one_territory(self) -> None:
+        for code in ("4", "004", "0004", "AFG"):
+            assert territory.normalise(code) == "AF"
+        groups = {territory.normalise(str(number)) for number in range(2100, 2135)}
+        assert len(groups) == 35
+        assert groups <= set(territory.GROUPS)
+
+    def test_holds_countries_alone_in_every_group(self) -> None:
+        assert all(members and members <= territory.COUNTRIES for members in territory.GROUPS.values())
+
     @given(CODES, CODES)
     def test_including_more_never_covers_less(self, one: list[str], other: list[str]) -> None:
         assert territory.countries(tuple(one)) <= territory.countries((*one, *other))
