@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final, Literal, NamedTuple, TypeVar
 
 from provenance.rights import territory
-from provenance.rights.grants import by_grants, misses
+from provenance.rights.grants import by_grants, misses, only_out_of_term
 from provenance.rights.periods import in_force, out_of_term
 from provenance.rights.policy import DEFAULT, ClearancePolicy
 from provenance.rights.readings import LicenceReading, read
@@ -292,8 +292,10 @@ def _answer(known: _Known, right: Right, use: Use, policy: ClearancePolicy) -> R
     if by_memo is not None and RANK[by_memo.answer] > RANK[best.answer]:
         best = by_memo
     if best is by_licence and missed and best.answer != "allowed":
-        if why == "share_not_granted" or best.unknown_because == "nothing_stated":
+        if why == "share_not_granted":
             return _because(best, missed, why)
+        if best.unknown_because == "nothing_stated":
+            return _because(best, missed, "out_of_term" if only_out_of_term(known.grants, use) else why)
         return _because(best, missed)
     return best
 

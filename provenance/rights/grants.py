@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC
@@ -57,6 +58,15 @@ def misses(grants: Iterable[Grant], use: Use) -> tuple[str, ...]:
     """Say of each grant that does not cover a use why it doesn't."""
     said = [(grant.id, _miss(grant, use)) for grant in grants]
     return tuple([f"grant {id} {why}" for id, why in said if why])
+
+
+def only_out_of_term(grants: Iterable[Grant], use: Use) -> bool:
+    """Say whether nothing but its term keeps one of the grants from covering a use."""
+    return any(
+        _miss(grant, use)
+        and not _miss(replace(grant, valid_from=None, valid_until=None, sunset_on=None), use)
+        for grant in grants
+    )
 
 
 def _by_holders(grants: list[Grant], claims: list[Claim], right: str, use: Use) -> RightAnswer:
@@ -218,4 +228,5 @@ def _folded(names: frozenset[str]) -> frozenset[str]:
 
 @lru_cache(maxsize=65536)
 def _same_name(name: str) -> str:
-    return " ".join(name.casefold().split())
+    """Return a party's name as it is compared: case, spaces and the form of its accents make no other party."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

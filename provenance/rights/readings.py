@@ -19,6 +19,8 @@ from provenance.rights.policy import ClearancePolicy
 from provenance.rights.terms import UNVERSIONED, LicenceTerms, Term, questions
 from provenance.rights.values import RANK, Answer, Basis, Purpose, UnknownKind, strictest
 
+NON_COMMERCIAL: Final = "non-commercial"
+"""The condition that a commercial use can't meet, whichever axis asks for it."""
 AXIS_WORDS: Final = {
     "commercial": "commercial use",
     "ai_generative_training": "training a generative model",
@@ -103,10 +105,13 @@ def _read_leaf(leaf: Leaf, purpose: Purpose, commercial: bool, policy: Clearance
 def _read_licence(
     licence: LicenceTerms, purpose: Purpose, commercial: bool, policy: ClearancePolicy
 ) -> LicenceReading:
-    terms = [read_axis(licence, purpose, policy)]
-    if commercial:
-        terms.append(read_axis(licence, "commercial", policy))
-    return _all_of(terms)
+    term = read_axis(licence, purpose, policy)
+    if not commercial:
+        return term
+    if NON_COMMERCIAL in term.conditions:
+        says = f"{licence.id} asks for a non-commercial use here, and this one is commercial"
+        term = replace(term, answer="not_allowed", conditions=(), reasons=(*term.reasons, says))
+    return _all_of([term, read_axis(licence, "commercial", policy)])
 
 
 def read_axis(licence: LicenceTerms, axis: str, policy: ClearancePolicy) -> LicenceReading:
@@ -149,7 +154,7 @@ def _answer_questions(
     values = [reading.value for reading in readings if reading.value is not None]
     value = strictest(*values) if values else term.value
     if term.value == "not_allowed" and value == "constrained" and not licence.allows_commerce:
-        added.append("non-commercial")
+        added.append(NON_COMMERCIAL)
     kept = [condition for condition in (*term.conditions, *added) if condition not in without]
     says = tuple(
         f"{question}, {name} reading: {reading.says}"
