@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Count
 from django.utils import timezone
 
 from audit import services as audit
@@ -21,15 +22,18 @@ from audit.demo.plan import DATASET, LEAST_SYMBOLIC, MODELS, N_OUTPUTS, SECONDS,
 from generation import queries as generation_queries
 from generation import services as generation
 from generation.models import Check, Generation, Match, ModelVersion, TrainingRun
+from governance import services as governance
 from governance.errors import LinerNotesError
-from governance.models import Decision, Question, Review
+from governance.models import Decision, Question, Review, Role
 from provenance import queries, services
-from provenance.models import Conflict, ConflictStatus, Dataset, DatasetKind, DatasetVersion
+from provenance.models import Conflict, ConflictStatus, Dataset, DatasetKind, DatasetVersion, Party
 from provenance.pipeline import RowOutcome
 from provenance.rights.policy import SHIPPED
 from provenance.rights.values import Purpose, Use
+from provenance.services.parties import identify_party
 
 PURPOSE: Purpose = "ai_generative_training"
+NOBODY = r"\y(various|unknown|anonymous|authors|artists|contributors|team)\y"
 Tell = Callable[[str], None]
 
 
@@ -160,6 +164,32 @@ def approve(dataset: Dataset, people: People, policy: str) -> list[str]:
         now=timezone.now(),
     )
     return list(review.conditions)
+
+
+def seat_the_label(dataset: Dataset, people: People) -> str:
+    """Let the demo's label speak for one holder, the one that most recordings name; return who that is, or nothing.
+
+    Without it the label's pages were empty. A holder that is nobody's name, as "various authors", stays nobody.
+    """
+    own = Party.objects.filter(organisation=dataset.organisation)
+    seated = own.exclude(stands_for=None).order_by("name").first()
+    if seated is not None:
+        return seated.name
+    holders = own.filter(claims__recording__entries__dataset=dataset).exclude(name__iregex=NOBODY)
+    counted = holders.annotate(n_recordings=Count("claims__recording", distinct=True))
+    holder = counted.order_by("-n_recordings", "name").first()
+    if holder is None:
+        return ""
+    now = timezone.now()
+    label = governance.add_member(
+        username=people.users["label"].username,
+        organisation=holder.name,
+        role=Role.LABEL_AUDITOR,
+        by=governance.system_user(),
+        now=now,
+    ).organisation
+    identify_party(party=holder, organisation=label, by=people.officer, now=now)
+    return holder.name
 
 
 def freeze(dataset: Dataset, people: People, policy: str) -> dict[str, DatasetVersion | None]:

@@ -175,13 +175,16 @@ def reports(console: Console, folders: Sequence[Path], good: bool, refused: bool
     )
 
 
-def address(console: Console, url: str, passwords: Mapping[str, str], roles: Mapping[str, Any]) -> None:
+def address(
+    console: Console, url: str, passwords: Mapping[str, str], roles: Mapping[str, Any], holder: str
+) -> None:
     table = Table(title=f"The pages are at {url} – Ctrl-C stops everything")
     table.add_column("Sign in as")
     table.add_column("Password")
     table.add_column("Role")
     for name, password in passwords.items():
-        table.add_row(name, escape(password), str(roles[name].label))
+        speaks_for = f", for {holder}" if holder and name == "label" else ""
+        table.add_row(name, escape(password), escape(f"{roles[name].label}{speaks_for}"))
     console.print(table)
 
 

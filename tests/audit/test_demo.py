@@ -6,12 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from rich.console import Console
 
-from audit.demo import music, show
+from audit.demo import loop, music, people, show
 from audit.demo.loop import Judged, problems_with, why_not
 from audit.demo.plan import MODELS, N_OUTPUTS, Planned, halves
+from governance.access import labels_of
 from governance.errors import PartMissingError
+from governance.models import Organisation
+from provenance.access import recordings_for_reading
+from provenance.models import Party, Recording, RightsClaim
+from tests.people import a_dataset
 
 
 def recordings(n: int, kind: str = "audio") -> list[tuple[str, str]]:
@@ -136,6 +142,30 @@ class TestModels:
 
         assert len({architecture for architecture, _ in kinds}) == 2
         assert len(kinds) == 6
+
+
+@pytest.mark.django_db
+class TestSeatTheLabel:
+    def test_speaks_for_the_holder_that_most_recordings_name(self, tmp_path: Path) -> None:
+        who = people.gather(tmp_path, now=timezone.now())
+        dataset = a_dataset(who.steward, who.organisation)
+        one, other = Recording.objects.order_by("id")
+        for name, held in (("various authors", [one, other]), ("Ada", [one, other]), ("Bo", [one])):
+            party = Party.objects.create(organisation=who.organisation, name=name)
+            for recording in held:
+                RightsClaim.objects.create(recording=recording, party=party, right="master", source="steward")
+
+        assert loop.seat_the_label(dataset, who) == "Ada"
+        assert loop.seat_the_label(dataset, who) == "Ada"  # again, and nothing changes
+
+        label = Organisation.objects.get(name="Ada")
+        assert [party.name for party in Party.objects.filter(stands_for=label)] == ["Ada"]
+        assert {one.name for one in labels_of(who.users["label"])} == {people.ORGANISATION, "Ada"}
+        assert set(recordings_for_reading(who.users["label"])) == {one, other}
+
+    def test_speaks_for_nobody_where_nobody_is_named(self, tmp_path: Path) -> None:
+        who = people.gather(tmp_path, now=timezone.now())
+        assert loop.seat_the_label(a_dataset(who.steward, who.organisation), who) == ""
 
 
 class TestWhyNot:

@@ -60,6 +60,7 @@ class Command(ContractCommand):
             found = music.sources(own_music, home / "packages")
         with self.step("Register, decode and fingerprint it, and look for conflicts"):
             dataset = loop.register(found, who, self.note)
+        self.holder = loop.seat_the_label(dataset, who)
         n_recordings = dataset.entries.count()
         readings = [loop.clear(dataset, name) for name in ("strict", "default")]
         show.clearance(self.console, readings, n_recordings)
@@ -139,7 +140,9 @@ class Command(ContractCommand):
                 crew.start(web, log=logs / "web.log"),
                 crew.start([sys.executable, "-m", "config.worker"], log=logs / "worker.log"),
             ]
-            show.address(self.console, f"http://127.0.0.1:{port}/", self.passwords, people.LOGINS)
+            show.address(
+                self.console, f"http://127.0.0.1:{port}/", self.passwords, people.LOGINS, self.holder
+            )
             while all(program.poll() is None for program in programs):
                 time.sleep(0.5)
         self.console.print(f"A program ended by itself: {logs} holds what it said.")
