@@ -26,7 +26,9 @@ def main(arguments: Sequence[str]) -> int:
     of_likeness.add_argument("--seed", type=int, default=1)
     of_conflicts = parser.add_argument_group("conflicts")
     of_conflicts.add_argument("--music", type=Path, metavar="DIR", help="music to plant copies of")
-    of_conflicts.add_argument("--copies", type=int, default=3, metavar="N", help="of each kind")
+    of_conflicts.add_argument(
+        "--copies", type=int, default=3, metavar="N", help="of each kind; 0 plants none"
+    )
     chosen = parser.parse_args(arguments)
     measures: dict[str, Callable[[], Iterable[Figure]]] = {
         "catalogue": partial(catalogue.measure, chosen.references, chosen.strangers, seed=chosen.seed),

@@ -2,9 +2,10 @@
 
     make bench ARGS="conflicts --music DIR --copies 10"
 
-Recordings of the folder are registered under one licence; copies of some of them, changed in ten ways, are
-registered as another dataset under another. Everything goes through the product's own commands. A finding between a
-copy and what it was made of is right, any other that touches a copy is wrong and is named on standard error. The
+First all recordings of the folder are held against each other by their fingerprints, and the waveforms judge each pair
+that is called one sound; ``--copies 0`` ends there. Then the recordings are registered under one licence, and copies of
+some of them, changed in ten ways, as another dataset under another, by the product's own commands. A finding between
+a copy and what it was made of is right, any other that touches a copy is wrong and is named on standard error. The
 baseline is the share that equal samples alone would find. Without a folder it runs on tunes made up here.
 """
 
@@ -32,7 +33,7 @@ from provenance import audio
 from provenance.similarity.copies import NewItems
 
 LEAST_S = 60.0
-"""Shorter music can't be cut in all the ways."""
+"""Of shorter music no copies are planted: it can't be cut in all the ways."""
 
 TUNE_S = 75.0
 LICENCES = ("CC-BY-4.0", "LicenseRef-all-rights-reserved")
@@ -102,7 +103,7 @@ def measure(music: Path | None = None, *, n_copies: int = 3, seed: int = 1) -> I
     Raises
     ------
     NothingToMeasureError
-        If the folder is none, or holds no music of ``LEAST_S`` or more.
+        If the folder is none, holds no music, or none of ``LEAST_S`` or more to plant copies of.
     """
     with tempfile.TemporaryDirectory(prefix="liner-bench-", ignore_cleanup_errors=True) as made:
         place = Path(made)
@@ -122,6 +123,18 @@ def measure(music: Path | None = None, *, n_copies: int = 3, seed: int = 1) -> I
 
 def _measured(music: Path, place: Path, n_copies: int, seed: int) -> Iterator[Figure]:
     known = _music_in(music)
+    yield from _pairs_heard(known, music)
+    if n_copies:
+        yield from _planted_found(
+            {path: one for path, one in known.items() if one.seconds >= LEAST_S}, music, place, n_copies, seed
+        )
+
+
+def _planted_found(
+    known: dict[Path, audio.Survey], music: Path, place: Path, n_copies: int, seed: int
+) -> Iterator[Figure]:
+    if not known:
+        raise NothingToMeasureError(f"No music of {LEAST_S:g} s or more was found under {music}.")
     rng = np.random.default_rng(seed)
     copies = place / "copies"
     copies.mkdir()
@@ -133,7 +146,6 @@ def _measured(music: Path, place: Path, n_copies: int, seed: int) -> Iterator[Fi
             planted[copy.name] = Planted(kind, copy.name, _title(source, music))
     _write_table(place / "originals.csv", {str(path): _title(path, music) for path in known}, LICENCES[0])
     _write_table(place / "copies.csv", {str(copies / name): name for name in planted}, LICENCES[1])
-    yield from _pairs_heard(known, music)
     samples = {_title(path, music): one.samples_sha256 for path, one in known.items()}
     data_dir = place / "data"
     spent = []
@@ -262,7 +274,7 @@ def _title(path: Path, music: Path) -> str:
 def _music_in(folder: Path) -> dict[Path, audio.Survey]:
     if not folder.is_dir():
         raise NothingToMeasureError(f"{folder} is no folder: {WANTED}")
-    found = {path: one for path, one in recordings_in(folder) if one.seconds >= LEAST_S}
+    found = dict(recordings_in(folder))
     if not found:
-        raise NothingToMeasureError(f"No music of {LEAST_S:g} s or more was found under {folder}.")
+        raise NothingToMeasureError(f"No music was found under {folder}.")
     return found
