@@ -14,7 +14,7 @@ from audit import api as audit
 from generation.api import cases
 from generation.api import making as generation
 from governance import api as governance
-from provenance.api import catalogues, claims, grants, policies, reservations
+from provenance.api import catalogues, claims, clearances, evidence, grants, policies, reservations
 from provenance.api import datasets as provenance
 
 app_name = "api"
@@ -31,6 +31,7 @@ router.register("catalogue-questions", catalogues.CatalogueQuestionViewSet, base
 router.register("policies", policies.PolicyViewSet, basename="policy")
 router.register("reservations", reservations.ReservationViewSet, basename="reservation")
 router.register("memos", reservations.MemoViewSet, basename="memo")
+router.register("evidence", evidence.EvidenceViewSet, basename="evidence")
 router.register("models", generation.ModelViewSet, basename="model")
 router.register("model-versions", generation.ModelVersionViewSet, basename="model-version")
 router.register("generations", generation.GenerationViewSet, basename="generation")
@@ -68,6 +69,7 @@ urlpatterns = [
     path("ledger/verification/", governance.LedgerVerificationView.as_view(), name="ledger-verification"),
     path("public/models/", audit.PublicModelListView.as_view(), name="public-model-list"),
     path("public/models/<uuid:public_id>/", audit.PublicModelView.as_view(), name="public-model"),
+    path("datasets/<uuid:public_id>/matrix/", clearances.MatrixView.as_view(), name="dataset-matrix"),
     path(
         "recordings/<uuid:public_id>/matches/",
         generation.RecordingMatchViewSet.as_view({"get": "list"}),

@@ -19,6 +19,7 @@ from provenance.models import (
     Dataset,
     DatasetEntry,
     DatasetVersion,
+    EvidenceDocument,
     ExceptionMemo,
     Grant,
     GrantRecording,
@@ -162,6 +163,20 @@ def conflicts_for_reading(user: Person) -> QuerySet[Conflict]:
     return Conflict.objects.filter(organisation__in=houses_of(user)).select_related(
         "organisation", "recording_a", "recording_b", "resolved_by"
     )
+
+
+def evidence_for_reading(user: Person) -> QuerySet[EvidenceDocument]:
+    """Return what is kept in the houses that ``user`` reads whole: that it is there, not what it says."""
+    return EvidenceDocument.objects.filter(organisation__in=houses_of(user)).select_related(
+        "organisation", "received_from"
+    )
+
+
+def document_for_reading(user: Person, public_id: UUID | str) -> EvidenceDocument:
+    found = evidence_for_reading(user).filter(public_id=public_id).first()
+    if found is None:
+        raise NotFoundError("There is no such document.")
+    return found
 
 
 def recording_for_reading(user: Person, public_id: UUID | str) -> Recording:

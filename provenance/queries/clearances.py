@@ -39,6 +39,11 @@ CHANGES_NO_ANSWER = (
 )
 
 
+def instant_of(day: date | None) -> datetime | None:
+    """Return the first moment of a day, UTC."""
+    return datetime.combine(day, time(), UTC) if day else None
+
+
 @dataclass(frozen=True)
 class Question:
     """What is asked of a dataset or a version of it; ``day`` None asks about now, whenever now is."""
@@ -52,10 +57,11 @@ class Question:
     policy: ClearancePolicy
 
     def use(self, now: datetime) -> Use:
-        at = datetime.combine(self.day, time(), UTC) if self.day else now
-        return queries.use_for(
+        at = instant_of(self.day) or now
+        use = queries.use_for(
             purpose=self.purpose, commercial=self.commercial, territory=self.territory, at=at
         )
+        return queries.asked_by(use, self.dataset.organisation)
 
     @property
     def key(self) -> str:
@@ -161,7 +167,7 @@ class MatrixRow:
 def answered(entries: QuerySet[DatasetEntry], *, use: Use, policy: ClearancePolicy) -> Iterator[MatrixRow]:
     """Answer each entry in order, a few queries for every couple of thousand."""
     for entry, known in rights_of(entries):
-        yield MatrixRow(entry, known, Cleared(entry, clear(known, use, policy)))
+        yield MatrixRow(entry, known, Cleared(entry, clear(known, use, policy), use.territory))
 
 
 def answered_slice(rows: Sequence[DatasetEntry], *, use: Use, policy: ClearancePolicy) -> list[MatrixRow]:

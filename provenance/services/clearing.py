@@ -10,7 +10,8 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from governance import access, ledger
-from governance.models import User
+from governance import services as governance
+from governance.models import Job, User
 from lib.canonical import canonical_json
 from lib.ids import new_public_id
 from lib.merkle import merkle_root
@@ -90,6 +91,35 @@ def answers_to(question: Question, *, now: datetime) -> Answers:
     if question.entries()[clearances.AT_ONCE : clearances.AT_ONCE + 1].exists():
         return Answers(None, kept, is_large=True)
     return Answers(keep_clearance(question=question, now=now))
+
+
+def work_out(*, question: Question, policy_name: str, by: User, now: datetime) -> Job:
+    """Let a worker answer a question for every recording; where one does already, return that job.
+
+    ``policy_name`` is how the question named its policy: the worker reads it anew.
+    """
+    organisation = question.dataset.organisation
+    access.require(by, organisation, access.STOPS_JOBS, "have answers worked out")
+    if (job := clearances.job_for(question)) is not None:
+        return job
+    return governance.queue_job(
+        kind=clearances.CLEAR,
+        organisation=organisation,
+        asked_by=by,
+        now=now,
+        subject_kind="dataset",
+        subject_id=question.dataset.public_id,
+        subject_name=str(question.version or question.dataset),
+        arguments={
+            "question": question.key,
+            "purpose": question.purpose,
+            "commercial": question.commercial,
+            "territory": question.territory,
+            "day": question.day.isoformat() if question.day else None,
+            "policy": policy_name,
+            "version": question.version.number if question.version else None,
+        },
+    )
 
 
 def keep_clearance(*, question: Question, now: datetime, progress: Progress | None = None) -> ClearanceRun:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path, PurePath
 
+from django.core.exceptions import SuspiciousFileOperation
 from django.db import transaction
 from django.db.models import Q
+from django.utils.text import get_valid_filename
 
 from governance import access, ledger
 from governance.errors import NotFoundError
@@ -195,6 +197,14 @@ def open_evidence(*, document: EvidenceDocument, by: User, now: datetime) -> byt
         raise EvidenceAlteredError(f"{document.name} is no longer what was kept: its hash has changed.")
     _record("opened", document, by, now)
     return content
+
+
+def file_name(document: EvidenceDocument) -> str:
+    """Return a name under which a document can be saved anywhere."""
+    try:
+        return get_valid_filename(document.name)
+    except SuspiciousFileOperation:
+        return document.sha256[:12]
 
 
 def _record(

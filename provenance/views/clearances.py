@@ -19,7 +19,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from governance import access as house
-from governance import services as governance
 from governance.errors import NotFoundError
 from governance.pages import PersonRequest, page, refusals_in, say, show
 from provenance import access, keyset, tables
@@ -27,7 +26,7 @@ from provenance.forms.clearances import DEEDS, SCOPES, AskForm, CorrectForm, Dee
 from provenance.forms.evidence import EvidenceForm
 from provenance.models import ClearanceRun, Dataset, DatasetEntry, DatasetVersion, Omission
 from provenance.queries import ClearanceSummary, clearances
-from provenance.queries.clearances import CLEAR, MatrixRow, Narrowing, Question
+from provenance.queries.clearances import MatrixRow, Narrowing, Question
 from provenance.services import clearing
 from provenance.services.clearing import Answers
 from provenance.services.evidence import KEEPS_EVIDENCE, Subjects, keep_evidence, link_evidence
@@ -153,30 +152,13 @@ def _deeds_for(request: PersonRequest, dataset: Dataset) -> list[tuple[str, str]
 def work_out(request: PersonRequest, public_id: str) -> HttpResponse:
     """Let a worker answer the question of the address for every recording."""
     found = Matrix.of(request, public_id, request.GET)
-    house.require(request.user, found.dataset.organisation, house.STOPS_JOBS, "have answers worked out")
     if not found.form.is_valid():
         return redirect(found.address())
-    if (job := clearances.job_for(found.question)) is not None:
+    waiting = clearances.job_for(found.question)
+    policy_name = found.form.cleaned_data["policy"]
+    job = clearing.work_out(question=found.question, policy_name=policy_name, by=request.user, now=found.now)
+    if waiting is not None:
         return redirect("governance:job", job.public_id)
-    asked = found.form.cleaned_data
-    job = governance.queue_job(
-        kind=CLEAR,
-        organisation=found.dataset.organisation,
-        asked_by=request.user,
-        now=found.now,
-        subject_kind="dataset",
-        subject_id=found.dataset.public_id,
-        subject_name=str(found.version or found.dataset),
-        arguments={
-            "question": found.question.key,
-            "purpose": asked["purpose"],
-            "commercial": asked["commercial"] == "yes",
-            "territory": asked["territory"],
-            "day": asked["at"].isoformat() if asked["at"] else None,
-            "policy": asked["policy"],
-            "version": found.version.number if found.version else None,
-        },
-    )
     return started(request, job)
 
 

@@ -4,7 +4,6 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.text import get_valid_filename
 from django.views.decorators.http import require_http_methods, require_POST
 
 from governance import access as house
@@ -16,7 +15,14 @@ from provenance import access
 from provenance.forms.evidence import EvidenceForm
 from provenance.models import EvidenceDocument
 from provenance.rights import terms
-from provenance.services.evidence import KEEPS_EVIDENCE, Subjects, keep_evidence, link_evidence, open_evidence
+from provenance.services.evidence import (
+    KEEPS_EVIDENCE,
+    Subjects,
+    file_name,
+    keep_evidence,
+    link_evidence,
+    open_evidence,
+)
 
 
 @page
@@ -91,7 +97,6 @@ def open_document(request: PersonRequest, public_id: str) -> HttpResponse:
         raise NotFoundError("There is no such document.")
     content = open_evidence(document=document, by=request.user, now=timezone.now())
     response = HttpResponse(content, content_type="application/octet-stream")
-    name = get_valid_filename(document.name) or document.sha256[:12]
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Content-Disposition"] = f'attachment; filename="{file_name(document)}"'
     response["X-Content-Type-Options"] = "nosniff"
     return response

@@ -28,6 +28,7 @@ SUBJECTS = {  # of which row the id in a route's address is
     "provenance:matrix": "dataset",
     "provenance:party": "party",
     "api:party": "party",
+    "api:evidence": "evidence",
     "api:generation": "output",
     "api:grant": "grant",
     "api:job": "job",
@@ -92,7 +93,8 @@ def address(route: Route, house: House, *, theirs: bool = False) -> str:
         "<str:licence_id>": "CC0-1.0",
     }.items():
         path = path.replace(part, value)
-    asked = "?purpose=ai_generative_training&commercial=true" if route.name == "api:dataset-clearance" else ""
+    answers = route.name in {"api:dataset-clearance", "api:dataset-matrix"}
+    asked = "?purpose=ai_generative_training&commercial=true" if answers else ""
     return f"/{path}{asked}"
 
 
@@ -118,6 +120,7 @@ def body_of(route: Route, house: House) -> Mapping[str, Any]:
         "api:conflict-resolve": REASON,
         "api:dataset-approve": REASON,
         "api:dataset-freeze": USE,
+        "api:dataset-matrix": USE,
         "api:dataset-list": {"name": "more", "file": file, **place},
         "api:generation-list": {"model": "tide"},
         "api:grant-list": {"deals": [{**deal, "recordings": [ids["recording"]]}], **place},
