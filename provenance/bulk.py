@@ -19,7 +19,7 @@ def copy_models(rows: Sequence[models.Model]) -> None:
     if not rows:
         return
     model = type(rows[0])
-    for row, key in zip(rows, _new_keys(model, len(rows)), strict=True):
+    for row, key in zip(rows, new_keys(model, len(rows)), strict=True):
         row.pk = key
     fields = model._meta.concrete_fields
     names = [field.attname for field in fields]
@@ -46,7 +46,7 @@ def copy_rows(model: type[models.Model], names: Sequence[str], rows: Iterable[Se
         raise IntegrityError(*error.args) from error
 
 
-def _new_keys(model: type[models.Model], n: int) -> list[int]:
+def new_keys(model: type[models.Model], n: int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)",

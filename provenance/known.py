@@ -38,7 +38,7 @@ class AnyOf(Func):
 
     output_field = BooleanField()
 
-    def __init__(self, column: str, keys: Iterable[int]) -> None:
+    def __init__(self, column: str, keys: Iterable[int | str]) -> None:
         super().__init__(F(column))
         self.keys = list(keys)
 
@@ -57,7 +57,7 @@ def rights_of(entries: QuerySet[DatasetEntry]) -> Iterator[tuple[DatasetEntry, v
 
 def _rights_of_chunk(chunk: list[DatasetEntry]) -> Iterator[tuple[DatasetEntry, values.RecordingRights]]:
     recording_ids = {entry.recording_id for entry in chunk}
-    statements = _statements_by_entry(chunk)
+    statements = statements_of(entry.pk for entry in chunk)
     claims = _claims_by_recording(recording_ids)
     grants = _grants_by_recording(recording_ids)
     reservations = _reservations_by_recording(recording_ids)
@@ -84,9 +84,10 @@ def _rights_of_chunk(chunk: list[DatasetEntry]) -> Iterator[tuple[DatasetEntry, 
         )
 
 
-def _statements_by_entry(chunk: Iterable[DatasetEntry]) -> dict[int, list[values.Statement]]:
+def statements_of(entry_ids: Iterable[int]) -> dict[int, list[values.Statement]]:
+    """Return what is said of each entry, by its key."""
     found: dict[int, list[values.Statement]] = defaultdict(list)
-    rows = LicenceStatement.objects.filter(AnyOf("entry_id", (entry.pk for entry in chunk))).order_by("id")
+    rows = LicenceStatement.objects.filter(AnyOf("entry_id", entry_ids)).order_by("id")
     for (
         entry_id,
         right,

@@ -321,7 +321,10 @@ def fold(text: str) -> str:
 
     What stands in brackets stays: "Tune (Live)" is another recording than "Tune".
     """
-    text = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+    if not text.isascii():
+        text = "".join(
+            char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char)
+        )
     text = _FEATURED.sub(" ", text.casefold())
     return " ".join(re.sub(r"[^\w\s]", " ", text).split())
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 from numpy.typing import NDArray
 
 from governance import access, ledger
@@ -56,7 +56,7 @@ def find_conflicts(*, dataset: Dataset, by: User, now: datetime, fresh: Collecti
         copies = _copies(dataset, around)
         findings = [*_by_reading(dataset, around, copies.keys()), *_by_listening(copies.keys())]
         _keep(findings, dataset, by, now, copies)
-        stated = RightsClaim.objects.filter(recording__in=around).exclude(
+        stated = RightsClaim.objects.filter(known.AnyOf("recording_id", around)).exclude(
             source="steward", share_percent=None
         )
         touched = set(stated.values_list("recording_id", flat=True))
@@ -128,23 +128,39 @@ def _of_shares(recording: Recording, finding: ShareFinding, now: datetime) -> Co
 
 def _by_reading(dataset: Dataset, around: set[int], alike: Collection[frozenset[str]]) -> Iterator[Finding]:
     entries = list(
-        DatasetEntry.objects.filter(recording_id__in=around, dataset__organisation_id=dataset.organisation_id)
-        .select_related("recording")
+        DatasetEntry.objects.filter(
+            known.AnyOf("recording_id", _much_said(dataset, around)),
+            dataset__organisation_id=dataset.organisation_id,
+        )
         .order_by("id")
+        .values_list("pk", "recording_id", "recording__public_id")
     )
-    said = _statements(entry.pk for entry in entries)
+    said = known.statements_of(pk for pk, _, _ in entries)
     by_recording: dict[int, list[Known]] = defaultdict(list)
-    for entry in entries:
-        one = _known(entry.recording, said.get(entry.pk, ()))
+    for pk, recording_id, public_id in entries:
+        one = Known(str(public_id), tuple(said.get(pk, ())))
         yield from contradictions.within(one)
         yield from _one_source_twice(one)
-        for other in by_recording[entry.recording_id]:  # the same file in another dataset
+        for other in by_recording[recording_id]:  # the same file in another dataset
             if _said(other) != _said(one):
                 yield from contradictions.between(other, one)
-        by_recording[entry.recording_id].append(one)
+        by_recording[recording_id].append(one)
     colliding = _colliding(dataset, around)
     ids = {one.id for pk, one in colliding.items() if pk in around}
     yield from contradictions.collisions(colliding.values(), around=ids, alike=alike)
+
+
+def _much_said(dataset: Dataset, around: set[int]) -> list[int]:
+    """Return the recordings that can contradict themselves: more than one thing is said, or many holders named."""
+    said = LicenceStatement.objects.filter(
+        known.AnyOf("entry__recording_id", around),
+        entry__dataset__organisation_id=dataset.organisation_id,
+    )
+    by_recording = said.order_by().values("entry__recording_id")
+    much = by_recording.annotate(n=Count("id"), holders_at_most=Max("holders__len")).filter(
+        Q(n__gt=1) | Q(holders_at_most__gte=contradictions.MANY_HOLDERS)
+    )
+    return list(much.values_list("entry__recording_id", flat=True))
 
 
 def _said(recording: Known) -> set[tuple[str, str, str]]:
@@ -190,35 +206,20 @@ def _known_recordings(recording_ids: Collection[int]) -> dict[int, Known]:
         known.AnyOf("recording_id", recording_ids)
     ).values_list("pk", "recording_id"):
         entries[recording_id].append(pk)
-    said = _statements(pk for group in entries.values() for pk in group)
+    said = known.statements_of(pk for group in entries.values() for pk in group)
     claims = known.claims_of(recording_ids)
+    rows = Recording.objects.filter(known.AnyOf("id", recording_ids)).order_by("pk")
     return {
-        recording.pk: _known(
-            recording,
-            [statement for entry in entries[recording.pk] for statement in said.get(entry, ())],
-            claims.get(recording.pk, ()),
+        pk: Known(
+            str(public_id),
+            tuple(statement for entry in entries[pk] for statement in said.get(entry, ())),
+            *(title, artist, isrc, samples_sha256),
+            tuple(claims.get(pk, ())),
         )
-        for recording in Recording.objects.filter(known.AnyOf("id", recording_ids)).order_by("pk")
+        for pk, public_id, title, artist, isrc, samples_sha256 in rows.values_list(
+            "pk", "public_id", "title", "artist", "isrc", "samples_sha256"
+        )
     }
-
-
-def _statements(entry_ids: Iterable[int]) -> dict[int, list[Statement]]:
-    found: dict[int, list[Statement]] = defaultdict(list)
-    for statement in LicenceStatement.objects.filter(known.AnyOf("entry_id", entry_ids)).order_by("id"):
-        found[statement.entry_id].append(known.statement_value(statement))
-    return found
-
-
-def _known(recording: Recording, statements: Iterable[Statement], claims: Iterable[Claim] = ()) -> Known:
-    return Known(
-        id=str(recording.public_id),
-        statements=tuple(statements),
-        title=recording.title,
-        artist=recording.artist,
-        isrc=recording.isrc,
-        samples_sha256=recording.samples_sha256,
-        claims=tuple(claims),
-    )
 
 
 def _by_listening(pairs: Collection[frozenset[str]]) -> Iterator[Finding]:

@@ -25,6 +25,7 @@ from lib.canonical import canonical_json, canonical_sha256
 from lib.merkle import merkle_root
 from provenance import storage
 from provenance.errors import AudioMissingError, ProvenanceError
+from provenance.known import AnyOf
 from provenance.models import (
     Dataset,
     DatasetEntry,
@@ -520,7 +521,7 @@ def apply_reservations(
     """
     among = Recording.objects.filter(organisation=dataset.organisation, entries__dataset=dataset)
     if fresh is not None:
-        among = among.filter(pk__in=list(fresh))
+        among = among.filter(AnyOf("id", fresh))
     n_embedded = _apply_embedded(among, by, now)
     return n_embedded + _apply_standing(dataset, among, by, now)
 

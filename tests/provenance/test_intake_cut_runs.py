@@ -33,6 +33,7 @@ from provenance.models import (
     RightsClaim,
     Work,
 )
+from provenance.pipeline import saving
 from provenance.services import registering
 from tests.catalogues import register, sound, table
 from tests.people import People, a_member, found_people
@@ -267,7 +268,7 @@ def once_for_each_file(listen: Callable[[Path], Any]) -> Callable[[Path], Any]:
 
 
 MOMENTS: tuple[tuple[Any, str, int], ...] = (
-    (pipeline, "_save_claims", 2),  # inside the second chunk
+    (saving, "_save_claims", 2),  # inside the second chunk
     (pipeline, "store_chunk", 3),  # between two chunks
     (registering, "_cut_short", 1),  # all is stored, and no conflict was searched for
     (registering, "apply_reservations", 1),  # the conflicts are found, and nobody was asked to approve
