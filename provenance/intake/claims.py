@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from provenance.intake.csv import table_rows
-from provenance.intake.deals import LIKE, RIGHTS, Reading, ends_of, json_rows, listed, spelt
+from provenance.intake.cells import LIKE, RIGHTS, SUBJECTS, Reading, ends_of, listed, rows_of, spelt
 from provenance.intake.errors import IntakeError
 from provenance.rights.identifiers import CHECKS
 from provenance.rights.values import SOURCES
 
 IDENTIFIERS: Final = ("isni", "ipi_name", "ipi_base", "dpid")
-SUBJECTS: Final = ("recordings", "isrc", "works", "dataset")
 COLUMNS: Final = (
     *("party", *IDENTIFIERS, "right", "role", "share", "territory", "valid_from", "valid_until"),
     *("source", "evidence", "document", *SUBJECTS),
@@ -74,20 +72,16 @@ def read_claims(path: Path) -> Iterator[ClaimRow]:
     IntakeError
         If it can't be read, or lacks obligatory columns: all of them are named at once.
     """
-    if not path.is_file():
-        raise IntakeError(f"There is no file {path}")
-    if path.suffix.lower() in {".json", ".jsonl", ".ndjson"}:
-        for row, written in enumerate(json_rows(path), start=1):
-            yield claim_of(row, written)
-        return
-    header, rows = table_rows(path)
-    known = {_term(name) for name in header}
-    if missing := [name for name in OBLIGATORY if name not in known]:
+    for row, written in rows_of(path, noun="claim", within=("claims",), check_header=_check_header):
+        yield claim_of(row, written)
+
+
+def _check_header(name: str, header: Sequence[str]) -> None:
+    known = {_term(column) for column in header}
+    if missing := [term for term in OBLIGATORY if term not in known]:
         raise IntakeError(
-            f"{path.name} lacks the columns {', '.join(missing)}; a file of claims has {', '.join(COLUMNS)}"
+            f"{name} lacks the columns {', '.join(missing)}; a file of claims has {', '.join(COLUMNS)}"
         )
-    for row, cells in rows:
-        yield claim_of(row, {name: cell for name, cell in cells.items() if cell})
 
 
 def claim_of(row: int, written: Mapping[str, Any]) -> ClaimRow:
@@ -110,7 +104,7 @@ def claim_of(row: int, written: Mapping[str, Any]) -> ClaimRow:
     for name, words in written.items():
         if words not in (None, "", []):
             _take(name, words, said, claim)
-    reading = Reading("right", said, claim.problems)
+    reading = Reading(said, claim.problems)
     claim.party = reading.text("party")
     claim.rights = _rights(said.get("right"), claim.problems)
     claim.role = reading.text("role").lower()

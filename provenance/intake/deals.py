@@ -7,22 +7,30 @@ or in columns such as ``master_territory``, replaces what the deal says for all 
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from provenance.intake.csv import table_rows
+from provenance.intake.cells import (
+    ALIASES,
+    LIKE,
+    RIGHTS,
+    SUBJECTS,
+    Reading,
+    ends_of,
+    listed,
+    parts,
+    rows_of,
+    spelt,
+)
 from provenance.intake.errors import IntakeError
 from provenance.rights.terms import conditions as known_conditions
-from provenance.rights.territory import UnknownTerritory, countries, normalise
 from provenance.rights.values import PURPOSES
 
-RIGHTS: Final = ("master", "composition", "performance", "lyrics")
 REMUNERATIONS: Final = (
     "",
     "none",
@@ -32,7 +40,6 @@ REMUNERATIONS: Final = (
     "revenue_share",
     "attribution",
 )
-SUBJECTS: Final = ("recordings", "isrc", "works", "dataset")
 TERMS: Final = (
     *("licensor", "licensee", "share", "basis", "purposes", "commercial", "territory"),
     *("valid_from", "valid_until", "sunset_on", "model_scope", "conditions", "output_uses"),
@@ -41,36 +48,6 @@ TERMS: Final = (
 )
 """What may be said for each right apart."""
 COLUMNS: Final = ("right", *SUBJECTS, *TERMS)
-ALIASES: Final = {
-    "rights": "right",
-    "external_id": "recordings",
-    "external_ids": "recordings",
-    "recording": "recordings",
-    "isrcs": "isrc",
-    "iswc": "works",
-    "iswcs": "works",
-    "work": "works",
-    "purpose": "purposes",
-    "territories": "territory",
-    "share_percent": "share",
-    "from": "valid_from",
-    "until": "valid_until",
-    "term": "period",
-    "sunset": "sunset_on",
-    "model": "model_scope",
-    "models": "model_scope",
-    "agreement": "document",
-    "contract": "document",
-    "effective_on": "document_date",
-    "sublicensable": "sublicensing",
-    "licensors": "licensor",
-    "chain": "chain_of_title",
-    "compensation": "remuneration",
-    "compensation_terms": "remuneration_terms",
-}
-"""Other spellings of the columns; ``period`` is read as ``valid_from/valid_until``."""
-LIKE: Final = 0.8
-"""How like a known column an unknown one must be to be taken for a slip of the pen; `difflib`'s ratio, 0 to 1."""
 _YES: Final = frozenset({"true", "1", "yes", "y"})
 _NO: Final = frozenset({"false", "0", "no", "n"})
 
@@ -142,53 +119,18 @@ def read_deals(path: Path) -> Iterator[Deal]:
     IntakeError
         If it can't be read, or lacks obligatory columns: all of them are named at once.
     """
-    if not path.is_file():
-        raise IntakeError(f"There is no file {path}")
-    if path.suffix.lower() in {".json", ".jsonl", ".ndjson"}:
-        for row, written in enumerate(json_rows(path), start=1):
-            yield deal_of(row, written)
-        return
-    header, rows = table_rows(path)
-    split = [_split(name) for name in header]
+    for row, written in rows_of(path, noun="deal", within=("deals", "grants"), check_header=_check_header):
+        yield deal_of(row, written)
+
+
+def _check_header(name: str, header: Sequence[str]) -> None:
+    split = [_split(column) for column in header]
     known = {term for _, term in split} | {"right" for right, _ in split if right}
-    if missing := [name for name in ("licensor", "licensee", "right", "purposes") if name not in known]:
+    if missing := [term for term in ("licensor", "licensee", "right", "purposes") if term not in known]:
         raise IntakeError(
-            f"{path.name} lacks the columns {', '.join(missing)}; a file of grants has {', '.join(COLUMNS)}, and a "
+            f"{name} lacks the columns {', '.join(missing)}; a file of grants has {', '.join(COLUMNS)}, and a "
             "column such as master_territory for what holds for one right alone"
         )
-    for row, cells in rows:
-        yield deal_of(row, {name: cell for name, cell in cells.items() if cell})
-
-
-def json_rows(path: Path) -> list[dict[str, Any]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise IntakeError(f"{path.name} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
-    try:
-        deals = _whole(text) if path.suffix.lower() == ".json" else _lines(text)
-    except json.JSONDecodeError as error:
-        raise IntakeError(f"{path.name} is not JSON: {error.msg} in line {error.lineno}") from error
-    if not all(isinstance(deal, dict) for deal in deals):
-        raise IntakeError(f"{path.name} holds something that is no deal: each is one JSON object")
-    return deals
-
-
-def _whole(text: str) -> list[Any]:
-    try:
-        read = json.loads(text)
-    except json.JSONDecodeError:
-        if text.lstrip().startswith("["):
-            raise
-        return _lines(text)  # JSON lines by another name
-    if isinstance(read, dict):
-        inner = read.get("deals", read.get("grants"))
-        return list(inner) if isinstance(inner, list) else [read]
-    return list(read) if isinstance(read, list) else [read]
-
-
-def _lines(text: str) -> list[Any]:
-    return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
 def deal_of(row: int, written: Mapping[str, Any]) -> Deal:
@@ -246,11 +188,6 @@ def _split(name: str) -> tuple[str, str]:
     return "", spelt(folded)
 
 
-def spelt(name: str) -> str:
-    folded = re.sub(r"[\s\-.]+", "_", name.strip().lower())
-    return ALIASES.get(folded, folded)
-
-
 def _take(name: str, said: Any, into: dict[str, Any], deal: Deal, *, of_right: bool) -> None:
     term = spelt(name)
     allowed = (*TERMS, "period") if of_right else (*COLUMNS, "period")
@@ -259,7 +196,7 @@ def _take(name: str, said: Any, into: dict[str, Any], deal: Deal, *, of_right: b
         return
     if term in allowed:
         into[term] = (
-            [*_parts(into[term], ";"), *_parts(said, ";")] if term in SUBJECTS and term in into else said
+            [*parts(into[term], ";"), *parts(said, ";")] if term in SUBJECTS and term in into else said
         )
         return
     near = difflib.get_close_matches(term, [*allowed, *ALIASES], n=1, cutoff=LIKE)
@@ -267,18 +204,6 @@ def _take(name: str, said: Any, into: dict[str, Any], deal: Deal, *, of_right: b
         deal.problems.append(f"no term {name!r}: is {ALIASES.get(near[0], near[0])} meant?")
     else:
         deal.notes.append(f"{name} is not read")
-
-
-def ends_of(said: Any, problems: list[str]) -> tuple[Any, Any]:
-    """Split a period into its first day and the first day after it, as they were written."""
-    if isinstance(said, Mapping):
-        inner = {spelt(str(name)): day for name, day in said.items()}
-        return inner.get("valid_from"), inner.get("valid_until")
-    ends = list(said) if isinstance(said, list | tuple) else str(said).split("/")
-    if len(ends) != 2:
-        problems.append(f"period is {said!r}: write 2024-01-01/2025-01-01, its end exclusive")
-        return None, None
-    return ends[0], ends[1]
 
 
 def _rights(said: Any, apart: Mapping[str, object], problems: list[str]) -> list[str]:
@@ -300,7 +225,7 @@ def _rights(said: Any, apart: Mapping[str, object], problems: list[str]) -> list
 
 
 def _of_right(right: str, said: Mapping[str, Any], problems: list[str]) -> list[Terms]:
-    reading = Reading(right, said, problems)
+    reading = _DealReading(right, said, problems)
     parties = reading.licensors()
     shared = reading.terms()
     total = sum((share for _, share in parties if share is not None), Decimal(0))
@@ -309,23 +234,12 @@ def _of_right(right: str, said: Mapping[str, Any], problems: list[str]) -> list[
     return [Terms(right=right, licensor=name, share=share, **shared) for name, share in parties]
 
 
-class Reading:
-    """The terms of one right; collects what is wrong.
-
-    Parameters
-    ----------
-    right : str
-        Which right they are about, for the words of a problem.
-    said : mapping
-        What was said, by the terms' one spelling.
-    problems : list of str
-        Grows by what is wrong.
-    """
+class _DealReading(Reading):
+    """What deals alone say, of one right: licensors with their shares, purposes, conditions, the chain of title."""
 
     def __init__(self, right: str, said: Mapping[str, Any], problems: list[str]) -> None:
+        super().__init__(said, problems)
         self._right = right
-        self._said = said
-        self._problems = problems
 
     def licensors(self) -> list[tuple[str, Decimal | None]]:
         said, shares = self._said.get("licensor"), self._said.get("share")
@@ -338,14 +252,16 @@ class Reading:
                 for one in named
             ]
             return self._shared([str(name or "") for name, _ in pairs], [share for _, share in pairs])
-        parts = _parts(shares, ";")
-        if len(parts) > 1 or isinstance(said, list):
-            names = _parts(said, ";")
-            if len(parts) not in (0, len(names)):
-                self._problems.append(f"{len(names)} licensors of the {self._right} have {len(parts)} shares")
+        percents = parts(shares, ";")
+        if len(percents) > 1 or isinstance(said, list):
+            names = parts(said, ";")
+            if len(percents) not in (0, len(names)):
+                self._problems.append(
+                    f"{len(names)} licensors of the {self._right} have {len(percents)} shares"
+                )
                 return []
-            return self._shared(names, list(parts) or [None] * len(names))
-        return self._shared([str(said or "")], list(parts) or [None])
+            return self._shared(names, percents or [None] * len(names))
+        return self._shared([str(said or "")], percents or [None])
 
     def _shared(self, names: Sequence[str], shares: Sequence[Any]) -> list[tuple[str, Decimal | None]]:
         folded = [" ".join(name.split()) for name in names]
@@ -356,18 +272,6 @@ class Reading:
                 f"{', '.join(sorted(twice))} stands twice among the licensors of the {self._right}"
             )
         return [(name, self.share(share)) for name, share in zip(folded, shares, strict=True)]
-
-    def share(self, said: Any) -> Decimal | None:
-        if said in (None, ""):
-            return None
-        try:
-            share = Decimal(str(said).strip().removesuffix("%").strip())
-        except InvalidOperation:
-            share = Decimal(0)
-        if not share.is_finite() or not 0 < share <= 100:
-            self._problems.append(f"share is {said!r}: write a percentage above 0, to 100")
-            return None
-        return share.quantize(Decimal("0.0001"))
 
     def terms(self) -> dict[str, Any]:
         period = (self.day("valid_from"), self.day("valid_until"))
@@ -381,9 +285,9 @@ class Reading:
             "valid_from": period[0],
             "valid_until": period[1],
             "sunset_on": sunset,
-            "model_scope": self._list("model_scope"),
+            "model_scope": self.words("model_scope"),
             "conditions": self._conditions(),
-            "output_uses": self._list("output_uses"),
+            "output_uses": self.words("output_uses"),
             "exclusive": self._flag("exclusive", default=False),
             "sublicensing": self._flag("sublicensing", default=False),
             "attribution": self.text("attribution"),
@@ -402,18 +306,12 @@ class Reading:
             self._problems.append("sunset_on is not after valid_from: weights could never be used")
         return read
 
-    def text(self, name: str) -> str:
-        return " ".join(str(self._said.get(name) or "").split())
-
-    def _list(self, name: str) -> tuple[str, ...]:
-        return listed(self._said.get(name))
-
     def _chain(self) -> tuple[str, ...]:
         said = self._said.get("chain_of_title")
         return listed(said.replace("->", ">") if isinstance(said, str) else said, ";>→")
 
     def _purposes(self) -> tuple[str, ...]:
-        named = [re.sub(r"[\s\-]+", "_", word.lower()) for word in self._list("purposes")]
+        named = [re.sub(r"[\s\-]+", "_", word.lower()) for word in self.words("purposes")]
         if named == ["all"]:
             return PURPOSES
         if unknown := [word for word in named if word not in PURPOSES]:
@@ -421,7 +319,7 @@ class Reading:
         return tuple(dict.fromkeys(named))
 
     def _conditions(self) -> tuple[str, ...]:
-        named = self._list("conditions")
+        named = self.words("conditions")
         if unknown := [condition for condition in named if condition not in known_conditions()]:
             self._problems.append(
                 f"no condition {', '.join(unknown)}: choose among {', '.join(sorted(known_conditions()))}"
@@ -435,39 +333,6 @@ class Reading:
         self._problems.append(f"{name} is {self._said.get(name)!r}: write true or false")
         return False
 
-    def one_of(self, name: str, known: Sequence[str], default: str) -> str:
-        word = re.sub(r"[\s\-]+", "_", str(self._said.get(name) or default).strip().lower())
-        if word not in known:
-            self._problems.append(
-                f"{name} is {word!r}: choose among {', '.join(one for one in known if one)}"
-            )
-            return default
-        return word
-
-    def territory(self) -> tuple[str, ...]:
-        found = []
-        for code in self._list("territory"):
-            try:
-                found.append(normalise(code))
-            except UnknownTerritory as error:
-                self._problems.append(str(error))
-        if found and not countries(tuple(found)):
-            self._problems.append("the territory takes out all that it puts in")
-        return tuple(found)
-
-    def day(self, name: str) -> date | None:
-        return self._read_day(name, self._said.get(name))
-
-    def _read_day(self, name: str, said: Any) -> date | None:
-        word = str(said or "").strip()
-        if word in {"", "..", "open"}:
-            return None
-        try:
-            return date.fromisoformat(word)
-        except ValueError:
-            self._problems.append(f"{name} is {word!r}: write YYYY-MM-DD")
-            return None
-
     def _days(self, name: str) -> int | None:
         word = str(self._said.get(name, "")).strip()
         if not word:
@@ -476,15 +341,3 @@ class Reading:
             self._problems.append(f"{name} is {word!r}: write a number of days")
             return None
         return int(word)
-
-
-def listed(said: Any, separators: str = ";,") -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_parts(said, separators)))
-
-
-def _parts(said: Any, separators: str) -> list[str]:
-    if isinstance(said, list | tuple):
-        parts = [str(part) for part in said]
-    else:
-        parts = re.split(f"[{re.escape(separators)}]", str("" if said is None else said))
-    return [part.strip() for part in parts if part.strip()]

@@ -163,6 +163,16 @@ class TestRegisterClaims:
             assert word in told
         assert not RightsClaim.objects.exists()
 
+    def test_reads_the_json_that_the_api_takes(self, people: People, closed: Dataset, tmp_path: Path) -> None:
+        (tmp_path / "claims.json").write_text(json.dumps({"claims": [CLAIM]}))
+        (outcome,) = claim(people, tmp_path / "claims.json").outcomes
+        assert (outcome.status, outcome.reasons) == ("registered", ())
+
+    def test_says_what_is_no_claim(self, people: People, tmp_path: Path) -> None:
+        (tmp_path / "claims.json").write_text("[1]")
+        with pytest.raises(ProvenanceError, match="no claim"):
+            claim(people, tmp_path / "claims.json")
+
     def test_names_every_missing_column(self, people: People, tmp_path: Path) -> None:
         with pytest.raises(ProvenanceError, match="lacks the columns party, right"):
             claim(people, table(tmp_path / "claims.csv", [{"share": "1"}]))
