@@ -24,6 +24,7 @@ from governance.models import Organisation, Role, User
 from lib.canonical import canonical_json, canonical_sha256
 from lib.merkle import merkle_root
 from provenance import storage
+from provenance.bulk import copy_rows
 from provenance.errors import AudioMissingError, ProvenanceError
 from provenance.known import AnyOf
 from provenance.models import (
@@ -31,6 +32,7 @@ from provenance.models import (
     DatasetEntry,
     EvidenceDocument,
     EvidenceKind,
+    LicenceStatement,
     Party,
     Recording,
     RecordingIdentifier,
@@ -38,6 +40,7 @@ from provenance.models import (
     ReservationRecording,
     ReservationSource,
     ReservedRight,
+    RightsClaim,
 )
 from provenance.rights import optouts
 from provenance.rights.errors import RightsError
@@ -210,7 +213,8 @@ def _record(fresh: Reservation, note: str, by: User, now: datetime) -> Reserved:
         return Reserved("duplicate", known, known.subjects.count(), note)
     fresh.recorded_at, fresh.recorded_by = now, by
     fresh.save(force_insert=True)
-    n_bound = _bind(fresh, _spoken_of(fresh, Recording.objects.filter(organisation=fresh.organisation)), note)
+    own = Recording.objects.filter(organisation=fresh.organisation)
+    n_bound = _bind_first(fresh, _spoken_of(fresh, own), note)
     body = {
         "source": fresh.source,
         "right": fresh.right,
@@ -247,19 +251,33 @@ def _known(fresh: Reservation) -> Reservation | None:
     raise ConflictError("This was declared and withdrawn a thousand times: look into it.")
 
 
-def _bind(held: Reservation, spoken_of: Iterable[tuple[int, str]], note: str = "") -> int:
-    """Link the recordings that an opt-out speaks of, each once; return how many are new."""
-    because: dict[int, str] = {}
-    for recording_id, why in spoken_of:
-        because.setdefault(recording_id, f"{why}; {note}" if note else why)
-    linked = set(held.subjects.filter(recording_id__in=because).values_list("recording_id", flat=True))
+def _bind(held: Reservation, spoken_of: Iterable[tuple[int, str]]) -> int:
+    """Link the recordings that an opt-out speaks of too, each once; return how many are new."""
+    because = _because(spoken_of)
+    linked = set(held.subjects.filter(AnyOf("recording_id", because)).values_list("recording_id", flat=True))
     links = [
-        ReservationRecording(reservation=held, recording_id=recording_id, because=why[:BECAUSE_CHARS])
+        ReservationRecording(reservation=held, recording_id=recording_id, because=why)
         for recording_id, why in because.items()
         if recording_id not in linked
     ]
     ReservationRecording.objects.bulk_create(links, batch_size=LINKS_A_CHUNK, ignore_conflicts=True)
     return len(links)
+
+
+def _bind_first(held: Reservation, spoken_of: Iterable[tuple[int, str]], note: str) -> int:
+    """Link the recordings that a new opt-out speaks of: nobody else knows it yet, so that none is linked."""
+    because = _because(spoken_of, note)
+    names = ("reservation_id", "recording_id", "because")
+    copy_rows(ReservationRecording, names, [(held.pk, *one) for one in because.items()])
+    return len(because)
+
+
+def _because(spoken_of: Iterable[tuple[int, str]], note: str = "") -> dict[int, str]:
+    """Return why each recording is bound, in the first words that were found."""
+    because: dict[int, str] = {}
+    for recording_id, why in spoken_of:
+        because.setdefault(recording_id, (f"{why}; {note}" if note else why)[:BECAUSE_CHARS])
+    return because
 
 
 def _spoken_of(
@@ -350,11 +368,12 @@ def _uuid(name: str) -> UUID | None:
 
 def _of_party(party: Party, among: QuerySet[Recording]) -> QuerySet[Recording]:
     """Return the recordings in which a party claims a right, wrote the work, or is named as a holder."""
-    return among.filter(
-        Q(claims__party=party, claims__withdrawn_at=None)
-        | Q(work__composers=party)
-        | Q(entries__statements__holders__contains=[party.name])
-    ).distinct()
+    claimed = RightsClaim.objects.filter(party=party, withdrawn_at=None).order_by().values("recording_id")
+    written = Recording.objects.filter(work__composers=party).order_by().values("id")
+    named = LicenceStatement.objects.filter(
+        holders__contains=[party.name], entry__dataset__organisation_id=party.organisation_id
+    )
+    return among.filter(pk__in=claimed.union(written, named.order_by().values("entry__recording_id")))
 
 
 def parties_spoken_for(user: User, organisation: Organisation) -> QuerySet[Party]:
