@@ -13,6 +13,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, Literal
 
 from provenance.rights.expressions import compatible
@@ -30,6 +31,13 @@ Kind = Literal[
 ]
 MANY_HOLDERS = 3
 """From so many holders in one statement on, it no longer says who made the recording."""
+FREE_TEXT: Final = frozenset({"embedded_tag", "package_file"})
+"""Sources whose holders are written as people write them: several names may stand in one string."""
+COMPANY_FORMS: Final = frozenset(
+    {"inc", "incorporated", "llc", "ltd", "limited", "gmbh", "co", "corp", "sa", "ab"}
+)
+_BETWEEN_NAMES: Final = re.compile(r"[,;/&]|\band\b|\bet al\b", re.IGNORECASE)
+_ADDRESS: Final = re.compile(r"<[^>]*>|\([^()\s]*\.[^()\s]*\)|\bhttps?://\S+", re.IGNORECASE)
 NOBODY: Final = frozenset(
     {
         *("anonymous", "artist", "n a", "none", "no artist", "traditional", "trad", "unknown"),
@@ -312,8 +320,12 @@ def name_key(title: str, artist: str) -> tuple[str, str] | None:
     tuple of str or None
         Folded title and artist.
     """
-    folded = fold(title), fold(artist)
-    return folded if all(folded) and folded[1] not in NOBODY else None
+    return (fold(title), fold(artist)) if fold(title) and names_somebody(artist) else None
+
+
+def names_somebody(artist: str) -> bool:
+    """Whether an artist's name is one: not empty, and no "Unknown Artist"."""
+    return bool(fold(artist)) and fold(artist) not in NOBODY
 
 
 def fold(text: str) -> str:
@@ -347,11 +359,47 @@ def _disagreement(id: str, pairs: list[tuple[Statement, Statement]]) -> Finding:
 
 def _many_holders(recording: Known) -> Iterator[Finding]:
     for said in _unique(recording.statements):
-        if len(said.holders) >= MANY_HOLDERS:
-            names = ", ".join(said.holders[:5]) + (", …" if len(said.holders) > 5 else "")
-            says = f"{len(said.holders)} holders are named and none is said to have made it: {names}"
-            yield Finding("one_holder_string_for_many", recording.id, recording.id, says, (said,))
-            return
+        names = _names_in(said)
+        unnamed = len(names) > 1 and any(fold(name).startswith("others") for name in names)
+        if not unnamed and len(names) < MANY_HOLDERS:
+            continue
+        if any(_may_be_one(recording.artist, name) for name in (*names, *said.holders)):
+            continue  # the file says which of them made it
+        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+        artist = recording.artist if names_somebody(recording.artist) else ""
+        maker = f"not {artist}, its artist" if artist else "nobody as its maker"
+        says = f"{len(names)} holders are named, and {maker}: {shown}"
+        yield Finding("one_holder_string_for_many", recording.id, recording.id, says, (said,))
+        return
+
+
+def _names_in(said: Statement) -> list[str]:
+    """Return the names that a statement's holders are made of; a table's columns name one holder a cell."""
+    if said.source not in FREE_TEXT:
+        return list(said.holders)
+    return list(dict.fromkeys(name for holder in said.holders for name in _split(holder)))
+
+
+@lru_cache(maxsize=1024)
+def _split(holder: str) -> tuple[str, ...]:
+    """Part "Ann, Bob, Ltd. and others" into who is named; a company's form belongs to the name before it."""
+    names: list[str] = []
+    for piece in _BETWEEN_NAMES.split(_ADDRESS.sub(" ", holder)):
+        whole = piece if piece.count("(") == piece.count(")") else re.sub(r"[()]", " ", piece)
+        name = " ".join(whole.split()).strip(" .")
+        if names and fold(name) in COMPANY_FORMS:
+            names[-1] += f", {name}"
+        elif fold(name):
+            names.append(name)
+    return tuple(names)
+
+
+def _may_be_one(artist: str, holder: str) -> bool:
+    """Whether an artist may be a holder: one name says all that the other says, and two words at least."""
+    if not names_somebody(artist):
+        return False
+    one, other = set(fold(artist).split()), set(fold(holder).split())
+    return one == other or (min(len(one), len(other)) > 1 and (one <= other or other <= one))
 
 
 def _unique(statements: Sequence[Statement]) -> Iterator[Statement]:

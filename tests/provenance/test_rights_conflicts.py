@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from provenance.rights.conflicts import Finding, Known, between, collisions, fold, within
 from provenance.rights.values import RIGHTS, Claim, Source, Statement
 
@@ -37,6 +39,67 @@ class TestWithin:
     def test_finds_one_holder_string_for_many(self) -> None:
         findings = list(within(Known("a", said("MIT", holders=("A", "B", "C")))))
         assert kinds(findings) == ["one_holder_string_for_many"]
+
+
+class TestOneHolderStringForMany:
+    """The strings are of real packages: flare-game, colobot, starfighter, ufoai, naev, supertux."""
+
+    @pytest.mark.parametrize(
+        ("holders", "n_named"),
+        [
+            (("Daniel Roux, EPSITEC SA & TerranovaTeam",), 3),
+            (("Clint Bellanger and others",), 2),  # how many others, nobody says
+            (("Parallel Realities", "Guus Sliepen , Astrid S. de Wijn, and others", "Julie Marchant"), 5),
+            (("OpenArena", "Al Riddoch", "Simon Green (Psymong)", "OpenArena"), 3),
+            (("Freesound.org users (Anton, acclivity, aust)",), 3),
+        ],
+    )
+    def test_is_found_however_the_names_are_strung_together(
+        self, holders: tuple[str, ...], n_named: int
+    ) -> None:
+        (finding,) = within(Known("a", said("MIT", holders=holders)))
+        assert finding.kind == "one_holder_string_for_many"
+        assert finding.says.startswith(f"{n_named} holders are named, and nobody as its maker: ")
+
+    @pytest.mark.parametrize(
+        "holders",
+        [
+            ("Edgar Simo-Serra",),
+            ("Eidos Interactive", "Warzone 2100 Project"),
+            ('Manuel "Vanethian" Marino (www.manuelmarino.com)',),
+            ("Free Software Foundation, Inc.", "Digital Worlds, LLC"),
+            ("Anderson Sandström",),
+        ],
+    )
+    def test_is_none_where_one_or_two_are_named(self, holders: tuple[str, ...]) -> None:
+        assert not list(within(Known("a", said("MIT", holders=holders))))
+
+    @pytest.mark.parametrize(
+        ("artist", "holders"),
+        [
+            ("TerranovaTeam", ("Daniel Roux, EPSITEC SA & TerranovaTeam",)),
+            ("Manuel Marino", ('Manuel "Vanethian" Marino', "Gren", "azrael1322")),
+            ('Christian "Crystan" Hoffmann', ("Gren", "Christian Hoffmann", "Slippycurb")),
+            ("Earth, Wind & Fire", ("Earth, Wind & Fire",)),
+        ],
+    )
+    def test_is_none_where_the_file_says_which_of_them_made_it(
+        self, artist: str, holders: tuple[str, ...]
+    ) -> None:
+        assert not list(within(Known("a", said("MIT", holders=holders), "Song", artist)))
+
+    def test_names_an_artist_who_is_none_of_them(self) -> None:
+        (finding,) = within(Known("a", said("MIT", holders=("Ann", "Bob", "Cyn")), "Song", "Emxx52"))
+        assert finding.says == "3 holders are named, and not Emxx52, its artist: Ann, Bob, Cyn"
+
+    def test_takes_an_unknown_artist_for_nobody(self) -> None:
+        known = Known("a", said("MIT", holders=("Ann", "Bob", "Unknown Artist")), "Song", "Unknown Artist")
+        assert [finding.says for finding in within(known)] == [
+            "3 holders are named, and nobody as its maker: Ann, Bob, Unknown Artist"
+        ]
+
+    def test_takes_a_steward_s_cell_as_one_name(self) -> None:
+        assert not list(within(Known("a", said("MIT", "steward", ("Crosby, Stills, Nash & Young",)))))
 
 
 class TestBetween:
