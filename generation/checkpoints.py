@@ -8,7 +8,6 @@ appears whole or not at all, and what does not match its own hash is not loaded.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -31,7 +30,6 @@ from generation.architectures.base import (
     ArchitectureError,
     Config,
     Trained,
-    TrainingMetrics,
     Weights,
 )
 
@@ -414,11 +412,3 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def metrics_of(checkpoint: Checkpoint) -> TrainingMetrics | None:
-    """Figures of a checkpoint's training; None where a foreign one does not state them all."""
-    names = {one.name for one in dataclasses.fields(TrainingMetrics)}
-    if set(checkpoint.metrics) != names:
-        return None
-    return TrainingMetrics(**checkpoint.metrics)

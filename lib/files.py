@@ -45,17 +45,6 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
-def remove_parts(folder: Path) -> int:
-    """Remove what killed writers left under ``folder``, and return how many files that were.
-
-    Only for a folder that nobody is writing to: it can't tell a killed writer from a busy one.
-    """
-    parts = [path for path in folder.rglob(f".*{PART_SUFFIX}") if path.is_file()]
-    for part in parts:
-        part.unlink()
-    return len(parts)
-
-
 def _flush(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:

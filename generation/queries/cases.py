@@ -239,10 +239,6 @@ class Proof:
     n_found: int
     manifest_stands: bool
 
-    @property
-    def holds_none(self) -> bool:
-        return self.manifest_stands and self.n_found == 0
-
 
 def proofs_of(case: Case, version: ModelVersion) -> list[Proof]:
     """Read the manifest of every later version of a model: was it trained without the recordings?"""

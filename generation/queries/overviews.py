@@ -462,10 +462,6 @@ class Evidence:
         return thresholds.REVIEW_SCORE, thresholds.BLOCKED_SCORE
 
     @property
-    def n_indexed(self) -> int:
-        return sum(build.n_recordings for build in self.indexes)
-
-    @property
     def n_expected(self) -> int:
         return sum(build.n_expected for build in self.indexes)
 

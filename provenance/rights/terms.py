@@ -41,7 +41,6 @@ CLASSES: Final = frozenset(
     }
 )
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-NO_LICENCE: Final = "LicenseRef-no-licence-stated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class TestSave:
         assert checkpoint.config == registry.get("symbolic").config_class.from_json(SMALL)
         assert checkpoint.trained_on == ("one", "two")
         assert checkpoint.merkle_root == "ab" * 32
-        assert checkpoints.metrics_of(checkpoint) == METRICS
+        assert checkpoint.metrics == METRICS.as_json()
         assert checkpoint.weights_sha256 == checkpoints.weights_sha256(saved)
         assert checkpoint.n_parameters == sum(tensor.size for tensor in before.tensors.values())
 

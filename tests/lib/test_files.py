@@ -51,14 +51,3 @@ class TestReplacing:
             pass
 
         assert names(tmp_path) == []
-
-
-class TestRemoveParts:
-    def test_removes_what_a_killed_writer_left_and_nothing_else(self, tmp_path: Path) -> None:
-        (tmp_path / "deep").mkdir()
-        (tmp_path / "deep" / ".index.bin.0a1b2c3d.part").write_bytes(b"ha")
-        (tmp_path / "song.part").write_bytes(b"somebody's")
-
-        assert files.remove_parts(tmp_path) == 1
-        assert names(tmp_path) == ["deep", "song.part"]
-        assert names(tmp_path / "deep") == []
