@@ -155,6 +155,7 @@ class ConflictStatus(models.TextChoices):
     OPEN = "open", "Open"
     RESOLVED = "resolved", "Resolved"
     DISMISSED = "dismissed", "Dismissed"
+    SUPERSEDED = "superseded", "Superseded"  # what it rested on is gone: nobody had to decide
 
 
 class ConflictSide(models.TextChoices):

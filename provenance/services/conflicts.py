@@ -40,6 +40,8 @@ from provenance.similarity.copies import Copy, NewItems
 
 Items = NDArray[np.uint32]
 EVIDENCE_PARTS = ("statements", "claims")
+SHARE_KINDS = ("shares_gap", "shares_overlap", "claims_disagree")
+WHY_SUPERSEDED = "The claims that it rested on have changed: they say this no more."
 
 ITEMS_AT_ONCE = 8_000_000
 """Items of new fingerprints held in order at a time: about 275 hours of music in some 300 MB."""
@@ -71,7 +73,8 @@ def find_share_conflicts(
 ) -> int:
     """Keep where claimed shares leave a gap, overlap or are disputed, one finding each; count the new ones.
 
-    What is found again is not opened again. One whose cause is gone stays open until a person closes it.
+    What is found again is not opened again. An open one whose cause is gone is superseded: it closes with the
+    change of claims as its reason, and is a new finding should it ever be found again.
     """
     found = [
         (recording_id, finding)
@@ -81,6 +84,7 @@ def find_share_conflicts(
     named = Recording.objects.in_bulk({recording_id for recording_id, _ in found})
     rows = [_of_shares(named[recording_id], finding, now) for recording_id, finding in found]
     keys = {row.key for row in rows}
+    _supersede(recordings, keys, organisation, by, now)
     told = set(Conflict.objects.filter(organisation=organisation, key__in=keys).values_list("key", flat=True))
     fresh = list({row.key: row for row in rows if row.key not in told}.values())
     copy_models(fresh)
@@ -99,6 +103,46 @@ def find_share_conflicts(
             },
         )
     return len(fresh)
+
+
+def _supersede(
+    recordings: Collection[int], keys: Collection[str], organisation: Organisation, by: User, now: datetime
+) -> None:
+    """Close what is open about the shares of ``recordings`` and is not found any more."""
+    gone = list(
+        Conflict.objects.filter(
+            known.AnyOf("recording_a_id", recordings),
+            organisation=organisation,
+            kind__in=SHARE_KINDS,
+            status=ConflictStatus.OPEN,
+        )
+        .exclude(key__in=keys)
+        .select_for_update()
+        .order_by("id")
+    )
+    if not gone:
+        return
+    for one in gone:
+        one.status, one.resolved_by, one.resolved_at = ConflictStatus.SUPERSEDED, by, now
+        one.reason, one.salt = WHY_SUPERSEDED, secrets.token_hex(16)
+        one.key = canonical_sha256({"superseded": str(one.public_id), "key": one.key})
+    Conflict.objects.bulk_update(
+        gone, ["status", "resolved_by", "resolved_at", "reason", "salt", "key"], batch_size=500
+    )
+    ledger.record(
+        kind="provenance.conflicts.superseded",
+        subject_kind="organisation",
+        subject_id=organisation.public_id,
+        actor=by,
+        organisation=organisation,
+        now=now,
+        body={
+            "conflicts": len(gone),
+            "merkle_root": merkle_root(
+                [canonical_json({"conflict": str(one.public_id)}) for one in gone]
+            ).hex(),
+        },
+    )
 
 
 def _of_shares(recording: Recording, finding: ShareFinding, now: datetime) -> Conflict:
@@ -479,7 +523,7 @@ def close_conflicts(
     access.require(by, organisation, access.RESOLVES_CONFLICTS, "close a conflict")
     if by.is_system:
         raise ProvenanceError("A conflict is closed by a person: say --as USER.")
-    if status == ConflictStatus.OPEN or not reason.strip():
+    if status not in (ConflictStatus.RESOLVED, ConflictStatus.DISMISSED) or not reason.strip():
         raise ProvenanceError("A conflict is resolved or dismissed, with a reason.")
     sides = [_favoured(one, status, in_favour_of) for one in conflicts]
     for conflict, side in zip(conflicts, sides, strict=True):

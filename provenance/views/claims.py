@@ -13,8 +13,7 @@ from provenance.forms.rights import ClaimForm
 from provenance.intake.claims import claim_of
 from provenance.models import Conflict, ConflictStatus, Recording
 from provenance.services.claiming import register_claim_rows, withdraw_claim
-
-SHARES = ("shares_gap", "shares_overlap", "claims_disagree")
+from provenance.services.conflicts import SHARE_KINDS
 
 
 @page
@@ -50,7 +49,7 @@ def claim(request: PersonRequest, public_id: str) -> HttpResponse:
 def _findings(recording: Recording) -> QuerySet[Conflict]:
     """Return what is open about the shares of a recording."""
     touching = Q(recording_a=recording) | Q(recording_b=recording)
-    return Conflict.objects.filter(touching, kind__in=SHARES, status=ConflictStatus.OPEN).order_by(
+    return Conflict.objects.filter(touching, kind__in=SHARE_KINDS, status=ConflictStatus.OPEN).order_by(
         "kind", "id"
     )
 

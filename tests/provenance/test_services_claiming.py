@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from governance import ledger
 from governance.errors import ConflictError, NotAllowedError
+from governance.models import LedgerEvent
 from provenance import queries, services
 from provenance.errors import ProvenanceError
 from provenance.known import asker_of
@@ -76,6 +77,53 @@ class TestRegisterClaims:
         assert "50 % is claimed by nobody" in gaps.first().summary  # type: ignore[union-attr]
         again = claim(people, table(tmp_path / "again.csv", [CLAIM]))
         assert (again.outcomes[0].status, again.n_findings, gaps.count()) == ("duplicate", 0, 2)
+
+    def test_closes_a_finding_whose_cause_is_gone(
+        self, people: People, closed: Dataset, tmp_path: Path
+    ) -> None:
+        claim(people, table(tmp_path / "claims.csv", [CLAIM]))
+
+        done = claim(people, table(tmp_path / "rest.csv", [{**CLAIM, "party": "Ben Ode"}]))
+
+        assert (done.n_findings, {one.status for one in Conflict.objects.all()}) == (0, {"superseded"})
+        one = Conflict.objects.first()
+        assert one is not None
+        assert (one.resolved_by, "have changed" in one.reason) == (people.steward, True)
+        event = LedgerEvent.objects.get(kind="provenance.conflicts.superseded")
+        assert event.body["conflicts"] == 2
+        assert ledger.verify().ok
+
+    def test_opens_a_finding_again_whose_cause_came_back(
+        self, people: People, closed: Dataset, tmp_path: Path
+    ) -> None:
+        claim(people, table(tmp_path / "claims.csv", [CLAIM]))
+        claim(people, table(tmp_path / "rest.csv", [{**CLAIM, "party": "Ben Ode"}]))
+
+        for rest in RightsClaim.objects.filter(party__name="Ben Ode"):
+            withdraw_claim(claim=rest, by=people.steward, now=timezone.now())
+
+        statuses = Conflict.objects.order_by("id").values_list("status", flat=True)
+        assert list(statuses) == ["superseded", "superseded", "open", "open"]
+
+    def test_leaves_what_a_person_closed_as_it_is(
+        self, people: People, closed: Dataset, tmp_path: Path
+    ) -> None:
+        claim(people, table(tmp_path / "claims.csv", [{**CLAIM, "right": "master"}]))
+        services.close_conflict(
+            conflict=Conflict.objects.get(),
+            status=ConflictStatus.RESOLVED,
+            reason="The rest is in the public domain.",
+            by=people.officer,
+            now=timezone.now(),
+        )
+        rest = {**CLAIM, "right": "master", "party": "Ben Ode"}
+
+        claim(people, table(tmp_path / "rest.csv", [rest]))
+        withdraw_claim(
+            claim=RightsClaim.objects.get(party__name="Ben Ode"), by=people.steward, now=timezone.now()
+        )
+
+        assert Conflict.objects.get().status == ConflictStatus.RESOLVED
 
     def test_finds_shares_that_overlap_in_one_country_only(
         self, people: People, closed: Dataset, tmp_path: Path
