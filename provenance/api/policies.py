@@ -14,7 +14,8 @@ from governance import access as house
 from governance.api import NOT_HERE, NOT_NOW, NOT_YOURS, UNREADABLE, HouseViewSet, organisation_for, validated
 from governance.models import Organisation, Policy
 from governance.serializers import OrganisationField, QuerySerializer, RowSerializer
-from provenance import access, policies, previews, queries, services
+from provenance import access, queries, services
+from provenance.queries import policies, previews
 from provenance.rights.changes import reading_changes
 from provenance.rights.policy import ClearancePolicy, policy_from_json
 from provenance.rights.values import PURPOSES

@@ -7,7 +7,7 @@ from django import forms
 
 from governance.forms import ReasonField
 from provenance.forms.datasets import PURPOSE_WORDS
-from provenance.policies import RESERVATION_WORDS, condition_choices
+from provenance.queries.policies import RESERVATION_WORDS, condition_choices
 from provenance.rights.policy import AS_STATED, EVERY_AXIS, MAX_BYTES, ClearancePolicy
 from provenance.rights.readings import AXIS_WORDS
 from provenance.rights.terms import AXES, CLASSES, catalogue, conditions, questions

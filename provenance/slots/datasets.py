@@ -15,7 +15,7 @@ from governance import slots
 from governance.models import Decision, LedgerEvent, Policy, Question, Review, Role, User
 from governance.queues import Line, queue
 from governance.templatetags.sleeve import conflict_name
-from provenance import access, policies, previews, queries, services, tables
+from provenance import access, queries, services, tables
 from provenance.models import (
     Dataset,
     DatasetEntry,
@@ -27,6 +27,7 @@ from provenance.models import (
     RightsClaim,
     VersionEntry,
 )
+from provenance.queries import policies, previews
 from provenance.rights.changes import reading_changes
 from provenance.rights.values import PURPOSES
 

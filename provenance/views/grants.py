@@ -19,10 +19,11 @@ from governance import slots
 from governance.errors import ConflictError
 from governance.models import Organisation
 from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
-from provenance import access, deals, documents, policies, queries, services, tables, uploads
+from provenance import access, deals, documents, queries, services, tables, uploads
 from provenance.forms.datasets import GrantFilterForm, RegisterGrantsForm, RevokeForm
 from provenance.forms.rights import DealForm
 from provenance.models import Grant
+from provenance.queries import policies
 from provenance.rights import terms
 from provenance.rights.policy import DEFAULT, ClearancePolicy
 from provenance.services.evidence import KEEPS_EVIDENCE, READS_CONFIDENTIAL, snapshots_for

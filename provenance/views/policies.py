@@ -13,7 +13,7 @@ from governance import services as governance
 from governance.errors import NotFoundError
 from governance.models import Organisation
 from governance.pages import PersonRequest, page, refusals_in, say
-from provenance import access, policies, previews, queries, services, tables
+from provenance import access, queries, services, tables
 from provenance.forms.policies import (
     OverrideFormSet,
     PolicyFileForm,
@@ -22,6 +22,7 @@ from provenance.forms.policies import (
     filled_in,
     overrides_filled_in,
 )
+from provenance.queries import policies, previews
 from provenance.rights.changes import reading_changes
 from provenance.rights.errors import PolicyError
 from provenance.rights.policy import SHIPPED, ClearancePolicy, policy_from_json, policy_from_yaml

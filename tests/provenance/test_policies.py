@@ -21,10 +21,11 @@ from governance import ledger
 from governance import services as governance
 from governance.errors import ConflictError, LinerNotesError, NotAllowedError
 from governance.models import Decision, LedgerEvent, Policy, PolicyAdoption, Review
-from provenance import previews, queries, services
+from provenance import queries, services
 from provenance.errors import NotClearedError, ProvenanceError
 from provenance.forms.policies import filled_in
 from provenance.models import Dataset, DatasetVersion
+from provenance.queries import previews
 from provenance.rights.policy import DEFAULT, STRICT, ClearancePolicy, Override, policy_from_yaml
 from tests.catalogues import approve, run, training
 from tests.people import (

@@ -5,8 +5,9 @@ from django.utils import timezone
 
 from governance.commands import ANSWER_IS_NO, DONE
 from governance.models import Decision
-from provenance import policies, services
+from provenance import services
 from provenance.commands import DatasetCommand
+from provenance.queries import policies
 
 
 class Command(DatasetCommand):

@@ -2,8 +2,9 @@ from argparse import ArgumentParser
 from typing import Any
 
 from governance.commands import DONE
-from provenance import policies, queries
+from provenance import queries
 from provenance.commands import DatasetCommand, instant
+from provenance.queries import policies
 
 
 class Command(DatasetCommand):

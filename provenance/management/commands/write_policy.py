@@ -6,9 +6,10 @@ from django.utils import timezone
 
 from governance import access
 from governance.commands import DONE
-from provenance import policies, previews, queries, services
+from provenance import queries, services
 from provenance.commands import DatasetCommand
 from provenance.models import Dataset
+from provenance.queries import policies, previews
 from provenance.rights.changes import reading_changes
 from provenance.rights.policy import policy_from_yaml
 from provenance.rights.values import ANSWERS, PURPOSES

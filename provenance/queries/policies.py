@@ -15,8 +15,8 @@ from governance import access
 from governance.access import Person
 from governance.errors import NotFoundError
 from governance.models import Decision, Organisation, Policy, PolicyAdoption, Question, Review
-from provenance import queries
 from provenance.errors import ProvenanceError
+from provenance.queries.datasets import policy_of, policy_value
 from provenance.rights.changes import ReadingChange
 from provenance.rights.policy import DEFAULT, MAX_BYTES, STRICT, ClearancePolicy, contested_conditions
 from provenance.rights.readings import LicenceReading, read_axis
@@ -160,8 +160,8 @@ def replaced_by(policy: Policy) -> ClearancePolicy:
     earlier = policy.organisation.adoptions.filter(in_force_from__lt=at).select_related("policy")
     last = earlier.order_by("-in_force_from", "-id").first()
     if last is not None:
-        return queries.policy_value(last.policy)
-    return queries.policy_of(policy.organisation, policy.organisation.clearance_policy)
+        return policy_value(last.policy)
+    return policy_of(policy.organisation, policy.organisation.clearance_policy)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from provenance import queries
 from provenance.known import rights_of
 from provenance.models import Dataset, DatasetEntry
+from provenance.queries.datasets import entries_of
 from provenance.rights import values
 from provenance.rights.clearance import clear
 from provenance.rights.policy import ClearancePolicy
@@ -88,7 +88,7 @@ def preview(
     """Answer one question for every recording twice; of more than ``at_most`` recordings a dataset is left uncounted."""
     found = []
     for dataset in datasets:
-        entries = queries.entries_of(dataset)
+        entries = entries_of(dataset)
         n_recordings = entries.count()
         one = DatasetPreview(dataset, n_recordings, counted=at_most is None or n_recordings <= at_most)
         if one.counted:
