@@ -1,4 +1,4 @@
-"""The wiring: settings, addresses, the queue, the embedded servers. Nothing imports it.
+"""The wiring: settings, addresses, the queue, the embedded servers. Nothing of the product imports it.
 
 The thread pools of the numeric libraries are told here, before any of them is loaded, to keep to one thread and not to
 spin: they meet matrices so small that a second thread costs more than it does, waiting in a circle takes the
