@@ -1,4 +1,4 @@
-"""Reads of a whole deal: the rights that it gives, how long each still stands, and what was frozen on its strength."""
+"""Reads of a whole deal: the rights that it gives, where, how long each still stands, and what was frozen on it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from django.db.models import Q, QuerySet
 
 from provenance import tables
 from provenance.models import DatasetVersion, Grant, GrantRecording, Recording, VersionEntry
-from provenance.templatetags.deals import last_day, where
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,21 @@ class Term:
     @property
     def differs(self) -> bool:
         return len({words for _, words in self.said}) > 1
+
+
+def where(territory: Sequence[str]) -> str:
+    """Write a territory in words: worldwide; EU, CH; worldwide without US."""
+    inside = [place for place in territory if not place.startswith("-") and place != "WORLD"]
+    outside = [place.removeprefix("-") for place in territory if place.startswith("-")]
+    words = ", ".join(inside) or "worldwide"
+    return f"{words} without {', '.join(outside)}" if outside else words
+
+
+def last_day(valid_until: date | None) -> str:
+    """Write the last day on which something holds, from the first on which it no longer does."""
+    if valid_until is None:
+        return "no end"
+    return f"{valid_until - timedelta(days=1):%-d %B %Y}"
 
 
 def rights_of(grants: Sequence[Grant], today: date) -> list[GivenRight]:

@@ -1,4 +1,4 @@
-"""Reads that span models: of what is made and of cases here; overviews and impact in modules of their own."""
+"""Reads that span models: of what is made and of cases here; overviews, impact and answers in modules of their own."""
 
 from generation.queries.cases import (
     BINDING_KINDS,

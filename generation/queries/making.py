@@ -1,4 +1,4 @@
-"""Reads that span models: lineage, gates, verdict counts, and what a recording or a grant reaches."""
+"""Reads that span models: gates, decisions, checks and their verdicts, and what a recording or a grant reaches."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
