@@ -85,6 +85,11 @@ urlpatterns = [
     path("case-terms/", cases.CaseTermsView.as_view(), name="case-terms"),
     path("public/cases/", cases.PublicCaseView.as_view(), name="public-case-list"),
     path("public/cases/<str:reference>/<str:secret>/", cases.FollowedCaseView.as_view(), name="public-case"),
+    path(
+        "public/cases/<str:reference>/<str:secret>/withdraw/",
+        cases.WithdrawnCaseView.as_view(),
+        name="public-case-withdraw",
+    ),
     path("reviews/<uuid:public_id>/decide/", generation.ReviewDecisionView.as_view(), name="review-decide"),
     *router.urls,
 ]

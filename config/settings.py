@@ -255,6 +255,7 @@ SPECTACULAR_SETTINGS = {
         "TrainingRunStateEnum": "generation.models.TrainingRunState",
         "CaseKindEnum": "generation.models.CaseKind",
         "CaseStateEnum": "generation.models.CaseState",
+        "EvidenceKindEnum": "provenance.models.EvidenceKind",
         "ClearanceAnswerEnum": "provenance.rights.values.ANSWERS",
         "PurposeEnum": "provenance.rights.values.PURPOSES",
         "RowStatusEnum": "provenance.serializers.grants.ROW_STATUSES",

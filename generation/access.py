@@ -166,6 +166,24 @@ def case_of_holder(reference: str, secret: str) -> Case:
     return found
 
 
+def case_named(user: Person, name: str) -> Case:
+    """Return the case that a reference or an id means, if ``user`` may know of it."""
+    rows = cases_for_reading(user)
+    try:
+        found = rows.filter(public_id=UUID(name)).first()
+    except ValueError:
+        found = rows.filter(reference=name.strip().upper()).first()
+    if found is None:
+        raise NotFoundError(f"There is no case {name}.")
+    return found
+
+
+def may_withdraw(user: Person, case: Case) -> bool:
+    """Tell whether a person may take a case back now: their own, while nothing is decided."""
+    own = isinstance(user, User) and case.filed_by_id == user.pk and not user.is_system
+    return own and not case.is_closed and not case.decisions.exists()
+
+
 def sees_inside(user: Person, case: Case) -> bool:
     """Tell whether a person sees what a case reaches; a label sees, of models, names and answers only."""
     return may(user, case.organisation, READS_CASES)

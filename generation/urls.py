@@ -37,11 +37,18 @@ urlpatterns = [
     path("cases/<uuid:public_id>/", cases.case, name="case"),
     path("cases/<uuid:public_id>/accept/", cases.accept, name="case-accept"),
     path("cases/<uuid:public_id>/reject/", cases.reject, name="case-reject"),
+    path("cases/<uuid:public_id>/withdraw/", cases.withdraw, name="case-withdraw"),
+    path("cases/<uuid:public_id>/erase/", cases.erase, name="case-erase"),
     path("cases/<uuid:public_id>/decide/", cases.decide, name="case-decide"),
     path("cases/<uuid:public_id>/answer/", cases.answer, name="case-answer"),
     path("cases/<uuid:public_id>/answers/<int:number>.json", cases.answer_file, name="case-answer-file"),
     path("redress/", cases.public_filing, name="case-public"),
     path("redress/<str:reference>/<str:secret>/", cases.followed, name="case-followed"),
+    path(
+        "redress/<str:reference>/<str:secret>/withdraw/",
+        cases.followed_withdraw,
+        name="case-followed-withdraw",
+    ),
     path(
         "redress/<str:reference>/<str:secret>/<int:number>.json",
         cases.followed_answer,

@@ -27,12 +27,14 @@ from generation.serializers.cases import (
     CaseQuerySerializer,
     CaseSerializer,
     CaseTermsSerializer,
+    EraseSerializer,
     FiledSerializer,
     FilingSerializer,
     FollowedSerializer,
     ImpactGraphSerializer,
     PublicFilingSerializer,
     SuggestionSerializer,
+    WithdrawSerializer,
 )
 from generation.services.cases import FILES, TRIAGES, Filed, Filing, UnclearCaseError
 from governance import access as house
@@ -182,6 +184,31 @@ class CaseViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet
         return Response(json.loads(services.sealed_answer(answer)))
 
     @extend_schema(
+        request=WithdrawSerializer,
+        responses={200: CaseSerializer, 403: NOT_YOURS, 404: NOT_HERE, 409: NOT_NOW},
+    )
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request: Request, **_: Any) -> Response:
+        """Take one's own case back while nothing is decided. What it did to the rights stands."""
+        case = self.get_object()
+        reason = validated(WithdrawSerializer, request.data)["reason"]
+        held = services.withdraw_case(case=case, by=self.person, reason=reason, now=timezone.now())
+        return Response(self.get_serializer(held).data)
+
+    @extend_schema(
+        request=EraseSerializer,
+        responses={200: CaseSerializer, 403: NOT_YOURS, 404: NOT_HERE, 409: NOT_NOW, 422: UNCLEAR},
+    )
+    @action(detail=True, methods=["post"], url_path="erase-contact")
+    def erase_contact(self, request: Request, **_: Any) -> Response:
+        """Erase who asked and how to reach them, once the case is closed. What was decided stays."""
+        case = self.get_object()
+        house.require(self.person, case.organisation, house.DECIDES, "erase who filed a case")
+        reason = validated(EraseSerializer, request.data)["reason"]
+        held = services.erase_contact(case=case, by=self.person, reason=reason, now=timezone.now())
+        return Response(self.get_serializer(held).data)
+
+    @extend_schema(
         request=CaseDecideSerializer,
         responses={200: CaseDecisionSerializer, 403: NOT_YOURS, 404: NOT_HERE, 409: NOT_NOW, 422: UNCLEAR},
     )
@@ -274,20 +301,43 @@ class FollowedCaseView(HouseView):
     )
     def get(self, request: Request, reference: str, secret: str) -> Response:
         """How far a case is, and its answer, for whoever has its secret."""
+        return _followed(access.case_of_holder(reference, secret))
+
+
+@extend_schema(tags=["cases"])
+class WithdrawnCaseView(HouseView):
+    permission_classes = (AllowAny,)
+    authentication_classes = ()
+
+    @extend_schema(
+        operation_id="public_cases_withdraw",
+        request=WithdrawSerializer,
+        responses={200: FollowedSerializer, 404: NOT_HERE, 409: NOT_NOW},
+        auth=[],
+    )
+    def post(self, request: Request, reference: str, secret: str) -> Response:
+        """Take a case back while nothing is decided, for whoever has its secret."""
         case = access.case_of_holder(reference, secret)
-        given = case.answers.first()
-        line = {
-            "reference": case.reference,
-            "organisation": case.organisation.name,
-            "kind": case.kind,
-            "state": case.state,
-            "filed_at": case.filed_at,
-            "due_on": case.due_on,
-            "answer": json.loads(services.sealed_answer(given)) if given else None,
-        }
-        answer = Response(FollowedSerializer(line).data)
-        answer["Cache-Control"] = "private, no-store"
-        return answer
+        reason = validated(WithdrawSerializer, request.data)["reason"]
+        return _followed(
+            services.withdraw_case(case=case, by=None, secret=secret, reason=reason, now=timezone.now())
+        )
+
+
+def _followed(case: Case) -> Response:
+    given = case.answers.first()
+    line = {
+        "reference": case.reference,
+        "organisation": case.organisation.name,
+        "kind": case.kind,
+        "state": case.state,
+        "filed_at": case.filed_at,
+        "due_on": case.due_on,
+        "answer": json.loads(services.sealed_answer(given)) if given else None,
+    }
+    answer = Response(FollowedSerializer(line).data)
+    answer["Cache-Control"] = "private, no-store"
+    return answer
 
 
 @extend_schema(tags=["cases"])

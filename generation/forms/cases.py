@@ -233,6 +233,24 @@ class RejectForm(forms.Form):
     reason = ReasonField(help_text="The holder reads it.")
 
 
+class WithdrawForm(forms.Form):
+    reason = forms.CharField(
+        label="Why (you need not say)",
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+class EraseForm(forms.Form):
+    reason = forms.CharField(
+        label="Why",
+        max_length=500,
+        help_text="It stays with the case: name nobody.",
+        error_messages={"required": "Say in a sentence why."},
+    )
+
+
 class CaseTermsForm(forms.Form):
     opt_out_days = forms.IntegerField(label="Days to answer an opt-out", min_value=1, max_value=365)
     revoke_days = forms.IntegerField(label="Days to answer a revocation", min_value=1, max_value=365)

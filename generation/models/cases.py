@@ -1,6 +1,7 @@
 """Cases: what a rights holder asks, from the day it came in to the signed answer.
 
     FILED -> OPEN (recordings linked, identity checked) -> ANSWERED, or FILED -> REJECTED
+    FILED, or OPEN with nothing decided -> WITHDRAWN, by whoever filed it
 
 A case that is only filed binds nobody: a stranger's form must not be able to stop a model. From OPEN on it does
 (``queries_cases.standing_of``). Who asked and how to reach them stands in the row alone; the ledger has commitments.
@@ -37,6 +38,7 @@ class CaseState(models.TextChoices):
     OPEN = "open", "Being decided"
     ANSWERED = "answered", "Answered"
     REJECTED = "rejected", "Rejected"
+    WITHDRAWN = "withdrawn", "Withdrawn"
 
 
 class Remedy(models.TextChoices):
@@ -119,7 +121,12 @@ class Case(models.Model):
     verified_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     closed_at = models.DateTimeField(null=True, blank=True)
-    closing_words = models.TextField(blank=True)  # why it is rejected, or what the holder is told
+    closing_words = models.TextField(
+        blank=True
+    )  # why it is rejected or withdrawn, or what the holder is told
+    erased_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    erased_at = models.DateTimeField(null=True, blank=True)  # since then nobody's name stands here
+    erased_because = models.CharField(max_length=500, blank=True)
 
     class Meta:
         ordering = ["due_on", "id"]
@@ -134,7 +141,7 @@ class Case(models.Model):
                 name="case_filed_by_a_member_or_a_stranger",
             ),
             models.CheckConstraint(
-                condition=Q(state__in=["filed", "rejected"])
+                condition=Q(state__in=["filed", "rejected", "withdrawn"])
                 | (Q(verified_by__isnull=False, verified_at__isnull=False) & ~Q(verified_how="")),
                 name="case_open_once_the_holder_is_known",
             ),
@@ -143,8 +150,18 @@ class Case(models.Model):
                 | (
                     Q(state__in=["answered", "rejected"], closed_at__isnull=False, closed_by__isnull=False)
                     & ~Q(closing_words="")
-                ),
+                )
+                | Q(state="withdrawn", closed_at__isnull=False),  # by whom: nobody known, who has its secret
                 name="case_closed_by_someone_in_words",
+            ),
+            models.CheckConstraint(
+                condition=Q(erased_at=None, erased_by=None, erased_because="")
+                | (
+                    Q(erased_at__isnull=False, erased_by__isnull=False, closed_at__isnull=False)
+                    & Q(contact="", holds="", words="", sound_name="", salt="")
+                    & ~Q(erased_because="")
+                ),
+                name="case_erased_once_closed_for_a_reason",
             ),
         ]
 
@@ -153,7 +170,7 @@ class Case(models.Model):
 
     @property
     def is_closed(self) -> bool:
-        return self.state in {CaseState.ANSWERED, CaseState.REJECTED}
+        return self.state in {CaseState.ANSWERED, CaseState.REJECTED, CaseState.WITHDRAWN}
 
     def is_overdue(self, on: date) -> bool:
         return not self.is_closed and on > self.due_on

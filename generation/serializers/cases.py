@@ -24,7 +24,7 @@ class CaseSerializer(RowSerializer[Case]):
         model = Case
         fields = (
             *("id", "reference", "organisation", "kind", "channel", "state", "grant"),
-            *("filed_at", "due_on", "overdue", "closed_at"),
+            *("filed_at", "due_on", "overdue", "closed_at", "erased_at"),
             *HOLDER,
         )
 
@@ -118,6 +118,14 @@ class CaseDecisionSerializer(RowSerializer[CaseDecision]):
     class Meta:
         model = CaseDecision
         fields = ("id", "model_version", "model", "remedy", "until", "reason", "decided_by", "decided_at")
+
+
+class WithdrawSerializer(serializers.Serializer[Any]):
+    reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=4000)
+
+
+class EraseSerializer(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=500, help_text="it stays with the case: name nobody")
 
 
 class AnswerWordsSerializer(serializers.Serializer[Any]):

@@ -32,6 +32,7 @@ from generation.services.releasing import (
     revoke_grant,
 )
 from generation.services.training import train_model, unfinished_run
+from generation.services.withdrawing import erase_contact, withdraw_case
 
 __all__ = [
     "Filed",
@@ -46,6 +47,7 @@ __all__ = [
     "decide_generation",
     "decide_generations",
     "decide_model",
+    "erase_contact",
     "file_case",
     "generate",
     "listen_to_case",
@@ -64,4 +66,5 @@ __all__ = [
     "train_model",
     "unfinished_run",
     "withdraw_card",
+    "withdraw_case",
 ]

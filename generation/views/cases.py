@@ -24,10 +24,12 @@ from generation.forms.cases import (
     AnswerForm,
     CaseDecisionForm,
     CaseTermsForm,
+    EraseForm,
     FilingForm,
     MemberFilingForm,
     PublicFilingForm,
     RejectForm,
+    WithdrawForm,
 )
 from generation.jobs import sha256_of
 from generation.models import Case, CaseAnswer, CaseKind, CaseState
@@ -37,7 +39,7 @@ from generation.services.cases import FILES, TRIAGES, Filed, Filing, UnclearCase
 from generation.services.listening import SOUND_ROOM
 from governance import access as house
 from governance import jobs as work
-from governance.errors import LinerNotesError, NotFoundError, PartMissingError
+from governance.errors import LinerNotesError, NotAllowedError, NotFoundError, PartMissingError
 from governance.models import Organisation, User
 from governance.pages import PersonRequest, page, page_of, refusal, refusals_in, say, show
 from provenance import storage
@@ -136,7 +138,21 @@ def followed(request: HttpRequest, reference: str, secret: str) -> HttpResponseB
     case = _case_followed(request, reference, secret)
     answer = case.answers.first()
     context = {"case": case, "answer": answer, "secret": secret, **_answered(answer)}
+    if not case.is_closed and not case.decisions.exists():
+        context["withdraw"] = WithdrawForm()
     return render(request, "generation/case_followed.html", context)
+
+
+@require_POST
+@csrf_protect
+@public
+def followed_withdraw(request: HttpRequest, reference: str, secret: str) -> HttpResponseBase:
+    """Take back one's own case: the link is what shows that it is one's own."""
+    found = _case_followed(request, reference, secret)
+    form = WithdrawForm(request.POST)
+    reason = form.cleaned_data["reason"] if form.is_valid() else ""
+    services.withdraw_case(case=found, by=None, secret=secret, reason=reason, now=timezone.now())
+    return redirect("generation:case-followed", reference, secret)
 
 
 @require_safe
@@ -196,7 +212,7 @@ def case_list(request: PersonRequest) -> HttpResponseBase:
 
 def worst_first(rows: QuerySet[Case]) -> QuerySet[Case]:
     """Order cases as they press: what waits by its day, so that the overdue lead, then what is closed."""
-    closed = [CaseState.ANSWERED, CaseState.REJECTED]
+    closed = [CaseState.ANSWERED, CaseState.REJECTED, CaseState.WITHDRAWN]
     is_over = ExpressionWrapper(Q(state__in=closed), output_field=BooleanField())
     return rows.annotate(is_over=is_over).order_by("is_over", "due_on", "id")
 
@@ -301,6 +317,8 @@ def _case_page(
         "sees_inside": access.sees_inside(request.user, case),
         **_answered(answer),
     }
+    if access.may_withdraw(request.user, case):
+        context["withdraw"] = (bound or {}).get("withdraw") or WithdrawForm()
     if context["sees_inside"]:
         context |= _inside(request, case, bound or {})
     return show(request, "generation/case.html", context, status=status)
@@ -354,7 +372,9 @@ def _forms(
         ready = case.kind == CaseKind.INQUIRY or all(row["decision"] is not None for row in rows)
         forms["answer_form"] = (bound.get("answer") or AnswerForm()) if ready else None
         forms["not_ready"] = not ready
-    forms["own"] = own and house.may(user, case.organisation, house.DECIDES)
+    if case.is_closed and case.erased_at is None and house.may(user, case.organisation, house.DECIDES):
+        forms["erase"] = bound.get("erase") or EraseForm()
+    forms["own"] = own and not case.is_closed and house.may(user, case.organisation, house.DECIDES)
     return forms
 
 
@@ -420,6 +440,39 @@ def reject(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
             say(request, f"Case {found.reference} is rejected. The holder reads the reason.")
             return redirect("generation:case", found.public_id)
     return _case_page(request, found, bound={"reject": form}, status=422)
+
+
+@require_POST
+@page
+def withdraw(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
+    found = access.case_for_reading(request.user, public_id)
+    if found.filed_by_id != request.user.pk:
+        raise NotAllowedError("A case is withdrawn by whoever filed it.")
+    form = WithdrawForm(request.POST)
+    if form.is_valid():
+        with refusals_in(form):
+            services.withdraw_case(
+                case=found, reason=form.cleaned_data["reason"], by=request.user, now=timezone.now()
+            )
+            say(request, f"Case {found.reference} is withdrawn: it binds no model any more.")
+            return redirect("generation:case", found.public_id)
+    return _case_page(request, found, bound={"withdraw": form}, status=422)
+
+
+@require_POST
+@page
+def erase(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
+    found = access.case_for_reading(request.user, public_id)
+    house.require(request.user, found.organisation, house.DECIDES, "erase who filed a case")
+    form = EraseForm(request.POST)
+    if form.is_valid():
+        with refusals_in(form):
+            services.erase_contact(
+                case=found, reason=form.cleaned_data["reason"], by=request.user, now=timezone.now()
+            )
+            say(request, f"Who filed case {found.reference} is erased. What was decided stays.")
+            return redirect("generation:case", found.public_id)
+    return _case_page(request, found, bound={"erase": form}, status=422)
 
 
 @require_POST

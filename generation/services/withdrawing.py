@@ -1,0 +1,124 @@
+"""Taking a case back before it is decided, and erasing who asked once it is closed."""
+
+import hmac
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from generation.models import Case, CaseState
+from generation.services.cases import FILES, UnclearCaseError, secret_hash
+from governance import access, ledger
+from governance import services as governance
+from governance.errors import ConflictError, NotAllowedError
+from governance.models import User
+from lib.words import keepable
+
+MAX_WITHDRAWAL_WORDS = 4000
+MAX_ERASURE_WORDS = 500
+ERASED = "(erased)"
+PERSONAL = ("holder", "contact", "holds", "words", "sound_name", "verified_how", "salt")
+"""What of a case may say who asked. With the salt nothing can be shown to have been what the ledger commits to."""
+
+
+@transaction.atomic
+def withdraw_case(*, case: Case, by: User | None, now: datetime, secret: str = "", reason: str = "") -> Case:
+    """Take a case back: whoever filed it signed in, or (``by`` is None) whoever has its secret.
+
+    It binds no model from then on. What taking it in did to the rights stands: a grant that it ended stays ended, an
+    opt-out that it recorded is withdrawn on its own.
+
+    Raises
+    ------
+    NotAllowedError
+        If somebody else filed it, or the secret is another's.
+    ConflictError
+        If it is closed already, or something is decided: then the answer is owed.
+    """
+    held = _locked(case)
+    if by is None:
+        if not hmac.compare_digest(secret_hash(secret), held.secret_sha256):
+            raise NotAllowedError("A case is withdrawn by whoever filed it.")
+    else:
+        access.require(by, held.organisation, FILES, "withdraw a case")
+        if held.filed_by_id != by.pk or by.is_system:
+            raise NotAllowedError("A case is withdrawn by whoever filed it.")
+    if held.is_closed:
+        raise ConflictError(
+            f"The case is {held.get_state_display().lower()}: it can't be withdrawn any more."
+        )
+    if held.decisions.exists():
+        raise ConflictError("A decision is recorded: the case is answered, and can't be withdrawn any more.")
+    words = keepable(reason).strip()
+    if len(words) > MAX_WITHDRAWAL_WORDS:
+        raise UnclearCaseError(f"At most {MAX_WITHDRAWAL_WORDS:,} characters say why.")
+    before = held.state
+    held.state, held.closed_by, held.closed_at, held.closing_words = CaseState.WITHDRAWN, by, now, words
+    held.save(update_fields=["state", "closed_by", "closed_at", "closing_words"])
+    body = {
+        "state_before": str(before),
+        "by_its_secret": by is None,
+        "reason_commitment": ledger.commitment(words, held.salt),
+    }
+    _record(held, "withdrawn", by or governance.system_user(), now, body)
+    return held
+
+
+@transaction.atomic
+def erase_contact(*, case: Case, reason: str, by: User, now: datetime) -> Case:
+    """Erase who asked and how to reach them from a closed case; the deed is recorded, without what was erased.
+
+    What the case was about, what was decided and the signed answers stay: they name models, recordings and counts.
+    The ledger keeps its commitments, which without the salt are random numbers.
+
+    Raises
+    ------
+    ConflictError
+        If the case is not closed: until then somebody has to be answered. Or it is erased already.
+    """
+    access.require(by, case.organisation, access.DECIDES, "erase who filed a case")
+    if by.is_system:
+        raise NotAllowedError("Erasing is decided by a person: say who with --as USER.")
+    held = _locked(case)
+    if not held.is_closed:
+        raise ConflictError("The case is not closed: whoever filed it is still to be answered.")
+    if held.erased_at is not None:
+        raise ConflictError("Who filed this case is erased already.")
+    said = keepable(reason).strip()
+    if not said or len(said) > MAX_ERASURE_WORDS:
+        raise UnclearCaseError(
+            f"Say in at most {MAX_ERASURE_WORDS} characters why it is erased, without naming whom it is about."
+        )
+    own_words = (
+        ("closing_words",) if held.state == CaseState.WITHDRAWN else ()
+    )  # an answer's words are signed
+    erased = [name for name in (*PERSONAL, *own_words) if getattr(held, name)]
+    for name in erased:
+        setattr(held, name, "")
+    held.holder = ERASED
+    held.verified_how = ERASED if held.verified_at else ""
+    held.erased_by, held.erased_at, held.erased_because = by, now, said
+    held.save(update_fields=[*PERSONAL, *own_words, "erased_by", "erased_at", "erased_because"])
+    _record(held, "erased", by, now, {"erased": erased})
+    return held
+
+
+def _locked(case: Case) -> Case:
+    return (
+        Case.objects.select_for_update(of=("self",))
+        .select_related("organisation", "filed_by")
+        .get(pk=case.pk)
+    )
+
+
+def _record(case: Case, deed: str, by: User, now: datetime, body: Mapping[str, Any]) -> None:
+    ledger.record(
+        kind=f"generation.case.{deed}",
+        subject_kind="case",
+        subject_id=case.public_id,
+        actor=by,
+        organisation=case.organisation,
+        now=now,
+        body=dict(body),
+    )
