@@ -70,6 +70,30 @@ def normalise(code: str) -> str:
     return excluded + name
 
 
+def read_territory(codes: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Read the codes that somebody wrote.
+
+    Parameters
+    ----------
+    codes : iterable of str
+        As they were written.
+
+    Returns
+    -------
+    list of str
+        The known ones, each in its one spelling; empty for the world alone.
+    list of str
+        What is wrong with the others, a sentence each.
+    """
+    known, problems = [], []
+    for code in codes:
+        try:
+            known.append(normalise(code))
+        except UnknownTerritory as error:
+            problems.append(str(error))
+    return [] if known == ["WORLD"] else known, problems
+
+
 @lru_cache(maxsize=4096)
 def countries(codes: tuple[str, ...]) -> frozenset[str]:
     """Return the countries that a tuple of codes covers.

@@ -1,6 +1,5 @@
 """Memos of a named person that a statutory exception covers a use of recordings lawfully had."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,7 +10,7 @@ from governance.errors import ConflictError
 from governance.models import Organisation, User
 from provenance.errors import ProvenanceError, UnknownDatasetError
 from provenance.models import EvidenceKind, ExceptionMemo, MemoRecording, Recording
-from provenance.rights.territory import UnknownTerritory, normalise
+from provenance.rights.territory import read_territory
 from provenance.rights.values import PURPOSES
 from provenance.services.evidence import keep_evidence
 from provenance.services.reserving import recordings_by_name
@@ -48,7 +47,8 @@ def record_memo(*, terms: MemoTerms, organisation: Organisation, by: User, now: 
     """
     access.require(by, organisation, access.DECIDES, "record a statutory-exception memo")
     problems = _problems(terms)
-    territory = _territory(terms.territory, problems)
+    territory, unknown = read_territory(terms.territory)
+    problems += unknown
     recordings = _subjects(terms, organisation, problems)
     if problems:
         raise ProvenanceError("; ".join(problems))
@@ -105,16 +105,6 @@ def _problems(terms: MemoTerms) -> list[str]:
     if terms.valid_from and terms.valid_until and terms.valid_until <= terms.valid_from:
         problems.append("valid_until is not after valid_from (its end is exclusive)")
     return problems
-
-
-def _territory(codes: Sequence[str], problems: list[str]) -> list[str]:
-    known = []
-    for code in codes:
-        try:
-            known.append(normalise(code))
-        except UnknownTerritory as error:
-            problems.append(str(error))
-    return [] if known == ["WORLD"] else known
 
 
 def _subjects(terms: MemoTerms, organisation: Organisation, problems: list[str]) -> list[int]:

@@ -47,7 +47,7 @@ from provenance.rights.errors import RightsError
 from provenance.rights.optouts import Finding, Reading, Snapshot, cawg
 from provenance.rights.optouts.addresses import origin
 from provenance.rights.optouts.robots import OWN_AGENT
-from provenance.rights.territory import UnknownTerritory, normalise
+from provenance.rights.territory import read_territory
 from provenance.rights.values import PURPOSES
 from provenance.services.evidence import keep_evidence
 
@@ -401,7 +401,8 @@ def declare_reservation(
     party = _party(declaration.party, organisation, by)
     records = access.may(by, organisation, RECORDS)
     problems = _problems(declaration, party)
-    territory = _territory(declaration.territory, problems)
+    territory, unknown = read_territory(declaration.territory)
+    problems += unknown
     if problems:
         raise ProvenanceError("; ".join(problems))
     named = {"recordings": list(declaration.recordings), "isrcs": list(declaration.isrcs)}
@@ -445,16 +446,6 @@ def _problems(declaration: Declaration, party: Party | None) -> list[str]:
     if declaration.right not in ReservedRight.values:
         problems.append(f"no right {declaration.right!r}: write master, composition or both")
     return problems
-
-
-def _territory(codes: Sequence[str], problems: list[str]) -> list[str]:
-    known = []
-    for code in codes:
-        try:
-            known.append(normalise(code))
-        except UnknownTerritory as error:
-            problems.append(str(error))
-    return [] if known == ["WORLD"] else known
 
 
 def _document(
