@@ -23,6 +23,8 @@ _CC_URL = re.compile(
     r"creativecommons\.org/(licenses|publicdomain)/([a-z+-]+)(?:/(\d\.\d)(?:/([a-z]{2,3}|scotland)(?=[/\s?#]|$))?)?",
     re.I,
 )
+_ADDRESS = re.compile(r"(?:https?://)?(?:[\w-]+\.)*creativecommons\.org/[^\s<>\"')\]]*", re.I)
+"""Where Creative Commons keeps a licence, in a text."""
 _SPDX_URL = re.compile(
     r"(?:spdx\.org/licenses|opensource\.org/licen[cs]es?)/([A-Za-z0-9.+-]+?)(?:\.html|\.txt|\.php|/|\Z)", re.I
 )
@@ -244,7 +246,26 @@ def compatible(one: str, other: str) -> bool:
 
 
 def _recognise(raw: str) -> str:
-    return _by_alias(raw) or _by_url(raw) or _by_dep5(raw) or in_words(raw)
+    named = _by_alias(raw)
+    if named:
+        return named
+    if not re.search(r"\s", raw):
+        return _by_url(raw) or _by_dep5(raw) or in_words(raw)
+    return _with_addresses(raw)
+
+
+def _with_addresses(raw: str) -> str:
+    """Read a text that may hold addresses beside words: neither silences the other."""
+    words = in_words(_ADDRESS.sub(lambda found: f" {_spelled(_by_url(found.group()))} ", raw))
+    named = "" if _CC_URL.search(raw) else _by_url(raw)
+    if not words or not named or compatible(words, named):
+        return words or named
+    return f"({words}) AND {named}"
+
+
+def _spelled(expression: str) -> str:
+    """Return an expression without the prefix that is no word of a licence's name."""
+    return expression.removeprefix(UNVERSIONED).removeprefix("LicenseRef-")
 
 
 def _known(leaf: Leaf) -> bool:

@@ -1,19 +1,28 @@
 """Licences named in words: in tags, in tables, in a copyright file that nobody wrote for machines.
 
 Every mention in a text is read. Mentions joined by "or" are alternatives; anything else that stands between two of
-them (a slash, a comma, "and", a full stop) leaves open whether one may choose, so both are taken to hold.
+them (a slash, a comma, "and", a full stop) leaves open whether one may choose, so both are taken to hold. So do words
+that narrow a named licence ("CC BY 4.0, no AI training"): what they forbid is forbidden, the rest is left open.
+The elements of Creative Commons are known in the languages that its licences were written in most.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from provenance.rights.terms import UNVERSIONED, family
 
+NO_TRAINING: Final = "LicenseRef-no-ai-training"
+NON_COMMERCIAL: Final = "LicenseRef-non-commercial-only"
+NARROWING_CHARS: Final = 1000
+"""A longer text has many parts: what one of them forbids is not said of what another one names."""
+BARE_WORDS_CHARS: Final = 200
+"""Up to this length "non-commercial" beside a licence narrows it, whatever the sentence."""
 SHORT_TEXT_CHARS: Final = 80
 """Up to this length "public domain" and the like are the statement itself, and not a word in a story."""
 
@@ -23,7 +32,13 @@ _ELEMENT = (
     r"(?:by|nc|nd|sa|attribution|non-?\s?commercial|no-?\s?deriv(?:ative)?(?:\s?work)?s?|share-?\s?alike)"
 )
 _ELEMENTS = rf"(?P<elements>{_ELEMENT}(?:[\s_/-]+{_ELEMENT})*)"
-_PORT = r"(?:[\s_-]+(?P<port>[A-Z]{2}|IGO|SCOTLAND)\b)?"
+_MORE = r"(?P<more>(?:[\s,_-]+(?:nc|nd|sa|non-?\s?commercial|no-?\s?deriv(?:ative)?(?:\s?work)?s?|share-?\s?alike)\b)*)"
+"""Elements that stand after the version."""
+_PORTS = (
+    "A[MRTUZ]|B[EGR]|C[AHLNORZ]|D[EK]|E[CEGS]|F[IR]|G[ERT]|H[KRU]|I[ELNT]|J[OP]|KR|LU|M[KTXY]|N[LOZ]|P[EHLRT]"
+    "|R[OS]|S[EGI]|T[HW]|U[GKS]|V[EN]|ZA|IGO|SCOTLAND"
+)
+"""The jurisdictions that Creative Commons licences were ported to."""
 _GNU = r"(?P<kind>Lesser|Library|Affero)?\s*(?:General\s+)?Public\s+Licen[cs]e"
 _ELEMENT_NAMES: Final = (
     ("BY", "by|attribution"),
@@ -57,16 +72,66 @@ def in_words(raw: str) -> str:
         An SPDX expression, ``LicenseRef-unversioned-…`` where a family is named without its version; empty where
         nothing is recognised, or only denied ("not GPL").
     """
-    text = " ".join(raw.split())
-    mentions = _mentions(text, _NAMED) or _mentions(
-        text, _WHOLE if len(text) <= SHORT_TEXT_CHARS else _CLAIMED
-    )
-    named = list(dict.fromkeys(mention.expression for mention in mentions))
+    text = _in_english(" ".join(raw.split()))
+    mentions = _mentions(text, _NAMED) and _mentions(text, (*_NAMED, *_BESIDE))
+    mentions = mentions or _mentions(text, _WHOLE if len(text) <= SHORT_TEXT_CHARS else _CLAIMED)
+    if not mentions:
+        return NO_TRAINING if _NO_TRAINING.search(text) else ""
+    named = _joined(mentions, text)
+    narrowing = [one for one in _narrowing(text, mentions) if one not in named]
+    return " AND ".join([f"({named})" if " OR " in named else named, *narrowing]) if narrowing else named
+
+
+def _joined(mentions: list[_Mention], text: str) -> str:
+    named = _without_repeats([mention.expression for mention in mentions])
     if len(named) < 2:
         return named[0] if named else ""
     between = [text[one.end : two.start] for one, two in itertools.pairwise(mentions)]
-    operator = " OR " if all(re.search(r"\bor\b", gap, re.I) for gap in between) else " AND "
+    choice = all(re.search(r"\bor\b", gap, re.I) and not re.search(r"\band\b", gap, re.I) for gap in between)
+    operator = " OR " if choice else " AND "
     return operator.join(f"({one})" if " " in one else one for one in named)
+
+
+def _without_repeats(named: list[str]) -> list[str]:
+    """Leave out what another mention says more closely: the version of a family, the port of a version."""
+    return [
+        one
+        for one in dict.fromkeys(named)
+        if not any(
+            other != one and re.match(rf"{re.escape(one.removeprefix(UNVERSIONED))}-[\dA-Z]", other)
+            for other in named
+            if one.startswith(f"{UNVERSIONED}CC-") or re.match(r"CC-.*\d\.\d\Z", one)
+        )
+    ]
+
+
+def _narrowing(text: str, mentions: list[_Mention]) -> list[str]:
+    """Return what the words beside the named licences forbid."""
+    if len(text) > NARROWING_CHARS:
+        return []
+    rest = text
+    for mention in reversed(mentions):
+        rest = f"{rest[: mention.start]} § {rest[mention.end :]}"
+    forbidden = [expression for pattern, expression in _FORBIDDING if pattern.search(rest)]
+    bare = len(text) <= BARE_WORDS_CHARS and _BARE_NC.search(rest) and not _COMMERCIAL.search(rest)
+    if bare and NON_COMMERCIAL not in forbidden:
+        forbidden.append(NON_COMMERCIAL)
+    if all("-NC-" in mention.expression or mention.expression.endswith("-NC") for mention in mentions):
+        forbidden = [one for one in forbidden if one != NON_COMMERCIAL]
+    if _BARE_ND.search(rest) and not any("-ND" in mention.expression for mention in mentions):
+        forbidden.append(f"{UNVERSIONED}CC-BY-ND")
+    after = text[max(mention.end for mention in mentions) :]
+    reserved = re.search(r"\ball\s+rights\s+reserved\b", after, re.I)
+    if reserved and not _NOTICE.search(after[: reserved.start()]):
+        forbidden.append("LicenseRef-all-rights-reserved")
+    return forbidden
+
+
+def _in_english(text: str) -> str:
+    text = unicodedata.normalize("NFC", text).replace("\u2019", "'").replace("\u2013", "-")
+    for pattern, word in _TRANSLATED:
+        text = pattern.sub(word, text)
+    return text
 
 
 def _mentions(text: str, patterns: tuple[tuple[re.Pattern[str], Reading], ...]) -> list[_Mention]:
@@ -84,7 +149,8 @@ def _mentions(text: str, patterns: tuple[tuple[re.Pattern[str], Reading], ...]) 
 
 def _is_denied(text: str, start: int) -> bool:
     before = text[max(0, start - 24) : start]
-    return bool(re.search(r"\b(?:not|no|non|isn't|without)\b(?:\s+\w+){0,3}[\s-]*\Z", before, re.I))
+    denied = r"\b(?:not|no|non|isn't|without|formerly|previously|longer)\b(?:\s+\w+){0,3}[\s-]*\Z"
+    return bool(re.search(denied, before, re.I))
 
 
 def elements_of(spelled: str) -> str:
@@ -99,7 +165,7 @@ def elements_of(spelled: str) -> str:
 
 def _creative_commons(match: re.Match[str]) -> str:
     named = match.groupdict()
-    name = elements_of(named["elements"])
+    name = elements_of(f"{named['elements']} {named.get('more') or ''}")
     if not name:
         return ""
     version = named.get("version") or ""
@@ -113,7 +179,7 @@ def _creative_commons(match: re.Match[str]) -> str:
 
 def _gnu(match: re.Match[str]) -> str:
     named = match.groupdict()
-    kind = (named.get("kind") or "").lower()
+    kind = (named.get("kind") or "").lower().removesuffix("gnu ").strip()
     base = {"lesser": "LGPL", "library": "LGPL", "l": "LGPL", "affero": "AGPL", "a": "AGPL"}.get(kind, "GPL")
     version = named.get("version") or ""
     if not version:
@@ -150,6 +216,84 @@ def _compiled(*patterns: tuple[str, Reading]) -> tuple[tuple[re.Pattern[str], Re
     return tuple((re.compile(pattern, re.I), reading) for pattern, reading in patterns)
 
 
+_TRANSLATED: Final = tuple(
+    (re.compile(pattern, re.I), word)
+    for word, pattern in (
+        (
+            "NonCommercial",
+            r"\bpas\s+d'(?:utilisations?\s+commerciales?|usage\s+commercial)\b|\bnicht[\s-]?kommerziell(?:e[nrs]?)?\b"
+            r"|\bkeine\s+kommerzielle\s+nutzung\b|\b(?:uso\s+)?n(?:o|ão|ao)[\s-]?comercial\b"
+            r"|\bnon[\s-]?commerciale\b|\bniet[\s-]?commercieel\b",
+        ),
+        (
+            "NoDerivs",
+            r"\bpas\s+de\s+modifications?\b|\bpas\s+d'(?:œ|oe)uvres?\s+dérivées?\b|\bkeine\s+bearbeitung(?:en)?\b"
+            r"|\bsin\s?(?:obras?\s?)?derivadas?\b|\bnon\s+opere\s+derivate\b|\bsem\s?deriva(?:ções|dos|das)\b"
+            r"|\bgeen\s?afgeleide\s?werken\b",
+        ),
+        (
+            "ShareAlike",
+            r"\bpartage\s+(?:dans\s+les|des|selon\s+les)\s+(?:mêmes\s+)?conditions(?:\s+initiales)?(?:\s+à\s+l'identique)?"
+            r"|\bpartage\s+à\s+l'identique(?:\s+des\s+conditions\s+initiales)?"
+            r"|\bweitergabe\s+unter\s+gleichen\s+bedingungen\b|\bcompartir\s?igual\b|\bcompartilha\s?igual\b"
+            r"|\bpartilha\s+nos\s+(?:mesmos\s+)?termos\b|\bcondividi\s+allo\s+stesso\s+modo\b|\bgelijk\s?delen\b",
+        ),
+        (
+            "Attribution",
+            r"\bpaternité\b|\bnamensnennung\b|\breconocimiento\b|\batribuci[oó]n\b|\batribui[cç][aã]o\b|\battribuzione\b"
+            r"|\bnaamsvermelding\b|\breconeixement\b",
+        ),
+        (
+            "all rights reserved",
+            r"\balle\s+rechte\s+vorbehalten\b|\btous\s+droits\s+réservés\b|\btodos\s+l?os\s+(?:derechos|direitos)\s+reservados\b"
+            r"|\btutti\s+i\s+diritti\s+riservati\b|\balle\s+rechten\s+voorbehouden\b",
+        ),
+    )
+)
+"""Words of the licences' French, German, Spanish, Italian, Portuguese and Dutch titles, and the English for them."""
+
+_USE: Final = r"(?:use|usage|purposes?)"
+_MACHINE: Final = (
+    r"(?:\bmachine[\s-]learning\b"
+    r"|\b(?:AI|A\.I\.|artificial\s+intelligence|generative)\b[^.;]{0,20}?\b(?:train|model|data|min))"
+)
+_NO_TRAINING: Final = re.compile(
+    rf"\b(?:no|not|never|except|excluding|without|prohibit\w*|forbid\w*)\b[^.;]{{0,40}}?{_MACHINE}"
+    rf"|{_MACHINE}[^.;]{{0,30}}?\b(?:prohibited|forbidden|excluded|reserved|not\s+(?:allowed|permitted))\b"
+    r"|\bnot\s+be\s+used\s+(?:to\s+train|(?:for|in)\s+training)\b|[(,;]\s*no[\s-]?AI\b"
+    r"|\b(?:no|not|never)\b[^.;]{0,20}?\btrain(?:ing)?\b[^.;]{0,20}?\b(?:AI|models?)\b",
+    re.I,
+)
+_FORBIDDING: Final = (
+    (_NO_TRAINING, NO_TRAINING),
+    *(
+        (re.compile(pattern, re.I), expression)
+        for pattern, expression in (
+            (
+                rf"\b(?:no|not)\s+(?:\w+\s+){{0,2}}commercial\b(?!\s+or\s+non)|\bnon-?\s?commercial(?:\s+{_USE})?\s+only\b"
+                rf"|\b(?:only|solely|exclusively|free)\s+(?:for|in)\s+non-?\s?commercial\b"
+                rf"|(?<!commercial and )(?<!commercial or )(?<!commercial/)"
+                rf"\bfor\s+non-?\s?commercial\s+{_USE}\b(?!\s+(?:and|or)\s+commercial)",
+                NON_COMMERCIAL,
+            ),
+            (
+                rf"\b(?:personal|private|educational|academic|research)(?:\s+(?:and|or)\s+\w+)?\s+{_USE}\s+only\b"
+                r"|\bonly\s+for\s+(?:personal|private|educational|academic|research)\b",
+                "LicenseRef-personal-use-only",
+            ),
+        )
+    ),
+)
+"""Words beside a named licence that forbid what it may allow."""
+_BARE_NC: Final = re.compile(r"\bnon-?\s?commercial\b", re.I)
+_BARE_ND: Final = re.compile(
+    r"\bno[\s-]?(?:deriv(?:ative)?s?|remix(?:es|ing)?|adaptations?|modifications?)\b", re.I
+)
+_COMMERCIAL: Final = re.compile(r"(?<!non)(?<!non[- ])\bcommercial", re.I)
+_NOTICE: Final = re.compile(r"©|℗|\(c\)|\bcopyright\b", re.I)
+_EVERYWHERE: Final = r"(?!\W{0,3}(?:only\s+)?(?:in|US|USA|UK|EU|Canada|Europe)\b)"
+"""Not where a place follows: what is free in one country is not free."""
+
 _NAMED: Final = _compiled(
     (rf"\bOGA[\s_-]*BY\b{_VERSION}(?P<version>[34](?:\.0)?)?", _versioned("OGA-BY")),
     (
@@ -159,19 +303,24 @@ _NAMED: Final = _compiled(
     ),
     (r"\b(?:cc|creative\s+commons)[\s_-]*(?P<nc>nc)?[\s_-]*sampling(?P<plus>)[\s_-]*1\.0", _sampling),
     (
-        r"\bcc[\s_-]*0\b(?:[\s_-]*(?:v|version)?[\s_-]*1\.0)?|\bcreative\s+commons\s+zero\b",
+        r"\bcc[\s_-]*(?:0|zero)\b(?:[\s_-]*(?:v|version)?[\s_-]*1\.0)?|\bcreative\s+commons\s+zero\b",
         _always("CC0-1.0"),
     ),
     (r"\b(?:cc[\s_-]*)?(?:pdm\b|public\s+domain\s+mark\b)", _always("CC-PDM-1.0")),
+    (r"\bcc[\s_-]*pddc\b", _always("CC-PDDC")),
     (
         rf"\b(?:cc|creative\s+commons)[\s_:-]*{_ELEMENTS}(?=[\W\d_]|v\d|\Z){_VERSION}"
         rf"(?P<version>\d(?:\.\d)?)?(?![\d])(?P<later>\+|\s+or\s+(?:any\s+)?(?:later|newer)\b)?"
-        r"(?:\s+(?:Unported|International|Generic)\b)?"
-        r"(?:[\s_-]+(?P<port>(?-i:[A-Z]{2}(?![A-Za-z])|IGO\b|SCOTLAND\b)))?",
+        rf"{_MORE}(?:\s+(?:Unported|International|Generic)\b)?"
+        rf"(?:[\s_-]+(?P<port>(?-i:{_PORTS})\b))?",
         _creative_commons,
     ),
     (
-        rf"\b{_ELEMENTS}[\s_-]+(?P<version>[1-4]\.\d)\b(?:\s+(?:Unported|International|Generic)\b)?",
+        rf"\b(?:cc|creative\s+commons)[\s_:-]*(?:v|version\s+)?(?P<version>[1-4]\.\d)[\s_-]+{_ELEMENTS}(?![A-Za-z])",
+        _creative_commons,
+    ),
+    (
+        rf"\b{_ELEMENTS}[\s_-]+(?P<version>[1-4]\.\d)\b{_MORE}(?:\s+(?:Unported|International|Generic)\b)?",
         _creative_commons,
     ),
     (
@@ -186,7 +335,7 @@ _NAMED: Final = _compiled(
         _gnu,
     ),
     (
-        rf"\b(?:GNU[\s/-]+)?(?P<kind>[LA])?GPL(?:[\s-]+licen[cs]e)?{_VERSION}(?P<version>\d(?:\.\d)?)?(?:\.\d)?(?!\d){_LATER}",
+        rf"\b(?:GNU[\s/-]+)?(?P<kind>[LA]|(?:lesser|library|affero)\s+(?:GNU\s+)?)?GPL(?:[\s-]+licen[cs]e)?{_VERSION}(?P<version>\d(?:\.\d)?)?(?:\.\d)?(?!\d){_LATER}",
         _gnu,
     ),
     (
@@ -220,9 +369,19 @@ _NAMED: Final = _compiled(
 )
 """Names that mean a licence wherever they stand; earlier patterns take their words before later ones look."""
 
+_JOINED: Final = r"(?:(?<=\bor )|(?<=\band )|(?<=[,/+&])|(?<=[,/+&] ))"
+_BESIDE: Final = _compiled(
+    (rf"{_JOINED}(?-i:MIT|Expat)(?![\w-])", _always("MIT")),
+    (rf"{_JOINED}(?-i:BSD)(?![\w-])", _always("BSD-3-Clause")),
+    (rf"{_JOINED}(?-i:ISC)(?![\w-])", _always("ISC")),
+    (rf"{_JOINED}(?-i:CC-?PDM|PDM)(?![\w-])", _always("CC-PDM-1.0")),
+)
+"""Names too short to mean a licence, unless they are joined to one that does."""
+
 _CLAIMED: Final = _compiled(
     (
-        r"\b(?:dedicated|released|placed|put|given|donated)\s+(?:\w+\s+){0,2}?(?:in)?to\s+the\s+public\s+domain\b",
+        r"\b(?:dedicated|released|placed|put|given|donated)\s+(?:\w+\s+){0,2}?(?:in)?to\s+the\s+public\s+domain\b"
+        rf"{_EVERYWHERE}",
         _always("LicenseRef-public-domain"),
     ),
     (r"\ball\s+rights\s+reserved\b", _always("LicenseRef-all-rights-reserved")),
@@ -230,9 +389,12 @@ _CLAIMED: Final = _compiled(
 """Words that are read where nothing else is named."""
 
 _WHOLE: Final = _compiled(
-    (r"\bpublic[\s_-]+domain\b|\A\W*PD\W*\Z", _always("LicenseRef-public-domain")),
+    (rf"\bpublic[\s_-]+domain\b{_EVERYWHERE}|\A\W*PD\W*\Z", _always("LicenseRef-public-domain")),
     (r"\ball\s+rights\s+reserved\b|\A\W*(?:proprietary|ARR)\W*\Z", _always("LicenseRef-all-rights-reserved")),
-    (r"\A\W*(?:for\s+)?(?:personal|private)\s+use(?:\s+only)?\W*\Z", _always("LicenseRef-personal-use-only")),
+    (
+        r"\A\W*(?:free\s+)?(?:for\s+)?(?:personal|private)(?:\s+(?:and|or)\s+\w+)?\s+use(?:\s+only)?\W*\Z",
+        _always("LicenseRef-personal-use-only"),
+    ),
     (
         r"\A\W*(?:free\s+)?(?:for\s+)?non-?\s?commercial(?:\s+use)?(?:\s+only)?\W*\Z",
         _always("LicenseRef-non-commercial-only"),
