@@ -149,6 +149,15 @@ class HouseViewSet(HouseView, GenericViewSet[M]):
         return self.get_paginated_response(serializer(self.page(rows), many=True, context=context).data)
 
 
+class FromFileViewSet(HouseViewSet[M]):
+    """Rows that are created from a form with a file."""
+
+    def get_parsers(self) -> list[BaseParser]:
+        """Read a form where a file is sent; the action itself is not known yet when this is asked."""
+        sends_a_file = (self.action_map or {}).get("post") == "create"
+        return [BoundedMultiPartParser()] if sends_a_file else super().get_parsers()
+
+
 def person_of(request: Request) -> User:
     if not isinstance(request.user, User):
         raise NotAuthenticated

@@ -7,7 +7,6 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
-from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,7 +17,7 @@ from governance.api import (
     NOT_YOURS,
     QUEUED,
     UNREADABLE,
-    BoundedMultiPartParser,
+    FromFileViewSet,
     HouseViewSet,
     organisation_for,
     queued,
@@ -119,7 +118,7 @@ class AgainSerializer(serializers.Serializer[Any]):
         "in their log that it was asked.",
     ),
 )
-class CatalogueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[Catalogue]):
+class CatalogueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, FromFileViewSet[Catalogue]):
     """The caller's own catalogues, and those of a label that they audit for."""
 
     serializer_class = CatalogueSerializer
@@ -129,11 +128,6 @@ class CatalogueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseVi
 
     def get_object(self) -> Catalogue:
         return access.catalogue_for_reading(self.caller, self.public_id)
-
-    def get_parsers(self) -> list[BaseParser]:
-        """Read a form where a file is sent; the action itself is not known yet when this is asked."""
-        sends_a_file = (self.action_map or {}).get("post") == "create"
-        return [BoundedMultiPartParser()] if sends_a_file else super().get_parsers()
 
     def create(self, request: Request, **_: Any) -> Response:
         asked = validated(BringSerializer, request.data)

@@ -9,7 +9,6 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, status
 from rest_framework.decorators import action
-from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,7 +20,7 @@ from governance.api import (
     NOT_YOURS,
     QUEUED,
     UNREADABLE,
-    BoundedMultiPartParser,
+    FromFileViewSet,
     HouseViewSet,
     organisation_for,
     queued,
@@ -109,7 +108,7 @@ def use_asked(words: dict[str, Any], now: datetime) -> Use:
         "a table on its own registers what is known by metadata alone.",
     ),
 )
-class DatasetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[Dataset]):
+class DatasetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, FromFileViewSet[Dataset]):
     def get_serializer_class(self) -> type[DatasetSerializer]:
         return DatasetDetailSerializer if self.action == "retrieve" else DatasetSerializer
 
@@ -122,11 +121,6 @@ class DatasetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseView
     def get_object(self) -> Dataset:
         found = access.dataset_for_reading(self.caller, self.public_id)
         return self.get_queryset().get(pk=found.pk)
-
-    def get_parsers(self) -> list[BaseParser]:
-        """Read a form where a file is sent; the action itself is not known yet when this is asked."""
-        sends_a_file = (self.action_map or {}).get("post") == "create"
-        return [BoundedMultiPartParser()] if sends_a_file else super().get_parsers()
 
     def create(self, request: Request, **_: Any) -> Response:
         asked = validated(RegisterSerializer, request.data)
