@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import unicodedata
+import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
 from provenance.rights.terms import conditions
 from provenance.rights.values import Grant, Reservation
 
-CONTEXT: Final = ["http://www.w3.org/ns/odrl.jsonld", {"ln": "https://w3id.org/liner-notes/vocabulary#"}]
-_RIGHTS: Final = {"master": "ln:master", "composition": "ln:composition"}
+VOCABULARY: Final = "https://w3id.org/liner-notes/vocabulary#"
+CONTEXT: Final = [
+    "http://www.w3.org/ns/odrl.jsonld",
+    {
+        "ln": VOCABULARY,
+        "dct": "http://purl.org/dc/terms/",
+        "vcard": "http://www.w3.org/2006/vcard/ns#",
+        "xsd": "http://www.w3.org/2001/XMLSchema#",
+    },
+]
 
 
 def agreement(grant: Grant, targets: Sequence[str], assignee: str) -> dict[str, Any]:
@@ -45,10 +55,11 @@ def agreement(grant: Grant, targets: Sequence[str], assignee: str) -> dict[str, 
         "@context": CONTEXT,
         "@type": "Agreement",
         "uid": f"urn:uuid:{grant.id}",
-        "assigner": grant.licensor,
-        "assignee": assignee,
+        "profile": VOCABULARY,
+        "assigner": _party(grant.licensor),
+        "assignee": _party(assignee),
         "target": list(targets),
-        "ln:right": _RIGHTS[grant.right],
+        "ln:right": f"ln:{grant.right}",
         "permission": permissions,
     }
 
@@ -56,7 +67,7 @@ def agreement(grant: Grant, targets: Sequence[str], assignee: str) -> dict[str, 
 def offer(
     reservation: Reservation, targets: Sequence[str], *, assigner: str = "", policy_url: str = ""
 ) -> dict[str, Any]:
-    """Return a reservation as an offer that prohibits what is reserved.
+    """Return a reservation as an offer that prohibits what is reserved; as a set where nobody is named as offering.
 
     Parameters
     ----------
@@ -78,17 +89,28 @@ def offer(
     rights = ["master", "composition"] if reservation.right == "both" else [reservation.right]
     written: dict[str, Any] = {
         "@context": CONTEXT,
-        "@type": "Offer",
+        "@type": "Offer" if assigner else "Set",
         "uid": f"urn:uuid:{reservation.id}",
+        "profile": VOCABULARY,
         "target": list(targets),
-        "ln:right": [_RIGHTS[right] for right in rights],
+        "ln:right": [f"ln:{right}" for right in rights],
         "prohibition": prohibitions,
     }
     if assigner:
-        written["assigner"] = assigner
+        written["assigner"] = _party(assigner)
     if policy_url:
         written["dct:references"] = policy_url
     return written
+
+
+def _party(name: str) -> dict[str, Any]:
+    """Return a party as a node: a bare name would be read as an address. One name has one IRI, in every export."""
+    folded = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    return {
+        "@type": "Party",
+        "uid": uuid.uuid5(uuid.NAMESPACE_URL, VOCABULARY + folded).urn,
+        "vcard:fn": name,
+    }
 
 
 def _said(reservation: Reservation) -> list[dict[str, Any]]:

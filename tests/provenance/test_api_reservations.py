@@ -91,7 +91,14 @@ class TestWho:
 
         assert answers(people, lambda client: client.get(API + address)) == COUNSELS
         ends = {**COUNSELS, "data_steward": 403, "external_auditor": 403}
-        assert answers(people, post(f"{address}withdraw/")) == ends
+        assert answers(people, post(f"{address}withdraw/", reason="Read again.")) == ends
+        assert (
+            client_of(people.officer).post(f"{API}{address}withdraw/", {}, format="json").status_code == 400
+        )
+        done = client_of(people.officer).post(
+            f"{API}{address}withdraw/", {"reason": "Read again."}, format="json"
+        )
+        assert done.json()["withdrawal_reason"] == "Read again."
 
 
 class TestReservations:
@@ -132,7 +139,7 @@ class TestReservations:
     def test_writes_an_offer_that_prohibits(self, people: People, held: Reservation) -> None:
         offer = client_of(people.steward).get(f"{API}/reservations/{held.public_id}/odrl/").json()
 
-        assert offer["@type"] == "Offer"
+        assert offer["@type"] == "Set"  # an offer needs somebody who makes it
         assert len(offer["target"]) == 2
         assert {one["action"] for one in offer["prohibition"]} == {
             "ln:ai_generative_training",

@@ -8,6 +8,7 @@ import io
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,6 +98,113 @@ class TestOdrl:
 
     def test_turns_a_reservation_into_prohibitions(self) -> None:
         assert offer(Reservation("r"), ["urn:r1"])["prohibition"] == [{"action": "ln:text-and-data-mining"}]
+
+
+ODRL = "http://www.w3.org/ns/odrl/2/"
+ODRL_TERMS = {
+    "odrl": ODRL,
+    **{
+        name: {"@id": f"odrl:{name}", "@type": "@id"}
+        for name in (
+            "permission",
+            "prohibition",
+            "duty",
+            "constraint",
+            "target",
+            "assigner",
+            "assignee",
+            "uid",
+            "profile",
+        )
+    },
+    **{name: {"@id": f"odrl:{name}", "@type": "@vocab"} for name in ("action", "leftOperand", "operator")},
+    **{name: f"odrl:{name}" for name in ("Agreement", "Offer", "Set", "Party", "rightOperand")},
+    **{
+        name: f"odrl:{name}"
+        for name in ("dateTime", "spatial", "purpose", "eq", "lt", "gteq", "isAnyOf", "isNoneOf")
+    },
+}
+"""The terms of http://www.w3.org/ns/odrl.jsonld that are used here: tests fetch nothing."""
+
+
+class TestOdrlInformationModel:
+    """What ODRL 2.2 asks of every policy, asked of the triples that a reader gets."""
+
+    @pytest.mark.parametrize(
+        "policy",
+        [
+            agreement(Grant("g", "master", "Label", frozenset({"data_mining"}), True), ["urn:r1"], "House"),
+            agreement(
+                Grant(
+                    "5b0d4a7c-8a50-4f4e-9b5e-0b0d3f1f2a10",
+                    "performance",
+                    "Sängerin & Söhne <GmbH>",
+                    frozenset({"data_mining", "ai_generative_training"}),
+                    False,
+                    territory=("2EU", "-FR"),
+                    valid_from=date(2025, 1, 1),
+                    valid_until=date(2027, 1, 1),
+                    model_scope=frozenset({"tide@2", "tide"}),
+                    conditions=("attribution", "within-contract"),
+                    revoked_at=datetime(2026, 5, 1, tzinfo=UTC),
+                ),
+                [f"urn:r{number}" for number in range(300)],
+                "",
+            ),
+            offer(Reservation("r"), ["urn:r1"]),
+            offer(
+                Reservation(
+                    "r",
+                    "master",
+                    frozenset({"data_mining"}),
+                    territory=("EU",),
+                    declared_at=datetime.now(UTC),
+                ),
+                ["urn:r1"],
+                assigner="Label",
+                policy_url="https://label.example/terms",
+            ),
+        ],
+    )
+    def test_is_met(self, policy: dict[str, Any]) -> None:
+        jsonld: Any = pytest.importorskip("pyld.jsonld")
+        said = {
+            **policy,
+            "@context": [ODRL_TERMS, *(one for one in policy["@context"] if isinstance(one, dict))],
+        }
+        triples = [
+            (one["subject"]["value"], one["predicate"]["value"].removeprefix(ODRL), one["object"])
+            for one in jsonld.to_rdf(said)["@default"]
+        ]
+
+        def of(subject: str, predicate: str) -> list[dict[str, str]]:
+            return [value for one, said, value in triples if (one, said) == (subject, predicate)]
+
+        (root,) = {one for one, said, _ in triples if said == "profile"}
+        (kind,) = of(root, "http://www.w3.org/1999/02/22-rdf-syntax-ns#type")
+        parties = {"Agreement": (1, 1), "Offer": (1, 0), "Set": (0, 0)}[kind["value"].removeprefix(ODRL)]
+        assert (len(of(root, "assigner")), len(of(root, "assignee"))) == parties
+        assert [":" in uid["value"] and uid["type"] == "IRI" for uid in of(root, "uid")] == [True]
+        assert len(of(root, "target")) == len(policy["target"])
+        rules = of(root, "permission") + of(root, "prohibition")
+        assert rules
+        for rule in [*rules, *(duty for one in rules for duty in of(one["value"], "duty"))]:
+            (action,) = of(rule["value"], "action")
+            assert action["type"] == "IRI"
+            for constraint in of(rule["value"], "constraint"):
+                (left,), (operator,) = (
+                    of(constraint["value"], "leftOperand"),
+                    of(constraint["value"], "operator"),
+                )
+                assert {left["type"], operator["type"]} == {"IRI"}
+                assert of(constraint["value"], "rightOperand")
+        for party in of(root, "assigner") + of(root, "assignee"):
+            assert len(of(party["value"], "uid")) == 1
+
+    def test_knows_a_party_again_by_its_name(self) -> None:
+        grant = Grant("g", "master", "Blue  Note", frozenset({"data_mining"}), True)
+        one, other = agreement(grant, ["urn:r1"], "House"), agreement(grant, ["urn:r2"], "BLUE NOTE")
+        assert one["assigner"]["uid"] == other["assignee"]["uid"] != one["assignee"]["uid"]
 
 
 class TestTdmrep:
