@@ -361,7 +361,10 @@ def table_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, dict[str, str
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and cells. Cells stay text: a formula is a string like any other here."""
+    """Yield the line a row starts on, and its cells. Cells stay text: a formula is a string like any other here.
+
+    Quoting is read strictly: a quote that is never closed would otherwise swallow every row below it.
+    """
     csv.field_size_limit(MAX_FIELD_CHARS)
     with path.open("rb") as opened:
         if opened.read(4096).count(b"\0"):
@@ -369,12 +372,22 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     with path.open("rb") as raw:
         text = io.TextIOWrapper(_Utf8Lines(raw, path.name), encoding="utf-8-sig", newline="")  # type: ignore[type-var]
         dialect = _dialect(path)
-        reader = csv.reader(text, delimiter=dialect, strict=False)
+        reader = csv.reader(text, delimiter=dialect, strict=True)
+        line = 1
         try:
             for cells in reader:
-                yield reader.line_num, cells
+                yield line, cells
+                line = reader.line_num + 1
         except csv.Error as error:
-            raise IntakeError(f"{path.name}, line {reader.line_num}: {error}") from error
+            raise IntakeError(f"{path.name}, line {line}: {_misquoted(error)}") from error
+
+
+def _misquoted(error: csv.Error) -> str:
+    if "field larger" in str(error):
+        return f"a cell holds more than {MAX_FIELD_CHARS:,} characters: is a quote left open?"
+    return (
+        f'a cell in quotes is not closed where it should be ({error}): write a quote inside quotes twice, ""'
+    )
 
 
 def _dialect(path: Path) -> str:

@@ -187,6 +187,16 @@ class TestTable:
             assert intake.n_rows == 2
             assert [record.row for record in intake.records()] == [2, 5]
 
+    def test_numbers_a_row_by_the_line_it_starts_on(self, tmp_path: Path) -> None:
+        records = read(write(tmp_path, 'path,title\na.wav,"two\nlines"\nb.wav,y\n'))
+        assert [(record.row, record.title) for record in records] == [(2, "two\nlines"), (4, "y")]
+
+    @pytest.mark.parametrize("title", ['"left open', '"The "Best" of'])
+    def test_with_a_quote_left_open_loses_no_row_in_silence(self, tmp_path: Path, title: str) -> None:
+        path = write(tmp_path, f"path,title\na.wav,x\nb.wav,{title}\nc.wav,z\n")
+        with pytest.raises(IntakeError, match=r"line 3: a cell in quotes is not closed"):
+            opened(path)
+
     def test_can_be_read_twice(self, tmp_path: Path) -> None:
         with open_intake(write(tmp_path, "path\na.wav\n")) as intake:
             assert list(intake.records()) == list(intake.records())
