@@ -1,6 +1,7 @@
 """Looking at a file's first bytes, and its last: what it is, and whether it is whole."""
 
 import io
+import stat
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ class Sniffed:
 
 def sniff(path: Path) -> Sniffed:
     """Look at the bytes that say what a file is, and that it is whole, without decoding it."""
+    if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+        raise NotAudioError(f"{path.name} is a pipe, socket or device, not a file: save what it gives first")
     with path.open("rb") as opened:
         size = opened.seek(0, io.SEEK_END)
         opened.seek(0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import struct
 import subprocess
@@ -160,6 +161,11 @@ class TestRefusals:
         (tmp_path / "empty.wav").touch()
 
         self.refuse(tmp_path / "empty.wav", audio.EmptyAudioError)
+
+    def test_a_pipe_is_not_waited_for(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe.wav")
+
+        self.refuse(tmp_path / "pipe.wav", audio.NotAudioError)
 
     def test_a_header_without_samples_is_empty(self, tmp_path: Path) -> None:
         self.refuse(signals.write(tmp_path / "none.wav", signals.silence(0.0)), audio.EmptyAudioError)
