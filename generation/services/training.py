@@ -67,6 +67,8 @@ def train_model(
     given = dict(settings_given)
     only = given.pop("recordings", None)
     held_out_part = float(given.pop("held_out_part", HELD_OUT_PART))
+    if steps is not None and steps < 1:
+        raise GenerationError(f"--steps is {steps}: ask for 1 or more, or leave it out.")
     n_steps = steps or registry.default_steps(maker, given)
     config = maker.config_class.from_json(given)
     _require_cleared(dataset_version, _next_version(name, dataset_version), now)

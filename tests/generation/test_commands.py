@@ -96,6 +96,17 @@ class TestTrainModel:
         assert not TrainingRun.objects.exists()
         assert not GenerativeModel.objects.exists()
 
+    @pytest.mark.parametrize("steps", ["0", "-5"])
+    def test_of_no_step_is_refused_and_not_taken_for_the_default(
+        self, people: People, notes: Dataset, steps: str
+    ) -> None:
+        freeze(notes, people.officer, people.steward)
+        ran = train("--dataset", "notes@1", "--architecture", "symbolic", "--steps", steps)
+
+        assert ran.code == 2
+        assert f"--steps is {steps}" in one_sentence(ran)
+        assert not TrainingRun.objects.exists()
+
     def test_that_was_stopped_is_resumed_and_its_time_is_counted_whole(
         self, people: People, notes: Dataset
     ) -> None:
