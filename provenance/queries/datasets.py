@@ -138,8 +138,14 @@ def dataset_named(
         Dataset.objects.filter(organisation__in=organisations, name=name).select_related("organisation")[:2]
     )
     if not found:
-        known = Dataset.objects.filter(organisation__in=organisations).values_list("name", flat=True)[:8]
-        there_are = f"there are {', '.join(known)}" if known else "none is registered yet (register_dataset)"
+        known = list(
+            Dataset.objects.filter(organisation__in=organisations).values_list("name", flat=True)[:9]
+        )
+        there_are = (
+            f"there are {', '.join(known[:8])}" if known else "none is registered yet (register_dataset)"
+        )
+        if len(known) > 8:
+            there_are += " and more"
         houses = (
             " or ".join(organisation.name for organisation in organisations) or "any organisation of yours"
         )

@@ -33,7 +33,9 @@ class Command(ContractCommand):
         if not files:
             raise GenerationError("No file is named: give FILE… or --files-from LIST.")
         if bool(options["against"]) == bool(options["model"]):
-            raise GenerationError("Say what to check against: --against NAME … or --model MODEL.")
+            raise GenerationError(
+                "Say what to check against, one of the two: --against NAME … or --model MODEL."
+            )
         kinds = read_kinds(options["kinds"])
         targets = self.targets(options["against"], options["model"])
         all_clean = True
