@@ -305,6 +305,19 @@ def run_answers_for_reading(user: Person, catalogue: Catalogue) -> QuerySet[Cata
     ).select_related("dataset", "dataset__organisation", "asked_by")
 
 
+def run_answers_of(user: Person, catalogues: Iterable[Catalogue]) -> dict[int, list[CatalogueRun]]:
+    """Return the same of many catalogues, by their keys, in one query."""
+    found: dict[int, list[CatalogueRun]] = {}
+    runs = CatalogueRun.objects.filter(
+        catalogue__in=[one.pk for one in catalogues],
+        is_latest=True,
+        dataset__organisation__in=organisations_of(user),
+    )
+    for run in runs.select_related("dataset"):
+        found.setdefault(run.catalogue_id, []).append(run)
+    return found
+
+
 def reservations_for_reading(user: Person) -> QuerySet[Reservation]:
     """Return the opt-outs that a person may know of; a label's guest sees its own parties' and those it recorded."""
     declared = Q(organisation__in=organisations_of(user), recorded_by_id=user.pk)

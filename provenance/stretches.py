@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import F, Model, QuerySet
+from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
 from django.http import HttpRequest
 
 from governance.pages import PAGE_SIZE
@@ -31,10 +32,10 @@ def stretch_of(request: HttpRequest, rows: QuerySet[Row], *, by: str, size: int 
     """
     before, after = _row(rows, request.GET.get("before")), _row(rows, request.GET.get("after"))
     if before is not None:
-        found = list(rows.filter(_beyond(before, by, "gt")).order_by(by, "pk")[: size + 1])
+        found = list(rows.filter(_beyond(before, by, TupleGreaterThan)).order_by(by, "pk")[: size + 1])
         more, found = len(found) > size, found[:size][::-1]
         return _stretch(found, rows, more_before=more, more_after=True)
-    narrowed = rows if after is None else rows.filter(_beyond(after, by, "lt"))
+    narrowed = rows if after is None else rows.filter(_beyond(after, by, TupleLessThan))
     found = list(narrowed.order_by(f"-{by}", "-pk")[: size + 1])
     return _stretch(found[:size], rows, more_before=after is not None, more_after=len(found) > size)
 
@@ -46,9 +47,9 @@ def _row(rows: QuerySet[Row], public_id: str | None) -> Row | None:
         return None
 
 
-def _beyond(row: Any, by: str, side: str) -> Q:
-    value = getattr(row, by)
-    return Q(**{f"{by}__{side}": value}) | Q(**{by: value, f"pk__{side}": row.pk})
+def _beyond(row: Any, by: str, side: type[TupleLessThan | TupleGreaterThan]) -> Any:
+    """Compare field and key as one: then an index on both begins where the row stands, however many share a value."""
+    return side((F(by), F("pk")), (getattr(row, by), row.pk))
 
 
 def _stretch(found: list[Row], rows: QuerySet[Row], *, more_before: bool, more_after: bool) -> Stretch[Row]:

@@ -191,6 +191,10 @@ class Conflict(models.Model):
 
     class Meta:
         ordering = ["status", "-found_at", "id"]
+        indexes = [  # the queue, newest first, and what of it is of one kind
+            models.Index(fields=["organisation", "status", "found_at", "id"]),
+            models.Index(fields=["organisation", "status", "kind", "found_at", "id"]),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["organisation", "key"], name="conflict_once"),
             models.CheckConstraint(

@@ -74,6 +74,7 @@ class Grant(models.Model):
 
     class Meta:
         ordering = ["-registered_at", "-id"]
+        indexes = [models.Index(fields=["registered_at", "id"])]
         constraints = [
             models.UniqueConstraint(fields=["organisation", "key"], name="grant_once"),
             models.UniqueConstraint(

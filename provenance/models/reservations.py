@@ -56,6 +56,7 @@ class Reservation(models.Model):
 
     class Meta:
         ordering = ["-declared_at", "-id"]
+        indexes = [models.Index(fields=["declared_at", "id"])]
         constraints = [
             models.UniqueConstraint(fields=["organisation", "key"], name="reservation_once"),
             models.CheckConstraint(

@@ -151,6 +151,7 @@ class RightsClaim(models.Model):
     withdrawn_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        indexes = [models.Index(fields=["recorded_at", "id"])]
         constraints = [
             models.CheckConstraint(condition=Q(right__in=ClaimedRight.values), name="claim_right_known"),
             models.CheckConstraint(

@@ -34,6 +34,7 @@ from provenance.models import (
     Recording,
 )
 from provenance.queries import catalogues
+from provenance.stretches import stretch_of
 from provenance.views.datasets import started
 
 COLUMNS = (
@@ -45,10 +46,11 @@ COLUMNS = (
 @page
 @require_GET
 def catalogue_list(request: PersonRequest) -> HttpResponse:
-    found = page_of(request, access.catalogues_for_reading(request.user))
+    found = stretch_of(request, access.catalogues_for_reading(request.user), by="uploaded_at")
+    answers = access.run_answers_of(request.user, found.rows)
     context = {
-        "page": found,
-        "catalogues": [(one, list(access.run_answers_for_reading(request.user, one))) for one in found],
+        "stretch": found,
+        "catalogues": [(one, answers.get(one.pk, [])) for one in found.rows],
         "may_bring": _asked_of(request).exists(),
         "answers_for": access.catalogue_runs_for_reading(request.user).exists(),
     }

@@ -10,12 +10,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from governance import access as house
-from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
+from governance.pages import PersonRequest, page, refusals_in, say, show
 from provenance import access, queries, services
 from provenance.forms.datasets import CloseConflictForm, CloseConflictsForm, ConflictFilterForm
 from provenance.models import Conflict, ConflictSide, ConflictStatus, Recording
 from provenance.queries import conflicts as asked
 from provenance.rights.values import Use
+from provenance.stretches import stretch_of
 
 TRAINING: Final = "ai_generative_training"
 DISMISSED = ConflictStatus.DISMISSED.value
@@ -56,17 +57,17 @@ def _queue(request: PersonRequest, close_form: CloseConflictsForm | None) -> Htt
     if kind:
         found = found.filter(kind=kind)
     found = found.select_related("organisation", "recording_a", "recording_b")
-    shown = page_of(request, found.order_by("status", "-found_at", "id"))
+    shown = stretch_of(request, found, by="found_at")
     may_close = bool(kind) and any(
         house.may(request.user, one.organisation, house.RESOLVES_CONFLICTS)
-        for one in shown
+        for one in shown.rows
         if one.status == ConflictStatus.OPEN
     )
     if may_close and close_form is None:
         close_form = CloseConflictsForm()
     context = {
         "form": form,
-        "page": shown,
+        "stretch": shown,
         "kinds": kinds,
         "kind": kind,
         "close_form": close_form if may_close else None,

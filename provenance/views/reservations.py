@@ -27,6 +27,7 @@ from provenance.queries import reservations as queries
 from provenance.services import memos, reserving
 from provenance.services.evidence import open_evidence
 from provenance.services.reserving import RecordedSnapshot
+from provenance.stretches import stretch_of
 
 
 @page
@@ -38,7 +39,7 @@ def reservation_list(request: PersonRequest) -> HttpResponse:
         found = queries.narrowed(found, **form.cleaned_data)
     context = {
         "form": form,
-        "page": page_of(request, found),
+        "stretch": stretch_of(request, found, by="declared_at"),
         "may_record": _may(request, reserving.RECORDS),
         "may_declare": _may(request, (*reserving.RECORDS, *reserving.DECLARES)),
         "may_read_memos": _may(request, access.READS_MEMOS),
@@ -173,7 +174,7 @@ def memo_list(request: PersonRequest) -> HttpResponse:
     may_end = [
         one for one in house.organisations_of(request.user) if house.may(request.user, one, house.DECIDES)
     ]
-    context = {"page": page_of(request, found), "may_end": may_end}
+    context = {"stretch": stretch_of(request, found, by="recorded_at"), "may_end": may_end}
     return render(request, "provenance/memo_list.html", context)
 
 
