@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,57 @@ class TestIdentifiers:
         assert not checked.valid
         assert checked.compact == written
         assert checked.why
+
+    @pytest.mark.parametrize("kind", sorted(identifiers.CHECKS.keys() - {"isrc"}))
+    @given(data=st.data())
+    def test_are_made_valid_by_one_ending_alone(self, kind: str, data: st.DataObject) -> None:
+        """For any body there is exactly one check character; one wrong character is seen where the rule can."""
+        head, alphabet, n_body, n_check, tail = RULES[kind]
+        body = data.draw(st.text(alphabet, min_size=n_body, max_size=n_body))
+        ends = ["".join(one) for one in itertools.product(tail, repeat=n_check)]
+        valid = [end for end in ends if identifiers.CHECKS[kind](head + body + end).valid]
+        assert len(valid) == 1
+        place = data.draw(st.integers(0, n_body - 1))
+        other = data.draw(st.sampled_from([char for char in alphabet if char != body[place]]))
+        changed = head + body[:place] + other + body[place + 1 :] + valid[0]
+        if kind in ("iswc", "ipi_base"):
+            seen = (place + 1) * (int(other) - int(body[place])) % 10 != 0
+            assert identifiers.CHECKS[kind](changed).valid is not seen
+        else:
+            assert not identifiers.CHECKS[kind](changed).valid
+
+    @pytest.mark.parametrize(
+        ("kind", "written"),
+        [
+            ("isrc", "USRC1760783９"),
+            ("isrc", "ßZ039800212"),
+            ("iswc", "T٠٣٤٥٢٤٦٨٠1"),
+            ("ipi_name", "٠٠٠١٤١٠٧٣38"),
+            ("ean", "４００６３８１３３３９３1"),
+            ("isni", "00000001 2281955Ⅹ"),
+            ("isrc", ""),
+        ],
+    )
+    def test_are_not_read_from_other_scripts(self, kind: str, written: str) -> None:
+        checked = identifiers.CHECKS[kind](written)
+        assert (checked.valid, checked.compact) == (False, written)
+
+
+DIGITS = "0123456789"
+ALPHANUMERIC = f"{DIGITS}ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+RULES = {
+    "iswc": ("T", DIGITS, 9, 1, DIGITS),
+    "ipi_name": ("", DIGITS, 9, 2, DIGITS),
+    "ipi_base": ("I", DIGITS, 9, 1, DIGITS),
+    "isni": ("", DIGITS, 15, 1, f"{DIGITS}X"),
+    "grid": ("A1", ALPHANUMERIC, 15, 1, ALPHANUMERIC),
+    "dpid": ("PADPIDA", ALPHANUMERIC, 10, 1, ALPHANUMERIC),
+    "ean": ("", DIGITS, 12, 1, DIGITS),
+}
+"""What stands before the body, the body's alphabet and length, the number and the alphabet of check characters.
+
+An ISRC has none.
+"""
 
 
 class TestExpressions:
