@@ -12,14 +12,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Error, Page, sync_playwright
+from playwright.sync_api import Error, Page, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "screenshots"
 DATA_DIR = Path(os.environ.get("DATA_DIR") or ROOT / "var").expanduser()
 ADDRESS = f"http://localhost:{os.environ.get('PORT', '8000')}"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-SIZE = {"width": 1440, "height": 900}
+SIZE: ViewportSize = {"width": 1440, "height": 900}
 FLAGGED = re.compile(r"(\d+) of \d+ outputs flagged")
 
 
