@@ -337,7 +337,7 @@ def memos_for_reading(user: Person) -> QuerySet[ExceptionMemo]:
     """Return the memos of the organisations where a person holds a role that reads legal advice."""
     own = [one for one in organisations_of(user) if may(user, one, READS_MEMOS)]
     return ExceptionMemo.objects.filter(organisation__in=own).select_related(
-        "organisation", "recorded_by", "document"
+        "organisation", "recorded_by", "withdrawn_by", "document"
     )
 
 

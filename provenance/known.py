@@ -230,9 +230,7 @@ def _reservations_by_recording(recording_ids: Iterable[int]) -> dict[int, list[v
 
 def _memos_by_recording(recording_ids: Iterable[int]) -> dict[int, list[values.ExceptionMemo]]:
     found: dict[int, list[values.ExceptionMemo]] = defaultdict(list)
-    links = MemoRecording.objects.filter(
-        AnyOf("recording_id", recording_ids), memo__withdrawn_at=None
-    ).select_related("memo")
+    links = MemoRecording.objects.filter(AnyOf("recording_id", recording_ids)).select_related("memo")
     for link in links.order_by("memo_id"):
         memo = link.memo
         found[link.recording_id].append(
@@ -244,6 +242,7 @@ def _memos_by_recording(recording_ids: Iterable[int]) -> dict[int, list[values.E
                 territory=tuple(memo.territory),
                 valid_from=memo.valid_from,
                 valid_until=memo.valid_until,
+                withdrawn_at=memo.withdrawn_at,
             )
         )
     return found

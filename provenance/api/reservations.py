@@ -12,6 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from governance import access as house
 from governance.api import NOT_HERE, NOT_NOW, NOT_YOURS, UNREADABLE, HouseViewSet, organisation_for, validated
 from governance.errors import NotFoundError
 from governance.models import Organisation, User
@@ -276,7 +277,8 @@ class MemoSerializer(RowSerializer[ExceptionMemo]):
         model = ExceptionMemo
         fields = (
             *("id", "organisation", "provision", "purposes", "territory", "valid_from", "valid_until"),
-            *("signed_by", "lawful_access", "text", "recorded_at", "withdrawn_at", "recordings"),
+            *("signed_by", "lawful_access", "text", "recorded_at", "withdrawn_at", "withdrawal_reason"),
+            "recordings",
         )
 
     def get_recordings(self, memo: ExceptionMemo) -> int:
@@ -333,9 +335,14 @@ class MemoViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet
         memo = memos.record_memo(terms=terms, organisation=organisation, by=self.person, now=timezone.now())
         return Response(self.get_serializer(memo).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(request=None, responses={200: MemoSerializer, 404: NOT_HERE, 403: NOT_YOURS, 409: NOT_NOW})
+    @extend_schema(
+        request=ReasonSerializer, responses={200: MemoSerializer, 404: NOT_HERE, 403: NOT_YOURS, 409: NOT_NOW}
+    )
     @action(detail=True, methods=["post"], pagination_class=None)
     def withdraw(self, request: Request, **_: Any) -> Response:
-        """End it: nothing is cleared by it any more, of the past either."""
-        memo = memos.withdraw_memo(memo=self.get_object(), by=self.person, now=timezone.now())
+        """End it: nothing is cleared by it any more, of the past either, and answers that rested on it say so."""
+        memo = self.get_object()
+        house.require(self.person, memo.organisation, house.DECIDES, "withdraw a memo")
+        reason = validated(ReasonSerializer, request.data)["reason"]
+        memo = memos.withdraw_memo(memo=memo, by=self.person, reason=reason, now=timezone.now())
         return Response(self.get_serializer(memo).data)

@@ -113,6 +113,8 @@ class ExceptionMemo(models.Model):
     recorded_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     recorded_at = models.DateTimeField()
     withdrawn_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    withdrawal_reason = models.TextField(blank=True)
 
     class Meta:
         ordering = ["-recorded_at", "-id"]
@@ -125,6 +127,11 @@ class ExceptionMemo(models.Model):
             models.CheckConstraint(
                 condition=Q(valid_until=None) | Q(valid_from=None) | Q(valid_until__gt=F("valid_from")),
                 name="memo_period_forward",
+            ),
+            models.CheckConstraint(
+                condition=Q(withdrawn_at=None, withdrawn_by=None, withdrawal_reason="")
+                | (Q(withdrawn_at__isnull=False) & ~Q(withdrawal_reason="")),
+                name="memo_withdrawn_for_a_reason",
             ),
         ]
 

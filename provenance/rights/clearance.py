@@ -8,7 +8,7 @@ states is ``unknown``, and unknown is not cleared.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple, TypeVar
 
@@ -283,6 +283,8 @@ def _answer(known: _Known, right: Right, use: Use, policy: ClearancePolicy) -> R
     by_grant = by_grants(known.grants, known.claims, known.part_grants, known.parts, right, use)
     by_memo = _by_memo(known.memos, use) if known.memos and not reserved else None
     missed = misses(known.grants, use)
+    if known.memos and by_memo is None and by_licence.answer != "allowed":
+        by_licence = _because(by_licence, _withdrawn(known.memos, use))
     why: UnknownKind = "grant_does_not_cover"
     if by_grant is not None and by_grant.answer == "unknown":
         missed += by_grant.reasons
@@ -404,11 +406,24 @@ def _because(
 
 def _by_memo(memos: list[ExceptionMemo], use: Use) -> RightAnswer | None:
     for memo in memos:
-        signed = memo.signed_by.strip() and memo.lawful_access.strip()
-        if signed and use.purpose in memo.purposes and in_force(memo.valid_from, memo.valid_until, use.on):
+        if memo.withdrawn_at is None and _memo_covers(memo, use):
             reason = f"memo {memo.id} signed by {memo.signed_by}; lawful access: {memo.lawful_access}"
             return RightAnswer("allowed", basis="statutory_exception", reasons=(reason,), clauses=(memo.id,))
     return None
+
+
+def _memo_covers(memo: ExceptionMemo, use: Use) -> bool:
+    signed = bool(memo.signed_by.strip() and memo.lawful_access.strip())
+    return signed and use.purpose in memo.purposes and in_force(memo.valid_from, memo.valid_until, use.on)
+
+
+def _withdrawn(memos: list[ExceptionMemo], use: Use) -> tuple[str, ...]:
+    """Say of each memo that would allow a use that it was withdrawn, and when."""
+    return tuple(
+        f"memo {memo.id} signed by {memo.signed_by} was withdrawn at {memo.withdrawn_at.astimezone(UTC).isoformat()}"
+        for memo in memos
+        if memo.withdrawn_at is not None and _memo_covers(memo, use)
+    )
 
 
 def _is_reserved(held: Reservation, use: Use) -> bool:

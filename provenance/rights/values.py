@@ -156,7 +156,10 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class ExceptionMemo:
-    """A named person's memo that a statutory exception covers a use, with lawful access on record."""
+    """A named person's memo that a statutory exception covers a use, with lawful access on record.
+
+    Withdrawn, it allows nothing, at whichever instant: it is told, where it had been what allowed the use.
+    """
 
     id: str
     purposes: frozenset[str]
@@ -165,6 +168,7 @@ class ExceptionMemo:
     territory: tuple[str, ...] = ()
     valid_from: date | None = None
     valid_until: date | None = None
+    withdrawn_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

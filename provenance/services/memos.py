@@ -129,14 +129,19 @@ def _subjects(terms: MemoTerms, organisation: Organisation, problems: list[str])
 
 
 @transaction.atomic
-def withdraw_memo(*, memo: ExceptionMemo, by: User, now: datetime) -> ExceptionMemo:
-    """End a memo: nothing is cleared by it any more, of the past either, for the exception is not claimed any more."""
+def withdraw_memo(*, memo: ExceptionMemo, by: User, reason: str, now: datetime) -> ExceptionMemo:
+    """End a memo: nothing is cleared by it any more, of the past either, for the exception is not claimed any more.
+
+    Answers that rested on it say that it was withdrawn, and when; why is read by those who read memos.
+    """
     held = ExceptionMemo.objects.select_for_update().get(pk=memo.pk)
     access.require(by, held.organisation, access.DECIDES, "withdraw a memo")
     if held.withdrawn_at is not None:
         raise ConflictError("This memo is withdrawn already.")
-    held.withdrawn_at = now
-    held.save(update_fields=["withdrawn_at"])
+    if not reason.strip():
+        raise ProvenanceError("Withdrawing a memo needs a reason.")
+    held.withdrawn_at, held.withdrawn_by, held.withdrawal_reason = now, by, reason.strip()
+    held.save(update_fields=["withdrawn_at", "withdrawn_by", "withdrawal_reason"])
     _tell("withdrawn", held, by, now, {"recordings": held.subjects.count()})
     return held
 

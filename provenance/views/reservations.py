@@ -197,10 +197,16 @@ def record_memo(request: PersonRequest) -> HttpResponse:
 
 
 @page
-@require_POST
+@require_http_methods(["GET", "POST"])
 def withdraw_memo(request: PersonRequest, public_id: str) -> HttpResponse:
-    memos.withdraw_memo(
-        memo=access.memo_for_reading(request.user, public_id), by=request.user, now=timezone.now()
-    )
-    say(request, "Withdrawn: nothing is cleared by that memo any more.")
-    return redirect("provenance:memo-list")
+    memo = access.memo_for_reading(request.user, public_id)
+    house.require(request.user, memo.organisation, house.DECIDES, "withdraw a memo")
+    form = WithdrawForm(request.POST or None)
+    if form.is_valid():
+        with refusals_in(form):
+            reason = form.cleaned_data["reason"]
+            memos.withdraw_memo(memo=memo, by=request.user, reason=reason, now=timezone.now())
+            say(request, "Withdrawn: nothing is cleared by that memo any more.")
+            return redirect("provenance:memo-list")
+    context = {"form": form, "memo": memo, "n_recordings": memo.subjects.count()}
+    return render(request, "provenance/memo_withdraw.html", context, status=422 if form.errors else 200)

@@ -126,6 +126,7 @@ def body_of(route: Route, house: House) -> Mapping[str, Any]:
         "api:grant-list": {"deals": [{**deal, "recordings": [ids["recording"]]}], **place},
         "api:grant-revoke": REASON,
         "api:memo-list": {**memo, "purposes": ["data_mining"], "recordings": [ids["recording"]], **place},
+        "api:memo-withdraw": REASON,
         "api:policy-list": {**policy, **REASON},
         "api:policy-preview": policy,
         "api:reservation-list": {"party": "Cellar Records", **place},

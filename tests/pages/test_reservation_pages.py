@@ -227,5 +227,7 @@ class TestMemos:
 
         address = url("memo-withdraw", memo.public_id)
         assert client_of(people.steward).post(address).status_code == 403
-        assert client.post(address).status_code == 302
-        assert "Withdrawn" in text_of(client, url("memo-list"))
+        assert client.post(address, {"reason": ""}).status_code == 422
+        assert "Nothing is cleared by it" in text_of(client, address)
+        assert client.post(address, {"reason": "Counsel read it again."}).status_code == 302
+        assert "Counsel read it again." in text_of(client, url("memo-list"))

@@ -117,7 +117,9 @@ class TestRegisterMemo:
         memo = ExceptionMemo.objects.get()
         assert memo.document is not None
         assert memo.document.confidential
-        assert run("withdraw_memo", str(memo.public_id), *OFFICER).code == 0
+        assert run("withdraw_memo", str(memo.public_id), "--reason", "Read again.", *OFFICER).code == 0
+        memo.refresh_from_db()
+        assert memo.withdrawal_reason == "Read again."
 
     def test_is_nothing_for_the_system_user(self) -> None:
         assert run("register_memo", *self.ASKED).code == 2

@@ -20,6 +20,7 @@ from provenance.models import (
     DatasetEntry,
     DatasetKind,
     EvidenceDocument,
+    ExceptionMemo,
     LicenceStatement,
     Party,
     Reservation,
@@ -423,6 +424,20 @@ def brought(people: People, source: Path, **options: Any) -> list[Any]:
     return register_reservations(source=source, **{**given, **options})
 
 
+def end(memo: ExceptionMemo, people: People, *, reason: str = "Read again.") -> ExceptionMemo:
+    return withdraw_memo(memo=memo, by=people.officer, reason=reason, now=NOW)
+
+
+def reasons(dataset: Dataset, purpose: str) -> set[str]:
+    use = use_for(purpose=purpose, commercial=True, territory="", at=NOW)
+    cleared = clear_entries(
+        DatasetEntry.objects.filter(dataset=dataset).select_related("recording", "dataset"),
+        use=use,
+        policy=DEFAULT,
+    )
+    return {reason for one in cleared for reason in one.clearance.master.reasons}
+
+
 class TestMemos:
     TERMS = MemoTerms(
         provision="Directive (EU) 2019/790, Article 3",
@@ -442,8 +457,28 @@ class TestMemos:
         assert memo.subjects.count() == 2
         assert set(answers(shut, "data_mining").values()) == {"allowed"}
         assert "allowed" not in answers(shut).values()
-        withdraw_memo(memo=memo, by=people.officer, now=NOW)
+        end(memo, people)
         assert "allowed" not in answers(shut, "data_mining").values()
+
+    def test_is_withdrawn_for_a_reason_that_is_kept(self, people: People, shut: Dataset) -> None:
+        memo = record_memo(terms=self.TERMS, organisation=people.house, by=people.officer, now=NOW)
+        with pytest.raises(ProvenanceError, match="needs a reason"):
+            end(memo, people, reason=" ")
+        held = end(memo, people, reason="Counsel changed her mind.")
+
+        assert (held.withdrawn_by, held.withdrawal_reason) == (people.officer, "Counsel changed her mind.")
+        assert "changed her mind" not in str(LedgerEvent.objects.order_by("-sequence")[0].body)
+        with pytest.raises(ConflictError):
+            end(memo, people)
+
+    def test_is_told_by_the_answers_that_rested_on_it(self, people: People, shut: Dataset) -> None:
+        memo = record_memo(terms=self.TERMS, organisation=people.house, by=people.officer, now=NOW)
+        said = f"memo {memo.public_id} signed by Dr Ada Counsel was withdrawn at {NOW.isoformat()}"
+        assert said not in reasons(shut, "data_mining")
+        end(memo, people)
+
+        assert said in reasons(shut, "data_mining")
+        assert said not in reasons(shut, "ai_generative_training")  # which it never was about
 
     def test_gives_way_to_an_opt_out(self, people: People, shut: Dataset) -> None:
         record_memo(terms=self.TERMS, organisation=people.house, by=people.officer, now=NOW)

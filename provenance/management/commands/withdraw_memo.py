@@ -15,10 +15,14 @@ class Command(DatasetCommand):
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("memo", metavar="ID")
+        parser.add_argument("--reason", required=True)
 
     def perform(self, **options: Any) -> int:
         memo = memos.withdraw_memo(
-            memo=memo_for_reading(self.user, options["memo"]), by=self.user, now=timezone.now()
+            memo=memo_for_reading(self.user, options["memo"]),
+            by=self.user,
+            reason=options["reason"],
+            now=timezone.now(),
         )
         self.show(
             {"memo": str(memo.public_id), "withdrawn_at": str(memo.withdrawn_at)}, words=f"withdrawn: {memo}"
