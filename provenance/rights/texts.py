@@ -23,6 +23,16 @@ _PACKAGING: Final = re.compile(r"packaging\s+is|license of the packaging|debiani
 _HOLDER: Final = re.compile(
     r"^\s*Copyright\s*(?:\(c\)|©|:)?\s*(?=\(c\)|©|\d|by\b)[\d, –-]*\s*(?:by\s+)?(.+?)\s*$", re.I | re.M
 )
+_AUTHORS: Final = re.compile(
+    r"^\s*Upstream\s+Authors?(?:\(s\))?\s*:[ \t]*(?P<names>.+?)(?=\n\s*\n|\Z)", re.I | re.M | re.S
+)
+_ADDRESS: Final = re.compile(r"\([^()\s]+@[^()\s]+\)")
+_GNU_NOTICE: Final = re.compile(
+    r"GNU\s+(?P<kind>Lesser |Library |Affero )?General Public License,? as published by the Free Software Foundation"
+    r"[;,]?\s*(?:either\s+)?version (?P<version>\d(?:\.\d)?)(?P<later>.{0,40}?\bany later version)?",
+    re.I,
+)
+"""The words that the licences' own appendix asks for; the version stands behind whoever published it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +64,7 @@ def read_text(text: str) -> TextReading:
     TextReading
         With an empty expression where nothing was recognised.
     """
-    holders = tuple(
-        dict.fromkeys(clean_holder(match) for match in _HOLDER.findall(_before_boundary(text, 0)))
-    )
+    holders = _holders(text)
     media = _MEDIA.search(text)
     if media and not _PACKAGING.search(media.group()):
         found = licences_in(text[media.start() :])
@@ -64,6 +72,19 @@ def read_text(text: str) -> TextReading:
             return TextReading(found[0], _quote(media.group()), holders, about_media=True)
     section = main_section(text)
     return TextReading(" AND ".join(licences_in(section)), _quote(section), holders)
+
+
+def _holders(text: str) -> tuple[str, ...]:
+    """Return whose copyright a text states, not that of its packaging; else whom it names as its authors."""
+    head = _before_boundary(text, 0)
+    stated = [
+        match[1]
+        for match in _HOLDER.finditer(head)
+        if not re.search(r"\bpackaging\b[^.\n]*\s*\Z", text[: match.start()], re.I)
+    ]
+    if not stated and (authors := _AUTHORS.search(text)):
+        stated = [_ADDRESS.sub(" ", name) for name in authors["names"].splitlines()]
+    return tuple(dict.fromkeys(name for one in stated if (name := clean_holder(one))))
 
 
 def main_section(text: str) -> str:
@@ -132,6 +153,11 @@ def _creative_commons(flat: str) -> str:
 
 
 def _gnu(flat: str) -> str:
+    if notice := _GNU_NOTICE.search(flat):
+        kind = (notice["kind"] or "").strip().lower()
+        family = {"lesser": "LGPL", "library": "LGPL", "affero": "AGPL"}.get(kind, "GPL")
+        version = notice["version"] if "." in notice["version"] else f"{notice['version']}.0"
+        return f"{family}-{version}-{'or-later' if notice['later'] else 'only'}"
     named = (
         normalise_text(flat)
         if re.search(r"GNU\s+(?:\w+\s+)?(?:General\s+)?Public\s+License", flat, re.I)

@@ -273,6 +273,42 @@ class TestTexts:
         assert texts.read_text("Do what is right.").expression == ""
 
     @pytest.mark.parametrize(
+        ("kind", "version", "expression"),
+        [
+            (
+                "General",
+                "either version 2 of the License, or (at your option) any later version",
+                "GPL-2.0-or-later",
+            ),
+            ("General", "version 2 dated June, 1991", "GPL-2.0-only"),
+            ("General", "either version 3, or (at your option) any later version", "GPL-3.0-or-later"),
+            ("Lesser General", "version 2.1 of the License", "LGPL-2.1-only"),
+            ("Affero General", "either version 3 of the License, or any later version", "AGPL-3.0-or-later"),
+        ],
+    )
+    def test_reads_the_version_behind_who_published_it(
+        self, kind: str, version: str, expression: str
+    ) -> None:
+        text = (
+            "This package is free software; you can redistribute it and/or modify it\nunder the terms of the "
+            f"GNU {kind} Public License as published by\nthe Free Software Foundation; {version}."
+        )
+        assert texts.read_text(text).expression == expression
+
+    def test_takes_the_packagers_for_no_holders_of_the_music(self) -> None:
+        text = (
+            "This package was debianized by Ann Packer. The license of the packaging is:\n\n\n"
+            "Copyright 2004-2016 by Ann Packer, Bob Packer\n\nIt was downloaded from http://x.example\n\n"
+            "Upstream Authors:\n    Cyn Maker (cyn@x.example)\n    Dan Maker <dan@x.example>\n\nCopyright:\n\n"
+            "   Licensed under the GNU General Public License, version 2.\n"
+        )
+        assert texts.read_text(text).holders == ("Cyn Maker", "Dan Maker")
+
+    def test_takes_authors_for_holders_only_where_no_copyright_is_stated(self) -> None:
+        text = "Upstream Author: Cyn Maker\n\nCopyright (C) 2003 by Dan Maker\n\nLicense: MIT\n"
+        assert texts.read_text(text).holders == ("Dan Maker",)
+
+    @pytest.mark.parametrize(
         "raw", ["Copyright (c) 2005 Dick Huijer", "© 2005-2007, Dick Huijer <d@h.nl>", "2005 Dick Huijer"]
     )
     def test_cleans_holders(self, raw: str) -> None:
