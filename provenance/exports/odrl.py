@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
+from provenance.rights.names import party
 from provenance.rights.terms import conditions
 from provenance.rights.values import Grant, Reservation
 
@@ -105,12 +105,8 @@ def offer(
 
 def _party(name: str) -> dict[str, Any]:
     """Return a party as a node: a bare name would be read as an address. One name has one IRI, in every export."""
-    folded = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-    return {
-        "@type": "Party",
-        "uid": uuid.uuid5(uuid.NAMESPACE_URL, VOCABULARY + folded).urn,
-        "vcard:fn": name,
-    }
+    iri = uuid.uuid5(uuid.NAMESPACE_URL, VOCABULARY + party(name)).urn
+    return {"@type": "Party", "uid": iri, "vcard:fn": name}
 
 
 def _said(reservation: Reservation) -> list[dict[str, Any]]:

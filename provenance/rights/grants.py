@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC
 from functools import lru_cache
 from typing import Final
 
+from provenance.rights.names import party
 from provenance.rights.periods import in_force, out_of_term
 from provenance.rights.values import PARTS, RANK, Claim, Grant, Right, RightAnswer, Use
 
@@ -116,7 +116,7 @@ def _unclaimed(grants: list[Grant], right: str, use: Use) -> RightAnswer:
     """Weigh grants for a right that nobody is known to claim: the licensors' own word on their shares holds."""
     best: dict[str, Grant] = {}
     for grant in grants:
-        name = _same_name(grant.licensor)
+        name = party(grant.licensor)
         held = best.get(name)
         if held is None or (-grant.share, len(_conditions(grant, use))) < (
             -held.share,
@@ -139,7 +139,7 @@ def _unclaimed(grants: list[Grant], right: str, use: Use) -> RightAnswer:
 def _by_shares(grants: list[Grant], claims: list[Claim], right: str, use: Use) -> RightAnswer:
     """Weigh grants by the claims of those they come from: whoever claims nothing can grant nothing."""
     by_name = _by_name(grants, use)
-    missing = [claim for claim in claims if _same_name(claim.party) not in by_name]
+    missing = [claim for claim in claims if party(claim.party) not in by_name]
     if missing:
         names = ", ".join(
             f"{claim.party} ({claim.share:g} %)" if claim.share is not None else claim.party
@@ -158,7 +158,7 @@ def _by_shares(grants: list[Grant], claims: list[Claim], right: str, use: Use) -
             reasons=(f"only {stated:g} % of the {right} is claimed and granted",),
             unknown_because="share_not_granted",
         )
-    needed = {grant.id: grant for grant in [by_name[_same_name(claim.party)] for claim in claims]}
+    needed = {grant.id: grant for grant in [by_name[party(claim.party)] for claim in claims]}
     return _granted(list(needed.values()), use)
 
 
@@ -167,7 +167,7 @@ def _by_name(grants: list[Grant], use: Use) -> dict[str, Grant]:
     found: dict[str, Grant] = {}
     for grant in grants:
         for name in (grant.licensor, *grant.chain_of_title):
-            name = _same_name(name)
+            name = party(name)
             held = found.get(name)
             if held is None or len(_conditions(grant, use)) < len(_conditions(held, use)):
                 found[name] = grant
@@ -209,7 +209,7 @@ def _miss(grant: Grant, use: Use) -> str:
         until = grant.sunset_on
     if not in_force(grant.valid_from, until, use.on):
         return out_of_term("", grant.valid_from, until, use.on).strip()
-    if use.licensees and grant.licensee and _same_name(grant.licensee) not in _folded(use.licensees):
+    if use.licensees and grant.licensee and party(grant.licensee) not in _folded(use.licensees):
         return f"was given to {grant.licensee}, not to {', '.join(sorted(use.licensees))}"
     if grant.model_scope and use.model and not _is_in_scope(use.model, grant.model_scope):
         return f"is for {', '.join(sorted(grant.model_scope))}, not {use.model}"
@@ -223,10 +223,4 @@ def _is_in_scope(model: str, scope: frozenset[str]) -> bool:
 
 @lru_cache(maxsize=1024)
 def _folded(names: frozenset[str]) -> frozenset[str]:
-    return frozenset(_same_name(name) for name in names)
-
-
-@lru_cache(maxsize=65536)
-def _same_name(name: str) -> str:
-    """Return a party's name as it is compared: case, spaces and the form of its accents make no other party."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    return frozenset(party(name) for name in names)

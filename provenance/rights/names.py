@@ -1,4 +1,4 @@
-"""Titles and names of artists, made comparable without making two recordings one.
+"""Titles and names of artists and parties, made comparable without making two of them one.
 
 Case, accents, punctuation, "feat." and the edition (remaster, explicit) say nothing about which recording is
 meant and go. What names another recording stays and stands apart: the version (live, remix, instrumental …)
@@ -125,6 +125,12 @@ _FEATURED: Final = re.compile(r"\b(?:feat|ft|featuring)\b\.?\s*(.*)")
 _BRACKETED: Final = re.compile(r"[\(\[\{]([^\(\)\[\]\{\}]*)[\)\]\}]")
 _DASHED: Final = re.compile(r"\s[-–—]\s+([^-–—]+)$")
 _NAMES_APART: Final = re.compile(r"\s*(?:,|;|/|&|\+|\band\b|\bwith\b|\bvs\b\.?|\bx\b)\s*")
+
+
+@lru_cache(maxsize=65536)
+def party(written: str) -> str:
+    """Return a rights holder's name as names are compared: case, spaces and the form of accents make no other one."""
+    return " ".join(unicodedata.normalize("NFKC", written).casefold().split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
+from provenance.rights.names import party
 from provenance.rights.territory import COUNTRIES, GROUPS, countries
 from provenance.rights.values import Claim, ClaimedRight
 
@@ -157,7 +158,7 @@ def _held(claims: list[Claim], country: str) -> dict[str, float | None]:
     held: dict[str, float | None] = {}
     for claim in claims:
         if country in countries(claim.territory):
-            name = " ".join(claim.party.casefold().split())
+            name = party(claim.party)
             known = held.get(name)
             held[name] = claim.share if known is None else known + (claim.share or 0.0)
     return held

@@ -284,6 +284,12 @@ class TestAipref:
         assert bound(findings, "/a") == {TRAINING}
         assert bound(findings, "/free/a") == set()
 
+    def test_reads_lines_spaced_by_tabs(self) -> None:
+        findings = said("User-agent: *\nAllow: /\nContent-Usage:\t/a/\ttrain-ai=n\n").findings
+
+        assert bound(findings, "/a/b") == {TRAINING}
+        assert bound(findings, "/b") == set()
+
     @pytest.mark.parametrize("said_", ["train-ai=y", "train-ai", "=n", "x=n", ",,;", "train-ai=n=n"])
     def test_makes_nothing_of_what_it_does_not_know(self, said_: str) -> None:
         answer = f"HTTP/1.1 200\nContent-Usage: {said_}\n\n"

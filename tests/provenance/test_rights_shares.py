@@ -87,6 +87,9 @@ class TestSources:
     def test_a_name_is_the_same_in_other_case(self) -> None:
         assert share_findings([claim("Label A"), claim("label  a", source="registry")]) == []
 
+    def test_a_name_is_the_same_in_both_forms_of_its_accents(self) -> None:
+        assert share_findings([claim("\u00c9dith"), claim("E\u0301dith", source="registry")]) == []
+
 
 class TestAnySplit:
     @given(st.lists(st.integers(1, 60), min_size=1, max_size=6))

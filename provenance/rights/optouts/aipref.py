@@ -64,8 +64,8 @@ def _directives(raw: str) -> list[tuple[str, str]]:
         name, colon, value = line.partition("#")[0].partition(":")
         if not colon or name.strip().lower() != "content-usage":
             continue
-        where, _, rest = value.strip().partition(" ")
-        found.append((where, rest) if where.startswith("/") else ("/", value))
+        where, *rest = value.split(None, 1)[:2] or [""]
+        found.append((where, "".join(rest)) if where.startswith("/") else ("/", value))
     return found
 
 
