@@ -328,6 +328,14 @@ class TestStyleSheetPage:
         assert [f"{fault['id']}: {fault['nodes'][0]['html']}" for fault in found["violations"]] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
+    def test_breaks_no_word_of_a_note_in_a_table(self, page: Page, site: str) -> None:
+        page.goto(f"{site}/guide")
+        page.evaluate(
+            """document.querySelector("main").insertAdjacentHTML("beforeend",
+            "<table style='width: 1px'><tr><td><span id='note' class='note'>threshold</span></td></tr></table>")"""
+        )
+        assert page.evaluate("getComputedStyle(document.getElementById('note')).overflowWrap") == "normal"
+
     def test_keeps_the_chosen_theme(self, page: Page, site: str) -> None:
         page.goto(f"{site}/guide")
         page.get_by_role("button", name="Colours").click()
