@@ -136,7 +136,7 @@ def load_public_key(path: Path) -> Ed25519PublicKey:
     except OSError as error:
         raise KeyFileError(f"can't read the public key {path}: {error.strerror}") from error
     except ValueError as error:
-        raise KeyFileError(f"{path}: {error}") from error
+        raise KeyFileError(f"the public key {path} can't be used: {error}") from error
 
 
 def parse_public_pem(pem: bytes) -> Ed25519PublicKey:
