@@ -403,6 +403,7 @@ class TestGrants:
 
         assert (dry.code, ran.code) == (1, 1)
         assert ran.summary == {"registered": 1, "duplicate": 0, "rejected": 1}
+        assert dry.summary == {**ran.summary, "dry_run": True}
         revoked = run("revoke_grant", ran.lines[0]["grant"], "--as", "label_auditor", "--reason", "Unpaid.")
         assert revoked.code == 0
         assert {"grant", "recordings", "datasets", "models", "outputs"} <= set(revoked.last)

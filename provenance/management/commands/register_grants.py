@@ -31,7 +31,11 @@ class Command(DatasetCommand):
         for outcome in outcomes:
             counts[outcome.status] += 1
         words = ", ".join(f"{count} {status}" for status, count in counts.items())
-        self.show({"summary": counts}, words=words)
+        summary: dict[str, int | bool] = {**counts}
+        if options["dry_run"]:
+            summary["dry_run"] = True
+            words += ". That is what a run would do; nothing was kept, and its ids name nothing"
+        self.show({"summary": summary}, words=f"{words}.")
         return ANSWER_IS_NO if counts["rejected"] else DONE
 
     def tell_deal(self, outcome: GrantOutcome) -> None:
