@@ -60,5 +60,10 @@ def _is_current(request: HttpRequest, url: str) -> bool:
 
 def _role_of(user: User) -> str:
     held = Member.objects.current(timezone.now()).filter(user=user).order_by("id")
-    names = list(dict.fromkeys(member.get_role_display().lower() for member in held))
+    names = list(dict.fromkeys(_in_a_sentence(member.get_role_display()) for member in held))
     return names[0] if len(names) == 1 else f"{len(names)} roles" if names else ""
+
+
+def _in_a_sentence(role: str) -> str:
+    """A role is written small among other words; the ML of an ML engineer stays."""
+    return role if role[:2].isupper() else role.lower()

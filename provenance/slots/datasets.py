@@ -119,7 +119,9 @@ def _drafts(user: User) -> list[Line]:
     return [
         Line(
             draft.n_recordings,
-            f"recordings of {draft.name} are not approved",
+            f"recording of {draft.name} is not approved"
+            if draft.n_recordings == 1
+            else f"recordings of {draft.name} are not approved",
             reverse("provenance:dataset", args=[draft.public_id]),
             "It can be cleared, indexed and checked against, and not be frozen."
             if draft.decided != Decision.REJECTED
