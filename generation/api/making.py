@@ -230,7 +230,7 @@ class GenerationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseV
                 "prompt": asked["prompt"],
             },
         )
-        return queued(job)
+        return followed(job)
 
 
 @extend_schema(tags=["checks"])

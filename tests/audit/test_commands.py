@@ -17,8 +17,9 @@ from audit.reports import bundle
 from generation.models import Check, ModelVersion
 from governance import services as governance
 from governance import signing
+from governance.models import Member, Organisation, Role, User
 from provenance import services as provenance
-from provenance.models import DatasetKind
+from provenance.models import Dataset, DatasetKind, Recording
 from tests import signals
 from tests.audit import report_sample
 from tests.audit import scene as scenes
@@ -246,7 +247,23 @@ class TestAuditOutputs:
         assert summary["worst"][0]["file"] == "copy.wav"
         assert summary["worst"][0]["reference_start_s"] == pytest.approx(6.0, abs=2.0)
         assert Check.objects.count() == 3
+        assert Check.objects.get(file_name="copy.wav").organisation.datasets.get().name == "songs"
         assert run("audit_outputs", str(outputs / "deep"), "--against", "songs")[0] == 0
+
+    def test_keeps_each_check_with_whose_music_it_was_held_against(self, outputs: Path) -> None:
+        caller = User.objects.create_user("guest")
+        home = Dataset.objects.get(name="songs").organisation
+        owner = Organisation.objects.create(name="Whose music it is")
+        for rows in (Dataset.objects, Recording.objects):
+            rows.update(organisation=owner)
+        for place in (home, owner):
+            Member.objects.create(
+                user=caller, organisation=place, role=Role.DATA_STEWARD, valid_from=timezone.now()
+            )
+        assert governance.home_organisation(caller) == home
+
+        run("audit_outputs", str(outputs / "deep"), "--against", "songs", "--as", "guest")
+        assert Check.objects.get().organisation == owner
 
     def test_exits_2_without_files_or_dataset(self, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()

@@ -367,6 +367,27 @@ class TestModelVersion:
 
 
 class TestGenerate:
+    @pytest.fixture(autouse=True)
+    def worker(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
+        """Which queues a worker answers for."""
+        up = {"gpu": True}
+        monkeypatch.setattr("governance.jobs.worker_answers", up.__getitem__)
+        cache.clear()
+        return up
+
+    def test_says_that_no_worker_holds_models(
+        self, people: People, version: ModelVersion, worker: dict[str, bool]
+    ) -> None:
+        there = self.ask(client_of(people.engineer))
+        assert (there.json()["state"], there.json()["message"]) == ("queued", "")
+        cache.clear()
+        worker["gpu"] = False
+        asked = self.ask(client_of(people.engineer))
+
+        assert (asked.status_code, asked.json()["state"]) == (202, "queued")
+        assert "No worker answers" in asked.json()["message"]
+        assert asked["Location"] == f"{API}/jobs/{asked.json()['id']}/"
+
     def ask(self, client: APIClient, **words: Any) -> Any:
         return client.post(f"{API}/generations/", {"model": "fiddler", **words}, format="json")
 
