@@ -21,6 +21,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -189,7 +190,7 @@ def _pairs_heard(known: dict[Path, audio.Survey], music: Path) -> Iterator[Figur
 
 
 def _judged(
-    findings: Sequence[dict[str, list[str]]], titles: dict[str, set[str]], planted: dict[str, Planted]
+    findings: Sequence[dict[str, Any]], titles: dict[str, set[str]], planted: dict[str, Planted]
 ) -> dict[str, Outcome]:
     """Hold the findings against what was planted; a renamed file is one recording with two names."""
     outcomes = {kind: Outcome() for kind in KINDS}
@@ -236,15 +237,18 @@ def _figures(outcomes: dict[str, Outcome]) -> Iterator[Figure]:
         yield Figure("conflicts_precision", n_right / (n_right + n_wrong), "share")
 
 
-def _said(*arguments: str, data_dir: Path) -> list[dict[str, list[str]]]:
+def _said(*arguments: str, data_dir: Path) -> list[dict[str, Any]]:
+    """Return the lines of a command; an answer of no is an answer."""
     said = subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
         env={**os.environ, "DATA_DIR": str(data_dir)},
         stdout=subprocess.PIPE,
-        check=True,
+        check=False,
         text=True,
     )
+    if said.returncode not in {0, 1}:
+        raise RuntimeError(f"{arguments[0]} ended with {said.returncode}")
     return [json.loads(line) for line in said.stdout.splitlines()]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -156,3 +157,18 @@ class TestJudged:
         assert figures["conflicts_recall"] == pytest.approx(1 / 3)
         assert figures["conflicts_precision"] == pytest.approx(1 / 2)
         assert figures["conflicts_planted"] == 3
+
+
+class TestSaid:
+    def answered(self, code: int, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+        done = subprocess.CompletedProcess([], code, stdout='{"answer": "unknown"}\n{"summary": {}}\n')
+        monkeypatch.setattr(subprocess, "run", lambda *_, **options: done)
+        return conflicts._said("clear_dataset", "originals", "--json", data_dir=Path("nowhere"))
+
+    @pytest.mark.parametrize("code", [0, 1])
+    def test_takes_an_answer_of_no_for_an_answer(self, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert self.answered(code, monkeypatch) == [{"answer": "unknown"}, {"summary": {}}]
+
+    def test_stops_where_a_command_could_not_work(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(RuntimeError, match="clear_dataset ended with 3"):
+            self.answered(3, monkeypatch)
