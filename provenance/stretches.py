@@ -35,9 +35,14 @@ def stretch_of(request: HttpRequest, rows: QuerySet[Row], *, by: str, size: int 
         found = list(rows.filter(_beyond(before, by, TupleGreaterThan)).order_by(by, "pk")[: size + 1])
         more, found = len(found) > size, found[:size][::-1]
         return _stretch(found, rows, more_before=more, more_after=True)
-    narrowed = rows if after is None else rows.filter(_beyond(after, by, TupleLessThan))
+    narrowed = rows if after is None else behind(rows, after, by=by)
     found = list(narrowed.order_by(f"-{by}", "-pk")[: size + 1])
     return _stretch(found[:size], rows, more_before=after is not None, more_after=len(found) > size)
+
+
+def behind(rows: QuerySet[Row], row: Row, *, by: str) -> QuerySet[Row]:
+    """Narrow to what comes after a row, newest first by ``by`` and then by key."""
+    return rows.filter(_beyond(row, by, TupleLessThan))
 
 
 def _row(rows: QuerySet[Row], public_id: str | None) -> Row | None:

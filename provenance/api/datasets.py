@@ -29,6 +29,7 @@ from governance.api import (
 from governance.models import Decision
 from governance.serializers import ProblemSerializer, ReasonSerializer, ReviewSerializer
 from provenance import access, queries, services
+from provenance.api.newest_first import NewestFirst
 from provenance.jobs import INDEX, REGISTER, forget_uploads
 from provenance.models import (
     Conflict,
@@ -324,6 +325,8 @@ class RecordingViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseVi
     retrieve=extend_schema(responses={200: ConflictSerializer, 404: NOT_HERE}),
 )
 class ConflictViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[Conflict]):
+    pagination_class = NewestFirst
+    newest_by = "found_at"
     serializer_class = ConflictSerializer
 
     def get_queryset(self) -> QuerySet[Conflict]:

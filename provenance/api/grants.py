@@ -18,6 +18,7 @@ from rest_framework.response import Response
 
 from governance.api import NOT_HERE, NOT_NOW, NOT_YOURS, HouseViewSet, organisation_for, validated
 from provenance import access, documents, services
+from provenance.api.newest_first import NewestFirst
 from provenance.models import Grant, GrantRecording
 from provenance.serializers.grants import (
     GrantOutcomesSerializer,
@@ -46,6 +47,8 @@ from provenance.services.granting import GrantOutcome
     ),
 )
 class GrantViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[Grant]):
+    pagination_class = NewestFirst
+    newest_by = "registered_at"
     serializer_class = GrantSerializer
 
     def get_queryset(self) -> QuerySet[Grant]:

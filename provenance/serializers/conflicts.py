@@ -4,6 +4,7 @@ from rest_framework import serializers
 
 from governance.serializers import QuerySerializer, ReasonSerializer, RowSerializer
 from provenance.models import Conflict, ConflictSide, ConflictStatus
+from provenance.serializers.newest_first import NewestFirstQuerySerializer
 
 
 class ConflictSerializer(RowSerializer[Conflict]):
@@ -49,5 +50,5 @@ class DatasetConflictQuerySerializer(QuerySerializer):
     kind = serializers.CharField(required=False)
 
 
-class ConflictQuerySerializer(DatasetConflictQuerySerializer):
+class ConflictQuerySerializer(NewestFirstQuerySerializer, DatasetConflictQuerySerializer):
     recording = serializers.UUIDField(required=False)
