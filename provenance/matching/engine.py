@@ -8,7 +8,7 @@ Each row of a catalogue gets one of three answers for a dataset:
 - *not found*: none of these. Nothing is said of whatever else the dataset holds.
 
 Names alone are never more than probable. What speaks against a match is said beside it and never hidden: another
-sound, another ISRC, another duration, another version.
+sound, another ISRC, another duration, another version, another title or artist.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from provenance.rights import names
 
 Answer = Literal["found", "probable", "not_found"]
 ANSWERS: Final[tuple[Answer, ...]] = ("found", "probable", "not_found")
-KINDS: Final = ("isrc", "samples", "fingerprint", "release", "metadata", "duration", "conflict")
-"""Kinds of evidence, the weightiest first; a conflict speaks against."""
+KINDS: Final = ("isrc", "samples", "fingerprint", "release", "metadata", "duration", "names", "conflict")
+"""Kinds of evidence, the weightiest first; names that differ and a conflict speak against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,10 @@ def answer_of(matches: Sequence[Match]) -> Answer:
 
 
 def _rank(one: Match) -> tuple[int, float, int, str]:
-    return ANSWERS.index(one.answer), -one.score, -len(one.evidence), one.key
+    n_for = sum(
+        said["kind"] not in ("names", "conflict") and said.get("agrees", True) for said in one.evidence
+    )
+    return ANSWERS.index(one.answer), -one.score, -n_for, one.key
 
 
 def weigh(row: Described, other: Described, sound: Sound = _SILENT) -> Match | None:
@@ -170,6 +173,8 @@ def weigh(row: Described, other: Described, sound: Sound = _SILENT) -> Match | N
         evidence.append(
             {"kind": "duration", "row_s": row.seconds, "recording_s": other.seconds, "agrees": agrees}
         )
+    if other_names := _other_names(row, other):
+        evidence.append({"kind": "names", **other_names})
     evidence += [{"kind": "conflict", "says": says} for says in _conflicts(row, other, shared, other_sound)]
     evidence.sort(key=lambda one: KINDS.index(one["kind"]))
     return Match(other.key, "found" if is_found else "probable", strength, tuple(evidence))
@@ -186,6 +191,22 @@ def _heard_as_json(heard: Heard) -> Mapping[str, Any]:
         "bit_error_rate": round(heard.ber, 3),
         "part": not heard.is_whole,
     }
+
+
+def _other_names(row: Described, other: Described) -> dict[str, str]:
+    """Return the title and the artist that a recording has where they are not the row's, as they are written.
+
+    Where the titles differ in their version alone it is `_conflicts` that says so.
+    """
+    differ = {}
+    mine, theirs = names.title(row.title), names.title(other.title)
+    is_unlike = names.titles_alike(mine, theirs) < thresholds.PROBABLE_SCORE
+    if mine.words and theirs.words and is_unlike and mine.words != theirs.words:
+        differ["recording_title"] = other.title
+    artists = names.artists_alike(names.artist(row.artist), names.artist(other.artist))
+    if artists is not None and artists < thresholds.PROBABLE_SCORE:
+        differ["recording_artist"] = other.artist
+    return differ
 
 
 def _conflicts(row: Described, other: Described, shared: frozenset[str], other_sound: bool) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """What pages, commands and the API tell of a catalogue's matches."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ KIND_WORDS = {
     "release": "the release and the title",
     "metadata": "title and artist",
     "duration": "duration",
+    "names": "other names",
     "conflict": "speaks against it",
 }
 
@@ -169,9 +170,21 @@ def run_as_json(run: CatalogueRun) -> dict[str, Any]:
 
 def words_of(evidence: Sequence[Mapping[str, Any]]) -> str:
     """Write what speaks for a match in few words, and what speaks against it after it."""
-    speaks = [_in_words(one) for one in evidence if one["kind"] not in ("duration", "conflict")]
+    speaks = [_in_words(one) for one in evidence if one["kind"] not in ("duration", "names", "conflict")]
+    unlike = [says for one in evidence if one["kind"] == "names" for says in _unlike(one)]
     against = [str(one["says"]) for one in evidence if one["kind"] == "conflict"]
-    return ", ".join(dict.fromkeys(speaks)) + (f"; but {', and '.join(against)}" if against else "")
+    return (
+        ", ".join(dict.fromkeys(speaks))
+        + (f"; {' and '.join(unlike)}" if unlike else "")
+        + (f"; but {', and '.join(against)}" if against else "")
+    )
+
+
+def _unlike(one: Mapping[str, Any]) -> Iterator[str]:
+    if "recording_title" in one:
+        yield f"the title there is “{one['recording_title']}”"
+    if "recording_artist" in one:
+        yield f"the artist there is “{one['recording_artist']}”"
 
 
 def _in_words(one: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from governance.errors import NotAllowedError, NotFoundError
 from governance.models import LedgerEvent, Role
 from provenance import access, services
 from provenance.models import Catalogue, CatalogueMatch, CatalogueRun, Dataset, Recording
+from provenance.queries.catalogues import words_of
 from tests.catalogues import Ran, register, run, sound, table
 from tests.people import People, a_dataset, a_member, found_people
 
@@ -62,13 +63,26 @@ class TestMatchCatalogue:
 
         assert ran.code == 0
         assert by_row(ran) == {
-            "a": ("found", ["isrc"]),
+            "a": ("found", ["isrc", "names"]),
             "b": ("probable", ["metadata"]),
             "c": ("not_found", []),
         }
         assert ran.lines[2]["recording"] is None
         (of_folk,) = ran.summary["datasets"]
         assert (of_folk["found"], of_folk["probable"], of_folk["not_found"]) == (1, 1, 1)
+
+    def test_says_beside_an_isrc_which_names_stand_there(self, folk: Dataset, tmp_path: Path) -> None:
+        rows = [{"external_id": "a", "isrc": ISRC, "title": "Whatever", "artist": "Somebody Else"}]
+        (line, _) = asked(table(tmp_path / "label.csv", rows)).lines
+
+        assert line["evidence"][-1] == {
+            "kind": "names",
+            "recording_title": "Tune of Hill 0",
+            "recording_artist": "The Trio",
+        }
+        assert words_of(line["evidence"]) == (
+            "ISRC; the title there is “Tune of Hill 0” and the artist there is “The Trio”"
+        )
 
     def test_hears_a_copy_under_another_name(self, folk: Dataset, tmp_path: Path) -> None:
         copy = tmp_path / "copy.mp3"

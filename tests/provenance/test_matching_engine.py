@@ -104,7 +104,37 @@ class TestMatch:
     def test_finds_by_isrc_whatever_the_names(self) -> None:
         found = only(Described("row", "Other", "Nobody", frozenset({ISRCS[0]})))
         assert found is not None
-        assert (found.answer, kinds(found)) == ("found", ["isrc"])
+        assert (found.answer, kinds(found)) == ("found", ["isrc", "names"])
+
+    def test_says_which_title_and_artist_stand_there_where_the_isrc_is_the_same(self) -> None:
+        found = only(replace(HELD, key="row", title="Something else", artist="Nobody Known", seconds=None))
+        assert found
+        assert found.answer == "found"
+        assert found.evidence[-1] == {
+            "kind": "names",
+            "recording_title": "Blue in Green",
+            "recording_artist": "The Trio",
+        }
+
+    @pytest.mark.parametrize(
+        ("title", "artist"),
+        [
+            ("Blue in Green", "The Trio"),
+            ("blue in green!", "Trio"),
+            ("Blue in Gren", "The Trio feat. Somebody"),
+            ("", ""),
+            ("Blue in Green (Live)", "The Trio"),
+        ],
+    )
+    def test_says_nothing_of_names_that_agree_or_are_missing(self, title: str, artist: str) -> None:
+        assert "names" not in kinds(only(replace(HELD, key="row", title=title, artist=artist)))
+
+    def test_puts_what_speaks_for_a_match_before_what_speaks_against_another(self) -> None:
+        isrc = frozenset({ISRCS[0]})
+        alike = Described("z", "Blue in Green", "The Trio", isrc)
+        unlike = Described("a", "Something else", "Nobody Known", isrc, seconds=99.0)
+        row = Described("row", "Blue in Green", "The Trio", isrc, seconds=180.0)
+        assert only(row, unlike, alike) == only(row, alike)
 
     def test_finds_by_samples(self) -> None:
         found = only(Described("row", samples_sha256="a" * 64))
