@@ -49,7 +49,7 @@ run: install ## Serve the pages and the API on http://localhost:8000 (PORT=…)
 worker: install ## Run a worker for queued work (QUEUES=default,gpu)
 	@exec $(PYTHON_IN_VENV) -m config.worker --queues $(QUEUES)
 
-bench: install ## Measure, a line a figure (ARGS="rights likeness ingest serving …")
+bench: install ## Measure, a line a figure (ARGS="rights lists likeness ingest serving …")
 	@exec $(PYTHON_IN_VENV) -m benchmarks $(ARGS)
 
 vendor: ## Renew static/vendor from npm (for maintainers)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks import catalogue, conflicts, ingest, likeness, rights
+from benchmarks import catalogue, conflicts, ingest, likeness, lists, rights
 from benchmarks.figures import Figure, NothingToMeasureError
 
-NAMES = ("conflicts", "ingest", "likeness", "rights")  # what runs without a folder of music
+NAMES = ("conflicts", "ingest", "likeness", "lists", "rights")  # what runs without a folder of music
 WITH_MUSIC = ("catalogue",)
 
 
@@ -41,6 +41,7 @@ def main(arguments: Sequence[str]) -> int:
             n_excerpts=chosen.excerpts,
             seed=chosen.seed,
         ),
+        "lists": lists.measure,
         "rights": rights.measure,
     }
     if unknown := [name for name in chosen.names if name not in measures]:

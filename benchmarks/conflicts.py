@@ -29,7 +29,7 @@ from benchmarks import tunes
 from benchmarks.correlation import correlations, is_same_sound, stretch
 from benchmarks.figures import ROOT, Figure, NothingToMeasureError, run_command
 from benchmarks.likeness import recordings_in
-from benchmarks.rights import _wait_for_the_servers_to_stop
+from benchmarks.rights import wait_for_the_servers_to_stop
 from provenance import audio
 from provenance.similarity.copies import NewItems
 
@@ -164,7 +164,7 @@ def _planted_found(
             outcomes[one.kind].by_samples.add(one.name)
     yield from _figures(outcomes)
     yield Figure("conflicts_copies_registered_cpu_s", spent[1].cpu_seconds / len(planted), "s_a_copy")
-    _wait_for_the_servers_to_stop(data_dir)
+    wait_for_the_servers_to_stop(data_dir)
 
 
 def _pairs_heard(known: dict[Path, audio.Survey], music: Path) -> Iterator[Figure]:

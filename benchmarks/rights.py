@@ -71,7 +71,7 @@ def _end_to_end() -> Iterator[Figure]:
         run_command("verify_ledger", data_dir=data_dir)  # the servers' own start is not the import's
         for size in SIZES:
             table = Path(folder) / f"{size}.csv"
-            _write_table(table, size)
+            write_table(table, size)
             name, k = f"bench-{size}", f"{size // 1000}k"
             imported = run_command(
                 "register_dataset", name, "--from", str(table), "--wait", "--json", data_dir=data_dir
@@ -95,17 +95,17 @@ def _end_to_end() -> Iterator[Figure]:
                     f"{what}_{k}_cpu_s", ran.cpu_seconds, "s_cpu", "wall", ran.cpu_seconds / ran.seconds
                 )
             yield Figure(f"clear_{k}_mb", cleared.peak_mb, "MB")
-        _wait_for_the_servers_to_stop(data_dir)
+        wait_for_the_servers_to_stop(data_dir)
 
 
-def _wait_for_the_servers_to_stop(data_dir: Path) -> None:
+def wait_for_the_servers_to_stop(data_dir: Path) -> None:
     """Wait for the embedded servers' idle time to pass: they write into the folder that is removed next."""
     until = time.monotonic() + SERVERS_STOP_WITHIN_S
     while any(data_dir.rglob("postmaster.pid")) and time.monotonic() < until:
         time.sleep(1.0)
 
 
-def _write_table(path: Path, size: int) -> None:
+def write_table(path: Path, size: int) -> None:
     with path.open("w", newline="", encoding="utf-8") as opened:
         rows = csv.writer(opened)
         rows.writerow(["external_id", "title", "artist", "licence", "master_owner", "composition_owner"])

@@ -64,4 +64,4 @@ class TestLikeness:
 class TestNames:
     def test_lists_those_there_are_when_one_is_not(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert bench.main(["waltz"]) == 2
-        assert "choose among catalogue, conflicts, ingest, likeness, rights" in capsys.readouterr().err
+        assert "choose among catalogue, conflicts, ingest, likeness, lists, rights" in capsys.readouterr().err

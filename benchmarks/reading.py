@@ -1,0 +1,105 @@
+"""What a page of each long list costs, first and last, in the database of ``DATA_DIR``: JSON lines.
+
+A process of its own (`python -m benchmarks.reading`), since the servers must be there before Django's models are.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.test import Client
+
+TIMES = 5
+NAME = "bench-officer"
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    from config import servers
+
+    use = servers.start_for_command("verify_ledger")
+    try:
+        for read in _read():
+            print(json.dumps(read), flush=True)
+    finally:
+        if use is not None:
+            use.release()
+
+
+def _read() -> Iterator[dict[str, Any]]:
+    from django.test import Client
+
+    client = Client()
+    client.force_login(_officer())
+    for name, address, rows in _lists():
+        n_rows = rows.count()
+        for place, query in (("first", ""), ("last", f"?after={rows[max(n_rows - 30, 0)].public_id}")):
+            yield {"list": name, "place": place, "n_rows": n_rows, **_cost(client, address + query)}
+
+
+def _officer() -> Any:
+    from django.utils import timezone
+
+    from governance import services
+    from governance.models import Role
+
+    system = services.system_user()
+    house = services.home_organisation(system)
+    member = services.add_member(
+        username=NAME, organisation=house.name, role=Role.COMPLIANCE_OFFICER, by=system, now=timezone.now()
+    )
+    return member.user
+
+
+def _lists() -> Iterator[tuple[str, str, QuerySet[Any]]]:
+    from django.urls import reverse
+
+    from provenance.models import Conflict, Grant, Reservation, RightsClaim
+
+    open_ones = Conflict.objects.filter(status="open").order_by("-found_at", "-id")
+    grants = Grant.objects.order_by("-registered_at", "-id")
+    opt_outs = Reservation.objects.order_by("-declared_at", "-id")
+    claims = RightsClaim.objects.order_by("-recorded_at", "-id")
+    yield "conflicts", reverse("provenance:conflict-list"), open_ones
+    yield "grants", reverse("provenance:grant-list"), grants
+    yield "opt_outs", reverse("provenance:reservation-list"), opt_outs
+    yield "api_conflicts", "/api/v1/conflicts/", Conflict.objects.order_by("-found_at", "-id")
+    yield "api_grants", "/api/v1/grants/", grants
+    yield "api_claims", "/api/v1/claims/", claims
+
+
+def _cost(client: Client, address: str) -> dict[str, float]:
+    """Return the median wall time of a page, and of the processor's time here and in the database, in ms."""
+    taken = []
+    for _ in range(TIMES + 1):
+        began, used = time.perf_counter(), time.process_time() + _of_database()
+        response = client.get(address, HTTP_HOST="localhost")
+        if response.status_code != 200:
+            raise RuntimeError(f"{address} answers {response.status_code}.")
+        taken.append((time.perf_counter() - began, time.process_time() + _of_database() - used))
+    wall, cpu = zip(*taken[1:], strict=True)
+    return {"wall_ms": 1000 * statistics.median(wall), "cpu_ms": 1000 * statistics.median(cpu)}
+
+
+def _of_database() -> float:
+    """Return the processor's time of this connection's server process; 0 where the system does not tell."""
+    from django.db import connection
+
+    connection.ensure_connection()
+    try:
+        told = Path(f"/proc/{connection.connection.info.backend_pid}/schedstat").read_text()
+    except OSError:
+        return 0.0
+    return int(told.split()[0]) / 1e9
+
+
+if __name__ == "__main__":
+    main()
