@@ -167,9 +167,14 @@ def model_evaluation(facts: Facts) -> Answer:
         return Answer(
             "not_met", "No loss on held-out music is on record, nor any metric that others publish."
         )
-    source = (
-        ("training_run", facts.run.public_id) if facts.run else ("model_version", facts.version.public_id)
-    )
+    if facts.run is None:
+        return Answer(
+            "not_met",
+            f"The checkpoint came with a held-out loss of {held_out:.3f} nats a step; it was not measured here, and "
+            "neither was any metric that others publish.",
+            [row("model_version", facts.version.public_id, "held-out loss, as its maker states", held_out)],
+        )
+    source = ("training_run", facts.run.public_id)
     evidence = [row(*source, "held-out loss, nats a step", held_out)]
     evidence += [row(*source, f"held-out loss of {name}", loss) for name, loss in sorted(baselines.items())]
     compared = ", ".join(f"{name} {loss:.3f}" for name, loss in sorted(baselines.items()))

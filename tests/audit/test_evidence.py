@@ -14,7 +14,7 @@ from audit.metrics.sound import FLOOR_DB, describe
 from audit.models import Campaign
 from audit.queries import training_recordings
 from audit.reports.snapshot import Answer
-from generation.models import Generation, GenerationState, ModelVersion
+from generation.models import Generation, GenerationState, ModelVersion, TrainingRun
 from generation.queries import NotCleared
 from provenance import audio
 from provenance.models import IndexBuild, Recording
@@ -102,6 +102,15 @@ class TestLeakage:
         assert self.leakage(scene, model).conformance == "met"
         scenes.a_check(scenes.an_output(scene, model), index)  # one without calibration
         assert self.leakage(scene, model).conformance == "partly"
+
+
+class TestModelEvaluation:
+    def test_takes_no_makers_word_for_a_measurement(self, model: ModelVersion) -> None:
+        assert answers(model)["2-03"].conformance == "partly"
+        TrainingRun.objects.filter(model_version=model).update(model_version=None)
+        found = answers(model)["2-03"]
+        assert found.conformance == "not_met"
+        assert "not measured here" in found.reason
 
 
 class TestReuseOfMusic:
