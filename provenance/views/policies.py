@@ -187,7 +187,8 @@ def _answered(
 ) -> HttpResponse:
     words = request.POST.copy()
     if asked == MORE:
-        words["override-TOTAL_FORMS"] = str(min(int(words.get("override-TOTAL_FORMS", "0") or 0) + 1, 100))
+        n_rows = words.get("override-TOTAL_FORMS", "")[:4]
+        words["override-TOTAL_FORMS"] = str(min(int(n_rows) + 1 if n_rows.isdecimal() else 1, 100))
     form = PolicyForm(words, needs_reason=asked == PROPOSE)
     overrides = OverrideFormSet(words, prefix="override")
     if asked == MORE or not (form.is_valid() and overrides.is_valid()):

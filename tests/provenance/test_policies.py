@@ -461,6 +461,12 @@ class TestPages:
         may = person in {"officer", "steward"}
         assert client.get(reverse("provenance:policy-propose")).status_code == (200 if may else 403)
 
+    @pytest.mark.parametrize("n_rows", ["many", "²", "-1", ""])
+    def test_add_a_row_to_whatever_number_is_sent(self, people: People, n_rows: str) -> None:
+        words = self.filled(**{"do": "more", "override-TOTAL_FORMS": n_rows})
+        answer = page_client(people.steward).post(reverse("provenance:policy-propose"), words)
+        assert answer.status_code < 500
+
     def test_tell_a_stranger_nothing(self, people: People) -> None:
         policy = adopt(people)
         client = page_client(people.stranger)
