@@ -28,6 +28,8 @@ from provenance.services.memos import MemoTerms
 from provenance.services.reserving import Declaration, Reserved
 
 MAX_NAMED = 1000
+MAX_DECLARED = 100_000  # recordings that one opt-out names; the body's own limit comes before
+RAW_CHARS = 2000
 MAX_TEXT_CHARS = 1_500_000
 
 
@@ -59,6 +61,14 @@ class ReservationSerializer(RowSerializer[Reservation]):
         return held.document.sha256 if held.document else None
 
 
+class ListedReservationSerializer(ReservationSerializer):
+    raw = serializers.SerializerMethodField()
+
+    def get_raw(self, held: Reservation) -> str:
+        """as it was said, its first 2,000 characters: the opt-out on its own has all"""
+        return held.raw[:RAW_CHARS]
+
+
 class ReservationQuerySerializer(QuerySerializer):
     q = serializers.CharField(required=False, default="", allow_blank=True, max_length=200)
     source = serializers.ChoiceField(  # type: ignore[assignment]  # the name is the wire's, not the class's
@@ -68,11 +78,11 @@ class ReservationQuerySerializer(QuerySerializer):
 
 
 class Names(serializers.ListField):
-    """Names, at most `MAX_NAMED`."""
+    """Names, at most `MAX_NAMED`, or as many as are said."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, most: int = MAX_NAMED, **options: Any) -> None:
         child = serializers.CharField(max_length=1000)
-        super().__init__(child=child, required=False, default=list, max_length=MAX_NAMED, **options)
+        super().__init__(child=child, required=False, default=list, max_length=most, **options)
 
 
 class DeclareSerializer(serializers.Serializer[Any]):
@@ -84,8 +94,18 @@ class DeclareSerializer(serializers.Serializer[Any]):
         help_text="where it is to bind; a label may name one that knows it as a party",
     )
     party = serializers.CharField(required=False, default="", allow_blank=True, max_length=500)
-    recordings = Names(help_text="external ids, sha256 or ids; none and no ISRC: all that the party holds")
-    isrcs = Names()
+    recordings = Names(
+        most=MAX_DECLARED,
+        help_text="external ids, sha256 or ids; none, no ISRC and no dataset: all that the party holds",
+    )
+    isrcs = Names(most=MAX_DECLARED)
+    dataset = serializers.CharField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=100,
+        help_text="all that it holds, and comes to hold",
+    )
     right = serializers.ChoiceField(choices=ReservedRight.choices, default=ReservedRight.BOTH)
     purposes = serializers.ListField(
         child=serializers.ChoiceField(choices=PURPOSES), required=False, default=list, help_text="none: all"
@@ -158,7 +178,8 @@ REFUSALS = {403: NOT_YOURS, 409: NOT_NOW, 422: UNREADABLE}
     ),
 )
 class ReservationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[Reservation]):
-    serializer_class = ReservationSerializer
+    def get_serializer_class(self) -> type[ReservationSerializer]:
+        return ListedReservationSerializer if self.action == "list" else ReservationSerializer
 
     def get_queryset(self) -> QuerySet[Reservation]:
         return queries.with_counts(access.reservations_for_reading(self.caller))

@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, time
+from pathlib import Path
 from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
 from governance.forms import ReasonField
+from provenance.errors import ProvenanceError
 from provenance.forms.datasets import PURPOSE_WORDS
 from provenance.models import ReservationSource, ReservedRight
 from provenance.rights.optouts import Snapshot
 from provenance.rights.optouts.findings import MAX_BYTES
 from provenance.rights.values import PURPOSES
 from provenance.services.memos import MemoTerms
+from provenance.services.publishing import MAX_LIST_BYTES, read_names
 from provenance.services.reserving import Declaration
 
 KIND_WORDS = [
@@ -101,6 +104,17 @@ class DeclareForm(forms.Form):
     recordings = LinesField(
         "Recordings", "External ids, ids or sha256, one a line. None, and no ISRC: all that the holder holds."
     )
+    listed = forms.FileField(
+        label="Or a list of recordings",
+        required=False,
+        help_text="One a line, or a CSV with a column recording, external_id, isrc, sha256 or id.",
+    )
+    dataset = forms.CharField(
+        label="Or a whole dataset",
+        required=False,
+        max_length=100,
+        help_text="All that it holds, and what it comes to hold.",
+    )
     isrcs = LinesField("ISRCs", "One a line; recordings that come later are matched too.")
     right = forms.ChoiceField(
         label="Right", choices=ReservedRight.choices, initial=ReservedRight.BOTH, widget=forms.RadioSelect
@@ -129,14 +143,28 @@ class DeclareForm(forms.Form):
                 label="Rights holder", choices=[(name, name) for name in parties]
             )
 
+    def clean_listed(self) -> tuple[str, ...]:
+        sent: UploadedFile[bytes] | None = self.cleaned_data["listed"]
+        if sent is None:
+            return ()
+        if (sent.size or 0) > MAX_LIST_BYTES:
+            raise forms.ValidationError(
+                f"The list has {sent.size:,} bytes; {MAX_LIST_BYTES:,} are read at most."
+            )
+        try:
+            return read_names(Path(sent.name or "list"), sent.read())
+        except ProvenanceError as error:
+            raise forms.ValidationError(str(error)) from error
+
     def declaration(self) -> Declaration:
         asked = self.cleaned_data
         sent: UploadedFile[bytes] | None = asked["evidence"]
         day = asked["declared_on"]
         return Declaration(
             party=asked["party"],
-            recordings=asked["recordings"],
+            recordings=tuple(dict.fromkeys([*asked["recordings"], *asked["listed"]])),
             isrcs=asked["isrcs"],
+            dataset=asked["dataset"].strip(),
             right=asked["right"],
             purposes=tuple(asked["purposes"]),
             territory=asked["territory"],

@@ -26,8 +26,10 @@ from provenance.services.reserving import Declaration, RecordedSnapshot, Reserve
 DECLARED = "declared"
 ALL_KINDS = ("auto", *KINDS, DECLARED)
 COLUMNS = ("party", "recordings", "isrc", "purposes", "right", "territory", "declared_at", "evidence")
+NAME_COLUMNS = ("recording", "external_id", "isrc", "sha256", "id")
 MAX_FILES = 10_000
 MAX_ROWS = 100_000
+MAX_LIST_BYTES = 8 * 1024 * 1024  # a hundred thousand names of eighty characters
 
 
 @dataclass(frozen=True)
@@ -266,6 +268,45 @@ def _declaration(row: Mapping[str, Any], folder: Path | None) -> Declaration | P
         return error
 
 
+def read_names(source: Path, content: bytes | None = None) -> tuple[str, ...]:
+    """Return the recordings that a list names: one a line, or a CSV with one of `NAME_COLUMNS`; each once.
+
+    Raises
+    ------
+    ProvenanceError
+        If it can't be read, names nothing, or is a table without such a column.
+    """
+    try:
+        if content is None and source.stat().st_size > MAX_LIST_BYTES:
+            raise ProvenanceError(f"{source.name} is too large: {MAX_LIST_BYTES} bytes are read at most.")
+        text = (source.read_bytes() if content is None else content).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ProvenanceError(
+            f"{source.name} is not UTF-8 (byte {error.start}): save it as UTF-8."
+        ) from error
+    except OSError as error:
+        raise ProvenanceError(f"{source} can't be read: {error.strerror}.") from error
+    if "\0" in text:
+        raise ProvenanceError(f"{source.name} holds a NUL character: it is no list.")
+    try:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=""))]
+    except csv.Error as error:
+        raise ProvenanceError(f"{source.name}: {error}.") from error
+    head = [cell.lower() for cell in rows[0]] if rows else []
+    column = next((head.index(name) for name in NAME_COLUMNS if name in head), None)
+    if column is None and len(head) > 1:
+        raise ProvenanceError(
+            f"{source.name} has the columns {', '.join(head)}: one must be {', '.join(NAME_COLUMNS)}."
+        )
+    cells = (row[column or 0] for row in rows[column is not None :] if len(row) > (column or 0))
+    names = tuple(dict.fromkeys(cell for cell in cells if cell))
+    if not names:
+        raise ProvenanceError(f"{source.name} names no recording.")
+    if len(names) > MAX_ROWS:
+        raise ProvenanceError(f"{source.name} names {len(names)} recordings: {MAX_ROWS} are read at most.")
+    return names
+
+
 def _listed(cell: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in cell.split(";") if part.strip()))
 
@@ -289,6 +330,20 @@ def instant_or_day(written: str) -> datetime | None:
             f"{written!r} is no date or time: write 2026-03-01 or 2026-03-01T12:00:00+00:00."
         ) from None
     return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def evidence_of(named: str) -> tuple[str, bytes, str]:
+    """Return the name, bytes and address of what somebody at this machine names: a file, or an address.
+
+    Raises
+    ------
+    ProvenanceError
+        If it is a file that can't be read, or is too large.
+    """
+    if not named or named.startswith(("http://", "https://")):
+        return "", b"", named
+    path = Path(named)
+    return path.name, _content(path), ""
 
 
 def _evidence(cell: str, folder: Path | None) -> tuple[str, bytes, str]:

@@ -55,6 +55,7 @@ RECORDS = (Role.DATA_STEWARD, Role.COMPLIANCE_OFFICER)
 DECLARES = (Role.LABEL_AUDITOR,)  # for parties that stand for their organisation
 LINKS_A_CHUNK = 2000
 BECAUSE_CHARS = 300
+NAMED_AT_MOST = 20  # of the names that nothing goes by: a refusal is to be read
 
 
 class UnreadableOptOutError(ProvenanceError):
@@ -98,11 +99,14 @@ class RecordedSnapshot:
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a rights holder declares. ``recordings`` are ids, sha256, ISRCs or external ids; none = all of the party's."""
+    """What a rights holder declares: about ``recordings`` (ids, sha256, ISRCs or external ids), ``isrcs``, or all of
+    ``dataset``, what it comes to hold later too; none of these = all that the party holds.
+    """
 
     party: str = ""
     recordings: tuple[str, ...] = ()
     isrcs: tuple[str, ...] = ()
+    dataset: str = ""
     right: str = ReservedRight.BOTH
     purposes: tuple[str, ...] = ()  # none = training, mining and inference
     territory: tuple[str, ...] = ()
@@ -312,9 +316,14 @@ def _got_from(held: Reservation, among: QuerySet[Recording]) -> Iterator[tuple[i
 def _declared_about(held: Reservation, among: QuerySet[Recording], later: bool) -> Iterator[tuple[int, str]]:
     said = _declared(held)
     named = [*said.get("recordings", []), *said.get("isrcs", [])]
-    if held.party is not None and (not named or said.get("only_own")):
+    dataset = said.get("dataset", "")
+    if held.party is not None and (not (named or dataset) or said.get("only_own")):
         among = _of_party(held.party, among)
-    if not named:
+    if dataset:
+        inside = DatasetEntry.objects.filter(dataset__public_id=dataset).select_related(None)
+        for pk in among.filter(pk__in=inside.values("recording")).values_list("pk", flat=True):
+            yield pk, "in the dataset named"
+    if not named and not dataset:
         if held.party is not None:
             name = held.party.name
             yield from ((pk, f"{name} holds rights in it") for pk in among.values_list("pk", flat=True))
@@ -332,13 +341,13 @@ def recordings_by_name(
     ids = {public_id: name for name in names if (public_id := _uuid(name)) is not None}
     same = {name: name for name in names}
     found: list[tuple[dict[Any, str], Iterable[tuple[int, Any]]]] = [
-        (isrcs, among.filter(isrc__in=isrcs).values_list("pk", "isrc")),
-        (hashes, among.filter(sha256__in=hashes).values_list("pk", "sha256")),
+        (isrcs, among.filter(AnyOf("isrc", isrcs)).values_list("pk", "isrc")),
+        (hashes, among.filter(AnyOf("sha256", hashes)).values_list("pk", "sha256")),
         (ids, among.filter(public_id__in=ids).values_list("pk", "public_id")),
         (isrcs, _identified(isrcs, among)),
     ]
     if by_external_id:
-        entries = DatasetEntry.objects.filter(external_id__in=same, recording__in=among)
+        entries = DatasetEntry.objects.filter(AnyOf("external_id", same), recording__in=among)
         found.append((same, entries.values_list("recording_id", "external_id")))
     for written, rows in found:
         for pk, value in rows:
@@ -346,7 +355,7 @@ def recordings_by_name(
 
 
 def _identified(isrcs: Iterable[str], among: QuerySet[Recording]) -> Iterable[tuple[int, str]]:
-    known = RecordingIdentifier.objects.filter(scheme="isrc", compact__in=isrcs, recording__in=among)
+    known = RecordingIdentifier.objects.filter(AnyOf("compact", isrcs), scheme="isrc", recording__in=among)
     return known.values_list("recording_id", "compact")
 
 
@@ -403,9 +412,14 @@ def declare_reservation(
     problems = _problems(declaration, party)
     territory, unknown = read_territory(declaration.territory)
     problems += unknown
+    dataset = _dataset(declaration.dataset, organisation, problems)
     if problems:
         raise ProvenanceError("; ".join(problems))
-    named = {"recordings": list(declaration.recordings), "isrcs": list(declaration.isrcs)}
+    named = {
+        "recordings": list(declaration.recordings),
+        "isrcs": list(declaration.isrcs),
+        "dataset": str(dataset.public_id) if dataset else "",
+    }
     said = {name: words for name, words in named.items() if words} | ({} if records else {"only_own": True})
     held = Reservation(
         organisation=organisation,
@@ -437,8 +451,11 @@ def _party(name: str, organisation: Organisation, by: User) -> Party | None:
 
 def _problems(declaration: Declaration, party: Party | None) -> list[str]:
     problems = []
-    if party is None and not declaration.recordings and not declaration.isrcs:
-        problems.append("name a party, recordings or ISRCs: an opt-out of nobody about nothing binds nothing")
+    about = declaration.recordings or declaration.isrcs or declaration.dataset
+    if party is None and not about:
+        problems.append(
+            "name a party, recordings, ISRCs or a dataset: an opt-out of nobody about nothing binds nothing"
+        )
     if unknown := [purpose for purpose in declaration.purposes if purpose not in PURPOSES]:
         problems.append(
             f"no purpose {', '.join(unknown)}: choose among {', '.join(PURPOSES)}, or none for all"
@@ -446,6 +463,13 @@ def _problems(declaration: Declaration, party: Party | None) -> list[str]:
     if declaration.right not in ReservedRight.values:
         problems.append(f"no right {declaration.right!r}: write master, composition or both")
     return problems
+
+
+def _dataset(name: str, organisation: Organisation, problems: list[str]) -> Dataset | None:
+    found = Dataset.objects.filter(organisation=organisation, name=name).first() if name else None
+    if name and found is None:
+        problems.append(f"there is no dataset {name}")
+    return found
 
 
 def _document(
@@ -475,8 +499,10 @@ def _require_subjects(held: Reservation) -> None:
     found = {name for _, name in recordings_by_name(named, own, by_external_id=True)}
     if missing := [name for name in named if name not in found]:
         whose = f" of {held.party}" if said.get("only_own") else ""
+        more = f" and {len(missing) - NAMED_AT_MOST} more" if len(missing) > NAMED_AT_MOST else ""
         raise ProvenanceError(
-            f"there is no recording {', '.join(missing)}{whose} (external id, ISRC, sha256 or id)"
+            f"there is no recording {', '.join(missing[:NAMED_AT_MOST])}{more}{whose} "
+            "(external id, ISRC, sha256 or id)"
         )
 
 
