@@ -31,8 +31,10 @@ _LATER = r"(?P<later>\+|[\s,(-]*(?:or|and)[\s-]+(?:\(at your option\)\s+)?(?:any
 _ELEMENT = (
     r"(?:by|nc|nd|sa|attribution|non-?\s?commercial|no-?\s?deriv(?:ative)?(?:\s?work)?s?|share-?\s?alike)"
 )
-_ELEMENTS = rf"(?P<elements>{_ELEMENT}(?:[\s_/-]+{_ELEMENT})*)"
-_MORE = r"(?P<more>(?:[\s,_-]+(?:nc|nd|sa|non-?\s?commercial|no-?\s?deriv(?:ative)?(?:\s?work)?s?|share-?\s?alike)\b)*)"
+_BETWEEN = r"(?:[\s_/,;&+-]|\band\b)"
+_ELEMENTS = rf"(?P<elements>{_ELEMENT}(?:{_BETWEEN}+{_ELEMENT})*)"
+_NARROWER = r"(?:nc|nd|sa|non-?\s?commercial|no-?\s?deriv(?:ative)?(?:\s?work)?s?|share-?\s?alike)"
+_MORE = rf"(?P<more>(?:[\s,;/&+_-]+{_NARROWER}\b)*)"
 """Elements that stand after the version."""
 _PORTS = (
     "A[MRTUZ]|B[EGR]|C[AHLNORZ]|D[EK]|E[CEGS]|F[IR]|G[ERT]|H[KRU]|I[ELNT]|J[OP]|KR|LU|M[KTXY]|N[LOZ]|P[EHLRT]"
@@ -118,8 +120,9 @@ def _narrowing(text: str, mentions: list[_Mention]) -> list[str]:
         forbidden.append(NON_COMMERCIAL)
     if all("-NC-" in mention.expression or mention.expression.endswith("-NC") for mention in mentions):
         forbidden = [one for one in forbidden if one != NON_COMMERCIAL]
-    if _BARE_ND.search(rest) and not any("-ND" in mention.expression for mention in mentions):
-        forbidden.append(f"{UNVERSIONED}CC-BY-ND")
+    for words, element in ((_BARE_ND, "ND"), (_BARE_SA, "SA")):
+        if words.search(rest) and not any(f"-{element}" in mention.expression for mention in mentions):
+            forbidden.append(f"{UNVERSIONED}CC-BY-{element}")
     after = text[max(mention.end for mention in mentions) :]
     reserved = re.search(r"\ball\s+rights\s+reserved\b", after, re.I)
     if reserved and not _NOTICE.search(after[: reserved.start()]):
@@ -155,7 +158,7 @@ def _is_denied(text: str, start: int) -> bool:
 
 def elements_of(spelled: str) -> str:
     """Return a Creative Commons family, such as ``CC-BY-NC-SA``; empty where there is none of these elements."""
-    words = re.sub(r"[\s_/-]", "", spelled.lower())
+    words = re.sub(r"\band\b|[\s_/,;&+-]", "", spelled.lower())
     parts = [short for short, pattern in _ELEMENT_NAMES if re.search(pattern, words)]
     if "ND" in parts and "SA" in parts:
         return ""
@@ -289,6 +292,7 @@ _BARE_NC: Final = re.compile(r"\bnon-?\s?commercial\b", re.I)
 _BARE_ND: Final = re.compile(
     r"\bno[\s-]?(?:deriv(?:ative)?s?|remix(?:es|ing)?|adaptations?|modifications?)\b", re.I
 )
+_BARE_SA: Final = re.compile(r"\bshare[\s-]?alike\b", re.I)
 _COMMERCIAL: Final = re.compile(r"(?<!non)(?<!non[- ])\bcommercial", re.I)
 _NOTICE: Final = re.compile(r"©|℗|\(c\)|\bcopyright\b", re.I)
 _EVERYWHERE: Final = r"(?!\W{0,3}(?:only\s+)?(?:in|US|USA|UK|EU|Canada|Europe)\b)"

@@ -234,6 +234,39 @@ class TestWordings:
             assert normalise(expression) == expression
 
 
+NAMES = {
+    "BY": ("Attribution", "BY"),
+    "NC": ("NonCommercial", "Non-Commercial", "NC"),
+    "ND": ("No Derivative Works", "NoDerivs", "ND"),
+    "SA": ("Share Alike", "ShareAlike", "SA"),
+}
+
+
+class TestElements:
+    @pytest.mark.parametrize("family", ["BY", "BY-SA", "BY-NC", "BY-ND", "BY-NC-SA", "BY-NC-ND"])
+    def test_are_never_lost_however_they_are_strung_together(self, family: str) -> None:
+        meant = list(every_answer(f"CC-{family}-3.0"))
+        read: dict[str, list[Clearance]] = {}
+        for number, (before, between, after) in enumerate(
+            itertools.product(
+                ("CC ", "CC-", "Creative Commons: ", "CC", "(CC) ", ""),
+                (" ", "-", " - ", "/", ", ", " + ", " & ", " and ", "_", " – ", ""),
+                (" 3.0", "-3.0", " (3.0)", "", ", version 3.0", " License 3.0"),
+            )
+        ):
+            names = [NAMES[element][number % len(NAMES[element])] for element in family.split("-")]
+            written = before + between.join(names) + after
+            expression = normalise(written)
+            if expression not in read:
+                read[expression] = list(every_answer(expression))
+            for found, least in zip(read[expression], meant, strict=True):
+                if found.answer != "unknown":
+                    assert ANSWERS.index(found.answer) <= ANSWERS.index(least.answer), written
+                    assert found.answer != "constrained" or set(found.conditions) >= set(least.conditions), (
+                        written
+                    )
+
+
 class TestQuestions:
     @pytest.mark.parametrize("row", TABLE["cases"], ids=lambda row: row["case"])
     def test_are_answered_as_the_rules_say(self, row: Row) -> None:
