@@ -175,28 +175,27 @@ class _Registrar:
         plans = [_Plan(deal) for deal in deals]
         self._find_recordings(plans)
         self._find_documents(plans)
-        good = [plan for plan in plans if not plan.deal.problems]
-        try:
-            with transaction.atomic():
-                self._keep(good)
-        except IntegrityError as error:
-            if "grant_exclusive_to_one" not in str(error):
-                raise
-            self._forget()
-            for plan in good:  # which of them it was, only writing them one by one tells
-                self._keep_alone(plan)
+        if good := [plan for plan in plans if not plan.deal.problems]:
+            self._keep_what_fits(good)
         return [plan.outcome() for plan in plans]
 
-    def _keep_alone(self, plan: _Plan) -> None:
-        plan.wanted = [_Wanted(one.terms, one.document_sha256) for one in plan.wanted]
+    def _keep_what_fits(self, plans: list[_Plan]) -> None:
+        """Write all, or halves of them, down to the deal that another's exclusivity leaves no room for."""
+        for plan in plans:
+            plan.wanted = [_Wanted(one.terms, one.document_sha256) for one in plan.wanted]
         try:
             with transaction.atomic():
-                self._keep([plan])
+                self._keep(plans)
         except IntegrityError as error:
             if "grant_exclusive_to_one" not in str(error):
                 raise
             self._forget()
-            plan.deal.problems += self._in_the_way(plan)
+            if len(plans) == 1:
+                plans[0].deal.problems += self._in_the_way(plans[0])
+                return
+            middle = len(plans) // 2
+            self._keep_what_fits(plans[:middle])
+            self._keep_what_fits(plans[middle:])
 
     def _forget(self) -> None:
         """Forget what was made in a transaction that came to nothing."""

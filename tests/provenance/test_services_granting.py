@@ -392,6 +392,19 @@ class TestExclusiveGrants:
         assert Grant.objects.count() == 2
         assert ledger.verify().ok
 
+    def test_leave_the_rest_of_a_file_together(self, people: People, closed: Dataset, tmp_path: Path) -> None:
+        other = {**self.EXCLUSIVE, "licensee": "Another House"}
+        rows = [{**DEAL, "right": "master", "licensor": f"Label {n}"} for n in range(30)]
+        rows[3], rows[17] = self.EXCLUSIVE, other
+
+        outcomes = register(people, table(tmp_path / "deals.csv", rows))
+
+        assert [n for n, one in enumerate(outcomes) if one.status == "rejected"] == [17]
+        assert Grant.objects.count() == 29
+        events = LedgerEvent.objects.filter(kind="provenance.grant.registered")
+        assert sum(event.body["grants"] for event in events) == 29
+        assert events.count() <= 5  # found by halves: 15, and of the other 15 the halves without it
+
     @pytest.mark.parametrize(
         "apart", [{"territory": "WORLD;-FR"}, {"valid_from": "2035-01-01"}, {"purposes": "data_mining"}]
     )
