@@ -394,7 +394,7 @@ class TestExclusiveGrants:
 
     def test_leave_the_rest_of_a_file_together(self, people: People, closed: Dataset, tmp_path: Path) -> None:
         other = {**self.EXCLUSIVE, "licensee": "Another House"}
-        rows = [{**DEAL, "right": "master", "licensor": f"Label {n}"} for n in range(30)]
+        rows = [{**self.EXCLUSIVE, "exclusive": "no", "licensor": f"Label {n}"} for n in range(30)]
         rows[3], rows[17] = self.EXCLUSIVE, other
 
         outcomes = register(people, table(tmp_path / "deals.csv", rows))
