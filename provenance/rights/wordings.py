@@ -32,9 +32,9 @@ _ELEMENT = (
     r"(?:by|nc|nd|sa|attribution|non-?\s?commercial|no-?\s?deriv(?:ative)?(?:\s?work)?s?|share-?\s?alike)"
 )
 _BETWEEN = r"(?:[\s_/,;&+-]|\band\b)"
-_ELEMENTS = rf"(?P<elements>{_ELEMENT}(?:{_BETWEEN}+{_ELEMENT})*)"
+_ELEMENTS = rf"(?P<elements>{_ELEMENT}(?:{_BETWEEN}{{1,5}}{_ELEMENT}){{0,5}})"
 _NARROWER = r"(?:nc|nd|sa|non-?\s?commercial|no-?\s?deriv(?:ative)?(?:\s?work)?s?|share-?\s?alike)"
-_MORE = rf"(?P<more>(?:[\s,;/&+_-]+{_NARROWER}\b)*)"
+_MORE = rf"(?P<more>(?:[\s,;/&+_-]{{1,5}}{_NARROWER}\b){{0,5}})"
 """Elements that stand after the version."""
 _PORTS = (
     "A[MRTUZ]|B[EGR]|C[AHLNORZ]|D[EK]|E[CEGS]|F[IR]|G[ERT]|H[KRU]|I[ELNT]|J[OP]|KR|LU|M[KTXY]|N[LOZ]|P[EHLRT]"
@@ -140,13 +140,16 @@ def _in_english(text: str) -> str:
 def _mentions(text: str, patterns: tuple[tuple[re.Pattern[str], Reading], ...]) -> list[_Mention]:
     """Return what the patterns find, in the text's order; what overlaps an earlier pattern's find is left out."""
     found: list[_Mention] = []
+    taken = bytearray(len(text))
     for pattern, reading in patterns:
         for match in pattern.finditer(text):
-            if any(match.start() < other.end and other.start < match.end() for other in found):
+            start, end = match.span()
+            if any(taken[start:end]):
                 continue
             expression = reading(match)
             if expression:
-                found.append(_Mention(match.start(), match.end(), expression))
+                found.append(_Mention(start, end, expression))
+                taken[start:end] = b"\1" * (end - start)
     return [one for one in sorted(found, key=lambda one: one.start) if not _is_denied(text, one.start)]
 
 
