@@ -29,9 +29,9 @@ from provenance.models.ranges import country_ranges
 from provenance.queries.subjects import Asked, Subjects
 from provenance.rights.territory import countries
 from provenance.services.approving import reopen_approvals
-from provenance.services.conflicts import find_share_conflicts
 from provenance.services.evidence import keep_evidence
 from provenance.services.parties import parties_named
+from provenance.services.shares import find_share_conflicts
 
 ROWS_AT_ONCE = 2000
 IDS_SHOWN = 100

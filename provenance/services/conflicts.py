@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from governance import access, ledger
 from governance.errors import ConflictError
-from governance.models import Organisation, User
+from governance.models import User
 from lib.canonical import canonical_json, canonical_sha256
 from lib.merkle import merkle_root
 from provenance import known, queries
-from provenance.bulk import copy_models
 from provenance.errors import ProvenanceError
 from provenance.models import (
     Conflict,
@@ -33,15 +32,13 @@ from provenance.models import (
 )
 from provenance.rights import conflicts as contradictions
 from provenance.rights.conflicts import Finding, Known
-from provenance.rights.shares import ShareFinding, share_findings
 from provenance.rights.values import SOURCES, Claim, Statement
+from provenance.services.shares import find_share_conflicts
 from provenance.similarity import chromaprint
 from provenance.similarity.copies import Copy, NewItems
 
 Items = NDArray[np.uint32]
 EVIDENCE_PARTS = ("statements", "claims")
-SHARE_KINDS = ("shares_gap", "shares_overlap", "claims_disagree")
-WHY_SUPERSEDED = "The claims that it rested on have changed: they say this no more."
 
 ITEMS_AT_ONCE = 8_000_000
 """Items of new fingerprints held in order at a time: about 275 hours of music in some 300 MB."""
@@ -65,109 +62,6 @@ def find_conflicts(*, dataset: Dataset, by: User, now: datetime, fresh: Collecti
         if touched:
             find_share_conflicts(recordings=touched, organisation=dataset.organisation, by=by, now=now)
     return queries.conflicts_touching(dataset).filter(status=ConflictStatus.OPEN).count()
-
-
-@transaction.atomic
-def find_share_conflicts(
-    *, recordings: Collection[int], organisation: Organisation, by: User, now: datetime
-) -> int:
-    """Keep where claimed shares leave a gap, overlap or are disputed, one finding each; count the new ones.
-
-    What is found again is not opened again. An open one whose cause is gone is superseded: it closes with the
-    change of claims as its reason, and is a new finding should it ever be found again.
-    """
-    found = [
-        (recording_id, finding)
-        for recording_id, claims in known.claims_of(recordings).items()
-        for finding in share_findings(claims)
-    ]
-    named = Recording.objects.in_bulk({recording_id for recording_id, _ in found})
-    rows = [_of_shares(named[recording_id], finding, now) for recording_id, finding in found]
-    keys = {row.key for row in rows}
-    _supersede(recordings, keys, organisation, by, now)
-    told = set(Conflict.objects.filter(organisation=organisation, key__in=keys).values_list("key", flat=True))
-    fresh = list({row.key: row for row in rows if row.key not in told}.values())
-    copy_models(fresh)
-    if fresh:
-        ledger.record(
-            kind="provenance.conflicts.found",
-            subject_kind="organisation",
-            subject_id=organisation.public_id,
-            actor=by,
-            organisation=organisation,
-            now=now,
-            body={
-                "conflicts": len(fresh),
-                "grown": 0,
-                "merkle_root": merkle_root([canonical_json({"key": row.key}) for row in fresh]).hex(),
-            },
-        )
-    return len(fresh)
-
-
-def _supersede(
-    recordings: Collection[int], keys: Collection[str], organisation: Organisation, by: User, now: datetime
-) -> None:
-    """Close what is open about the shares of ``recordings`` and is not found any more."""
-    gone = list(
-        Conflict.objects.filter(
-            known.AnyOf("recording_a_id", recordings),
-            organisation=organisation,
-            kind__in=SHARE_KINDS,
-            status=ConflictStatus.OPEN,
-        )
-        .exclude(key__in=keys)
-        .select_for_update()
-        .order_by("id")
-    )
-    if not gone:
-        return
-    for one in gone:
-        one.status, one.resolved_by, one.resolved_at = ConflictStatus.SUPERSEDED, by, now
-        one.reason, one.salt = WHY_SUPERSEDED, secrets.token_hex(16)
-        one.key = canonical_sha256({"superseded": str(one.public_id), "key": one.key})
-    Conflict.objects.bulk_update(
-        gone, ["status", "resolved_by", "resolved_at", "reason", "salt", "key"], batch_size=500
-    )
-    ledger.record(
-        kind="provenance.conflicts.superseded",
-        subject_kind="organisation",
-        subject_id=organisation.public_id,
-        actor=by,
-        organisation=organisation,
-        now=now,
-        body={
-            "conflicts": len(gone),
-            "merkle_root": merkle_root(
-                [canonical_json({"conflict": str(one.public_id)}) for one in gone]
-            ).hex(),
-        },
-    )
-
-
-def _of_shares(recording: Recording, finding: ShareFinding, now: datetime) -> Conflict:
-    evidence = {
-        "right": finding.right,
-        "source": finding.source,
-        "claimed by": [
-            f"{claim.party}, {'share not said' if claim.share is None else f'{claim.share:g} %'} ({claim.source})"
-            for claim in finding.claims
-        ],
-        "where": list(finding.territory),
-    }
-    return Conflict(
-        organisation_id=recording.organisation_id,
-        kind=finding.kind,
-        recording_a=recording,
-        recording_b=recording,
-        evidence_a=evidence,
-        evidence_b={},
-        summary=f"{recording.title or recording.public_id}: {finding.says}"[:1000],
-        key=canonical_sha256(
-            {"kind": finding.kind, "recording": str(recording.public_id), "says": finding.says, **evidence}
-        ),
-        found_at=now,
-    )
 
 
 def _by_reading(dataset: Dataset, around: set[int], alike: Collection[frozenset[str]]) -> Iterator[Finding]:

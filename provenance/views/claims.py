@@ -13,7 +13,7 @@ from provenance.forms.rights import ClaimForm
 from provenance.intake.claims import claim_of
 from provenance.models import Conflict, ConflictStatus, Recording
 from provenance.services.claiming import register_claim_rows, withdraw_claim
-from provenance.services.conflicts import SHARE_KINDS
+from provenance.services.shares import SHARE_KINDS
 
 
 @page
