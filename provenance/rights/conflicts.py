@@ -360,13 +360,13 @@ def _disagreement(id: str, pairs: list[tuple[Statement, Statement]]) -> Finding:
 def _many_holders(recording: Known) -> Iterator[Finding]:
     for said in _unique(recording.statements):
         names = _names_in(said)
-        unnamed = len(names) > 1 and any(fold(name).startswith("others") for name in names)
+        unnamed = len(names) > 1 and any("others" in _words(name) for name in names)
         if not unnamed and len(names) < MANY_HOLDERS:
             continue
-        if any(_may_be_one(recording.artist, name) for name in (*names, *said.holders)):
+        artist = recording.artist if names_somebody(recording.artist) else ""
+        if artist and any(_may_be_one(artist, name) for name in (*names, *said.holders)):
             continue  # the file says which of them made it
         shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-        artist = recording.artist if names_somebody(recording.artist) else ""
         maker = f"not {artist}, its artist" if artist else "nobody as its maker"
         says = f"{len(names)} holders are named, and {maker}: {shown}"
         yield Finding("one_holder_string_for_many", recording.id, recording.id, says, (said,))
@@ -396,10 +396,13 @@ def _split(holder: str) -> tuple[str, ...]:
 
 def _may_be_one(artist: str, holder: str) -> bool:
     """Whether an artist may be a holder: one name says all that the other says, and two words at least."""
-    if not names_somebody(artist):
-        return False
-    one, other = set(fold(artist).split()), set(fold(holder).split())
+    one, other = _words(artist), _words(holder)
     return one == other or (min(len(one), len(other)) > 1 and (one <= other or other <= one))
+
+
+@lru_cache(maxsize=4096)
+def _words(name: str) -> frozenset[str]:
+    return frozenset(fold(name).split())
 
 
 def _unique(statements: Sequence[Statement]) -> Iterator[Statement]:
