@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,47 @@ class TestCroissant:
         ]
         assert first.statements == dataset().recordings[0].statements
         assert (second.external_id, second.audio, second.isrc) == ("x2", None, "USRC17607839")
+
+
+ODD = "Ω “Sång” 日本語 🎵 / \\ \" ' <b>"
+SHA256 = hashlib.sha256(b"RIFF").hexdigest()
+GRANTS = tuple(
+    Grant(
+        f"g{number}",
+        "performance" if number % 2 else "master",
+        ODD,
+        frozenset({"data_mining"}),
+        True,
+        territory=("2EU", "-FR"),
+        valid_until=date(2027, 1, 1),
+        revoked_at=datetime(2026, 5, 1, tzinfo=UTC),
+    )
+    for number in range(200)
+)
+
+
+class TestCroissantOfOddRegisters:
+    @pytest.mark.parametrize(
+        ("name", "recordings"),
+        [
+            ("nothing", []),
+            ("one without audio", [ExportedRecording("r1", "x1")]),
+            (ODD, [ExportedRecording("r1", ODD, SHA256, f"{ODD}.wav", "audio/wav", 4, 1.0, ODD, ODD)]),
+            ("one path twice", [ExportedRecording(id, id, SHA256, "a.wav") for id in ("r1", "r2")]),
+            ("many grants", [ExportedRecording(f"r{at}", f"x{at}", grants=GRANTS) for at in range(3)]),
+        ],
+    )
+    def test_is_valid_to_mlcroissant(
+        self, tmp_path: Path, name: str, recordings: list[ExportedRecording]
+    ) -> None:
+        mlc: Any = pytest.importorskip("mlcroissant")
+        described = replace(dataset(), name=name, recordings=tuple(recordings))
+        (tmp_path / "croissant.json").write_text(json.dumps(croissant(described)))
+        read = mlc.Dataset(str(tmp_path / "croissant.json"))
+        assert not read.metadata.ctx.issues.errors
+        rows = {one.uuid: len(list(read.records(one.uuid))) for one in read.metadata.record_sets}
+        assert rows.get("recordings", 0) == len(recordings)
+        assert rows.get("grants", 0) == len({grant.id for one in recordings for grant in one.grants})
 
 
 class TestOdrl:
