@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
@@ -45,9 +46,11 @@ from governance.api import (
     HouseView,
     HouseViewSet,
     organisation_for,
+    queued,
     validated,
 )
 from governance.errors import NotAllowedError, NotFoundError
+from governance.models import Organisation, User
 from governance.serializers import ProblemSerializer, ReasonSerializer
 from provenance.access import grant_for_reading
 
@@ -108,10 +111,7 @@ class CaseViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet
         filing = Filing(
             **{name: asked[name] for name in OWN_WORDS}, **_named(asked), grant=grant, output=output
         )
-        filed = services.file_case(
-            filing=filing, organisation=organisation, by=self.person, now=timezone.now()
-        )
-        return _shown(request, filed)
+        return _shown(request, _filed(filing, organisation, by=self.person))
 
     @extend_schema(responses={200: ImpactGraphSerializer, 403: NOT_YOURS, 404: NOT_HERE})
     @action(detail=True)
@@ -249,6 +249,17 @@ class CaseViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet
         return Response(json.loads(services.sealed_answer(given)))
 
 
+def _filed(filing: Filing, organisation: Organisation, *, by: User | None) -> Filed:
+    """File a case, and wake a worker to find what it may be about."""
+    with transaction.atomic():
+        now = timezone.now()
+        filed = services.file_case(filing=filing, organisation=organisation, by=by, now=now)
+        job = services.queue_listening(filed.case, now=now)
+    if job is not None:
+        queued(job)
+    return filed
+
+
 def _named(asked: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(asked[name]) for name in ("isrcs", "titles", "urls")}
 
@@ -287,8 +298,7 @@ class PublicCaseView(HouseView):
             names = ", ".join(one.name for one in takers)
             raise NotFoundError(f"Name who is asked: {names}." if names else "Nobody takes cases here.")
         filing = Filing(**{name: asked[name] for name in OWN_WORDS}, **_named(asked))
-        filed = services.file_case(filing=filing, organisation=found[0], by=None, now=timezone.now())
-        return _shown(request, filed)
+        return _shown(request, _filed(filing, found[0], by=None))
 
 
 @extend_schema(tags=["cases"])

@@ -429,7 +429,11 @@ def _reasons_now(case: Case, version: ModelVersion, now: datetime) -> list[str]:
     if frozen is None:
         return []
     use = provenance_queries.use_for(
-        purpose=frozen.purpose, commercial=frozen.commercial, territory=frozen.territory, at=now
+        purpose=frozen.purpose,
+        commercial=frozen.commercial,
+        territory=frozen.territory,
+        at=now,
+        model=str(version),
     )
     policy = provenance_queries.policy_of(frozen.dataset.organisation, frozen.policy_name)
     entries = provenance_queries.entries_of(frozen.dataset, frozen).filter(recording__case_links__case=case)

@@ -1,5 +1,6 @@
-"""Comparing the sound that came with a case with what is here."""
+"""Comparing what came with a case, its sound and the titles that it names, with what is here."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -8,17 +9,24 @@ from governance import services as governance
 from governance.models import Job, User
 from provenance import audio, storage
 from provenance import services as provenance
+from provenance.matching import engine
+from provenance.matching.engine import Described
 from provenance.models import Dataset, Recording
+from provenance.rights import names
 from provenance.services import indexing as provenance_indexing
+from provenance.services.matching import held_in
 from provenance.similarity import chromaprint
 
 LISTEN = "generation.listen_to_case"
 SOUND_ROOM = "cases"
+DASHES = (" - ", " – ", " — ")  # between an artist and a title, in whichever order
+TITLE_ALONE = 0.5  # how likely a recording is meant of which nothing but the title agrees
+KEPT = 200  # suggestions of one case: who is shown more reads none
 
 
 def queue_listening(case: Case, *, now: datetime) -> Job | None:
-    """Have a worker compare a case's sound with what is here; None where there is none."""
-    if not case.sound and not case.fingerprint:
+    """Have a worker compare a case's sound and titles with what is here; None where there are none."""
+    if not (case.sound or case.fingerprint or case.titles):
         return None
     return governance.queue_job(
         kind=LISTEN,
@@ -33,7 +41,7 @@ def queue_listening(case: Case, *, now: datetime) -> Job | None:
 
 
 def listen_to_case(*, case: Case, by: User, now: datetime) -> list[dict[str, Any]]:
-    """Compare what a holder sent with every dataset of the house, and keep what it resembles as suggestions.
+    """Compare what a holder sent and named with every dataset of the house; what it may be is kept as suggestions.
 
     A sound that can't be decoded is kept, with why: a person can still listen to it.
     """
@@ -66,10 +74,56 @@ def listen_to_case(*, case: Case, by: User, now: datetime) -> list[dict[str, Any
                     "score": round(match.score, 4),
                     "because": stretch,
                 }
-    suggested = list(found.values())
+    for named in _by_name(case):
+        known = found.setdefault(named["recording"], named)
+        if known is not named:
+            known["because"] = f"{known['because']}; {named['because']}"
+    suggested = sorted(found.values(), key=lambda one: (-one["score"], one["recording"]))[:KEPT]
     case.heard, case.heard_problem = suggested, problem
     case.save(update_fields=["heard", "heard_problem"])
     return suggested
+
+
+def _by_name(case: Case) -> Iterator[dict[str, Any]]:
+    """Yield what goes by a title that a case names: alike as catalogues are matched, surest first.
+
+    A title with its artist may be misspelt a little; a title alone must be the same but for case, accents,
+    punctuation and edition. Another version ("live") is another recording in both.
+    """
+    wanted = {f"{n}:{part}": said for n, title in enumerate(case.titles) for part, said in _readings(title)}
+    if not wanted:
+        return
+    held: dict[str, Described] = {}
+    for dataset in Dataset.objects.filter(organisation=case.organisation).order_by("id"):
+        held.update({one.key: one for one in held_in(dataset)})
+    rows = [
+        Described(key=key, title=title, artist=artist or case.holder)
+        for key, (title, artist) in wanted.items()
+    ]
+    found: dict[str, tuple[float, str]] = {}
+    for key, matches in engine.match(rows, list(held.values())).items():
+        named = case.titles[int(key.partition(":")[0])]
+        for one in matches:
+            if one.score > found.get(one.key, (0.0, ""))[0]:
+                found[one.key] = (one.score, f"“{named}”: title and artist agree ({one.score:.2f})")
+    alone = {names.title(title): title for title in case.titles}
+    for key, described in held.items():
+        said = alone.get(names.title(described.title)) if described.title else None
+        if said is not None and key not in found:
+            found[key] = (TITLE_ALONE, f"“{said}”: the title alone agrees")
+    for key, (score, because) in sorted(found.items(), key=lambda pair: (-pair[1][0], pair[0])):
+        yield {"recording": key, "score": round(score, 4), "because": because[:300]}
+
+
+def _readings(written: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield (title, artist) as a line may be meant; an artist that is not named is empty."""
+    yield "title", (written, "")
+    dash = next((dash for dash in DASHES if dash in written), None)
+    if dash is not None:
+        left, _, right = (part.strip() for part in written.partition(dash))
+        if left and right:
+            yield "artist first", (right, left)
+            yield "title first", (left, right)
 
 
 def _same_samples(case: Case, samples_sha256: str) -> list[dict[str, Any]]:
