@@ -1,5 +1,6 @@
 """Holding one audio file against indexes: from a path to an answer, with nothing stored."""
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -128,6 +129,17 @@ class Answer:
 POLICY = {"id": likeness.POLICY_ID, "false_alarm_target": None, "calibrated": False}
 
 
+def _hash_of(path: Path) -> str:
+    """Return the hash of bytes that are no sound, so that the check says which they were; nothing of no file."""
+    if not path.is_file():  # a pipe would be waited for
+        return ""
+    try:
+        with path.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
 def check_file(path: Path, *, name: str, targets: Sequence[Target], kinds: Sequence[str]) -> Answer:
     """Check one file. A file that can't be decoded, or an index that can't be used, makes it ``unverifiable``."""
     started = time.perf_counter()
@@ -140,7 +152,7 @@ def check_file(path: Path, *, name: str, targets: Sequence[Target], kinds: Seque
             error.reason if isinstance(error, audio.AudioError) else f"{name} can't be read: {error.strerror}"
         )
         unheard = tuple(Finding(target) for target in targets)
-        return Answer(name, "", None, unheard, (reason,), (), time.perf_counter() - started)
+        return Answer(name, _hash_of(path), None, unheard, (reason,), (), time.perf_counter() - started)
     findings = tuple(_hold_against(survey, target) for target in targets)
     troubles = []
     not_checked = tuple(kind for kind in kinds if kind != "recording")

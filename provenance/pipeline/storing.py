@@ -28,6 +28,8 @@ from provenance.pipeline.plans import NewEntry, NewRecording, Plan, RowOutcome
 from provenance.pipeline.saving import save
 from provenance.pipeline.surveying import Surveyed
 from provenance.rights.values import Statement
+from provenance.similarity.index import WINDOW_ITEMS
+from provenance.similarity.recording import SHORTEST_S
 
 ROWS_A_CHUNK = 500
 SURVEYED_A_CHUNK = 8  # decoding is dear: what was surveyed is kept soon
@@ -155,6 +157,11 @@ def _plan_row(
     plan.entry = NewEntry(record.external_id, plan.recording)
     if plan.recording.silent:
         plan.reasons.append("the audio is silent: it can't be fingerprinted, so no index will cover it")
+    elif plan.new_recording and surveyed.survey is not None and len(surveyed.survey.items) < WINDOW_ITEMS:
+        plan.reasons.append(
+            f"the audio lasts {surveyed.survey.seconds:.1f} s: less than {SHORTEST_S:.1f} s can't be compared, "
+            "so no index will cover it"
+        )
     by_name[record.external_id] = plan.entry
     if sha256:
         by_hash[sha256] = plan.entry

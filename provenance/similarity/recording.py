@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 Verdict = Literal["no_match", "review", "blocked", "unverifiable"]
 COLUMN_NAMES = {CHROMA: "chroma", BANDS: "bands"}
+SHORTEST_S = (WINDOW_ITEMS - 1) * ITEM_S + ITEM_SPAN_S
+"""Seconds of sound below which nothing can be compared: what one window looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +135,7 @@ def check(
         With the ``N_SHOWN`` best recordings, accepted or not, in falling score.
     """
     if len(items) < WINDOW_ITEMS:
-        return RecordingCheck(
-            (), "unverifiable", (f"less than {_seconds(WINDOW_ITEMS):.1f} s can't be compared",)
-        )
+        return RecordingCheck((), "unverifiable", (f"less than {SHORTEST_S:.1f} s can't be compared",))
     excluded = set(exclude)
     allowed = [n for n, key in enumerate(index.recordings) if key not in excluded]
     if not allowed:

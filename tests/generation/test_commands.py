@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -292,7 +293,7 @@ class TestCheckAudio:
         scores = [match["score"] for match in first["matches"]]
         assert scores == sorted(scores, reverse=True)
         assert (first["index"]["dataset"], first["index"]["covers_all"]) == ("folk", True)
-        assert (bad["verdict"], bad["sha256"]) == ("unverifiable", None)
+        assert (bad["verdict"], bad["sha256"]) == ("unverifiable", hashlib.sha256(b"no audio").hexdigest())
         assert "bad.wav" in bad["reasons"][0]
         assert last["verdict"] == "no_match"
         assert Check.objects.count() == 3

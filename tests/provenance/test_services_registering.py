@@ -74,6 +74,22 @@ class TestRegister:
         assert again.dataset.changed_at == changed_at
         assert Review.objects.count() == 1
 
+    def test_says_of_what_is_too_short_that_no_index_will_cover_it(
+        self, people: People, tmp_path: Path
+    ) -> None:
+        sound(tmp_path / "blip.wav", 1, seconds=0.3)
+        sound(tmp_path / "song.wav", 2)
+        source = table(tmp_path / "rows.csv", [row("blip.wav"), row("song.wav")])
+        told: list[pipeline.RowOutcome] = []
+
+        register("folk", source, people.steward, people.house, tell=told.append)
+
+        short, long = told
+        assert (short.status, len(short.reasons)) == ("registered", 1)
+        assert short.reasons[0].startswith("the audio lasts 0.3 s: less than ")
+        assert short.reasons[0].endswith("can't be compared, so no index will cover it")
+        assert long.reasons == ()
+
     def test_refuses_to_say_where_a_licence_holds_a_second_time(self, people: People, tmp_path: Path) -> None:
         """Both would stand, and what was meant to narrow the first would narrow nothing."""
         sound(tmp_path / "a.wav", 1)
