@@ -44,7 +44,7 @@ def run_command(*arguments: str, data_dir: Path, environment: Mapping[str, str] 
     Raises
     ------
     RuntimeError
-        If it ends with 2 or 3; an answer of no is an answer.
+        If it ends with 2 or 3, or breaks off; an answer of no is an answer.
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
@@ -57,7 +57,7 @@ def run_command(*arguments: str, data_dir: Path, environment: Mapping[str, str] 
     )
     _, said = child.communicate()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if child.returncode not in {0, 1}:
+    if child.returncode not in {0, 1} or b"Traceback (most recent call last)" in said:
         raise RuntimeError(f"{' '.join(arguments[:2])}: {said.decode(errors='replace').strip()[-300:]}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Ran(time.perf_counter() - began, cpu, after.ru_maxrss / 1024)
