@@ -59,9 +59,10 @@ def _losses(version: ModelVersion) -> dict[str, Any]:
         name: loss for name, loss in figures.items() if name.endswith("_baseline_loss") and loss is not None
     }
     held_out = figures.get("held_out_loss")
-    beats = held_out < min(baselines.values()) if held_out is not None and baselines else None
+    beats = held_out < min(baselines.values()) if run and held_out is not None and baselines else None
     return {
         "training_run": str(run.public_id) if run else None,
+        "measured_here": run is not None,
         "unit": "nats a step",
         "train_loss": figures.get("train_loss"),
         "held_out_loss": held_out,

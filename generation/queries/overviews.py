@@ -293,7 +293,9 @@ def losses_of(version: ModelVersion) -> list[Loss]:
 
 
 def beats_baselines(version: ModelVersion) -> bool | None:
-    """Tell whether held-out music is predicted better than every baseline; None where that was not measured."""
+    """Tell whether held-out music is predicted better than every baseline; None where nobody here measured it."""
+    if run_of(version) is None:
+        return None
     held_out = version.metrics.get("held_out_loss")
     baselines = [
         version.metrics[name]
@@ -500,12 +502,15 @@ class Holding:
 
 
 def models_holding(runs: Sequence[CatalogueRun], versions: QuerySet[ModelVersion]) -> list[Holding]:
-    """Return the versions trained on what a catalogue was found in, most recordings first, in three queries."""
+    """Return the versions trained on what a catalogue was found in, most rows first, in three queries.
+
+    It is rows that are counted, as in the catalogue's own answers: one row may be any of several recordings.
+    """
     best = CatalogueMatch.objects.filter(run__in=list(runs), recording__isnull=False)
-    answers: dict[int, str] = {}
-    for recording, answer in best.order_by("answer").values_list("recording_id", "answer"):
+    answers: dict[int, dict[int, str]] = defaultdict(dict)
+    for recording, row, answer in best.values_list("recording_id", "row_id", "answer"):
         if recording is not None:
-            answers.setdefault(recording, answer)  # "found" comes before "probable"
+            answers[recording][row] = answer
     inside: dict[int, set[int]] = defaultdict(set)
     entries = VersionEntry.objects.filter(recording__in=answers).values_list("version_id", "recording_id")
     for version_id, recording in entries:
@@ -514,11 +519,12 @@ def models_holding(runs: Sequence[CatalogueRun], versions: QuerySet[ModelVersion
         versions.filter(dataset_version__in=inside).select_related("model", "dataset_version__dataset")
     )
     outputs = _outputs_like(set(answers), found)
-    held = [
-        Holding(version, given.count("found"), given.count("probable"), outputs.get(version.pk, 0))
-        for version in found
-        for given in [[answers[one] for one in inside[version.dataset_version_id or 0]]]
-    ]
+    held = []
+    for version in found:
+        matches = [item for one in inside[version.dataset_version_id or 0] for item in answers[one].items()]
+        sure = {row for row, answer in matches if answer == "found"}
+        perhaps = {row for row, _ in matches} - sure
+        held.append(Holding(version, len(sure), len(perhaps), outputs.get(version.pk, 0)))
     return sorted(held, key=lambda one: (-one.n_found, -one.n_probable, str(one.version)))
 
 

@@ -15,7 +15,7 @@ from audit.models import Campaign
 from audit.queries import training_recordings
 from audit.reports.snapshot import Answer
 from generation.models import Generation, GenerationState, ModelVersion, TrainingRun
-from generation.queries import NotCleared
+from generation.queries import NotCleared, overviews
 from provenance import audio
 from provenance.models import IndexBuild, Recording
 from tests import signals
@@ -111,6 +111,11 @@ class TestModelEvaluation:
         found = answers(model)["2-03"]
         assert found.conformance == "not_met"
         assert "not measured here" in found.reason
+
+    def test_says_of_no_others_model_that_it_beats_a_baseline(self, model: ModelVersion) -> None:
+        assert overviews.beats_baselines(model) is True
+        TrainingRun.objects.filter(model_version=model).update(model_version=None)
+        assert overviews.beats_baselines(model) is None
 
 
 class TestReuseOfMusic:

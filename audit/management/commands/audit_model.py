@@ -104,9 +104,13 @@ def words_for(campaign: Campaign) -> str:
         return f"robustness: planted copies found: {found}."
     if campaign.kind == "quality":
         sound, losses = figures["sound"], figures["losses"]
+        told = (
+            f"beats its baselines: {losses['beats_baselines']}"
+            if losses["measured_here"]
+            else "not measured here"
+        )
         return (
-            f"quality: held-out loss {_figure(losses['held_out_loss'])}, beats its baselines: "
-            f"{losses['beats_baselines']}; "
+            f"quality: held-out loss {_figure(losses['held_out_loss'])}, {told}; "
             f"loudness {sound['outputs']['loudness_db']['median']} dB of {sound['outputs']['n']} outputs, "
             f"{sound['training']['loudness_db']['median']} dB of {sound['training']['n']} training recordings."
         )
