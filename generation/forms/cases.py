@@ -235,7 +235,7 @@ class RejectForm(forms.Form):
 
 class WithdrawForm(forms.Form):
     reason = forms.CharField(
-        label="Why (you need not say)",
+        label="Why",
         required=False,
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 3}),

@@ -90,6 +90,7 @@ def use_asked(words: dict[str, Any], now: datetime) -> Use:
         commercial=words["commercial"],
         territory=words["territory"],
         at=words["at"] or now,
+        model=words.get("model", ""),
     )
 
 

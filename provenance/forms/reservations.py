@@ -102,7 +102,8 @@ class DeclareForm(forms.Form):
 
     party = forms.CharField(label="Rights holder", required=False, max_length=500)
     recordings = LinesField(
-        "Recordings", "External ids, ids or sha256, one a line. None, and no ISRC: all that the holder holds."
+        "Recordings",
+        "External ids, ids or sha256, one a line. Where nothing is named here or below: all that the holder holds.",
     )
     listed = forms.FileField(
         label="Or a list of recordings",

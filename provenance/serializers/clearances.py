@@ -40,7 +40,21 @@ class UseSerializer(serializers.Serializer[Any]):
     )
 
 
+class ModelField(serializers.CharField):
+    """The model that a use is for: a grant may name the models, or the versions, that it is given for."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            required=False,
+            default="",
+            allow_blank=True,
+            max_length=200,
+            help_text="NAME or NAME@VERSION; not said: a grant for certain models has the condition `model-scope`",
+        )
+
+
 class ClearanceQuerySerializer(QuerySerializer, UseSerializer):
+    model = ModelField()
     version = serializers.IntegerField(
         required=False, min_value=1, help_text="a frozen version; default: the draft"
     )

@@ -19,7 +19,7 @@ from tests.catalogues import TRAINING, a_catalogue, register, run, table
 from tests.catalogues import approve as approve_dataset
 from tests.catalogues import training as use
 from tests.generation.models_on_disk import a_model, weights
-from tests.people import People, found_people
+from tests.people import People, client_of, found_people
 
 pytestmark = pytest.mark.django_db
 
@@ -131,6 +131,30 @@ class TestTheGate:
 
         assert all(one.is_for_other_models for one in found)
         assert "is for tide@1, not wave@1" in str(found[0])
+
+
+class TestClearDataset:
+    """What is asked before anybody trains: the same answer that training will get."""
+
+    def test_answers_for_the_model_that_is_named(self, people: People, frozen: DatasetVersion) -> None:
+        asked = ("folk", "--purpose", TRAINING, "--commercial", "--as", "data_steward")
+        answers = {
+            model: run("clear_dataset", *asked, *(("--model", model) if model else ())).summary
+            for model in ("", "tide@1", "tide@2")
+        }
+
+        assert (answers[""]["constrained"], answers[""]["conditions"]) == (2, {"model-scope": 2})
+        assert (answers["tide@1"]["allowed"], answers["tide@1"]["model"]) == (2, "tide@1")
+        assert answers["tide@2"]["allowed"] == answers["tide@2"]["constrained"] == 0
+
+    def test_answers_so_by_the_api(self, people: People, frozen: DatasetVersion) -> None:
+        where = f"/api/v1/datasets/{frozen.dataset.public_id}"
+        client = client_of(people.steward)
+        use = f"purpose={TRAINING}&commercial=true"
+
+        assert client.get(f"{where}/clearance/?{use}&model=tide@1").json()["allowed"] == 2
+        (row, _) = client.get(f"{where}/entries/?{use}&model=wave@1").json()["results"]
+        assert "is for tide@1, not wave@1" in str(row["clearance"]["master"]["reasons"])
 
 
 class TestRegisterModel:

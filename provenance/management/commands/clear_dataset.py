@@ -15,6 +15,12 @@ class Command(DatasetCommand):
         parser.add_argument("reference", metavar="NAME[@VERSION]")
         add_use_arguments(parser)
         parser.add_argument("--at", default="", metavar="ISO", help="as of that instant; default: now")
+        parser.add_argument(
+            "--model",
+            default="",
+            metavar="MODEL[@VERSION]",
+            help="the model it is for: some grants name theirs",
+        )
 
     def perform(self, **options: Any) -> int:
         dataset, version = queries.dataset_named(options["reference"], access.organisations_of(self.user))
@@ -23,6 +29,7 @@ class Command(DatasetCommand):
             commercial=options["commercial"],
             territory=options["territory"],
             at=instant(options["at"]),
+            model=options["model"],
         )
         policy = queries.policy_of(dataset.organisation, options["policy"], at=use.at)
         summary = queries.ClearanceSummary.empty(queries.conditions_accepted(dataset, version))
@@ -36,6 +43,7 @@ class Command(DatasetCommand):
             "draft": version is None,
             "policy": {"name": policy.name, "version": policy.version, "sha256": policy.sha256},
             "at": use.at.isoformat(),
+            "model": use.model or None,
         }
         words = ", ".join(f"{count} {answer}" for answer, count in summary.counts.items())
         self.show({"summary": closing}, words=f"{words} (policy {policy.reference})")
