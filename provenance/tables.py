@@ -221,10 +221,11 @@ def _frozen(entry: VersionEntry, right: Right) -> Step:
 
 
 def _period(start: date | None, end: date | None) -> str:
-    if start and end:
-        return f"{start:%-d %B %Y} to {end:%-d %B %Y}"
-    if end:
-        return f"until {end:%-d %B %Y}"
+    last = end - timedelta(days=1) if end else None  # what ends on a day no longer holds on it
+    if start and last:
+        return f"{start:%-d %B %Y} to {last:%-d %B %Y}"
+    if last:
+        return f"until {last:%-d %B %Y}"
     return f"from {start:%-d %B %Y}, open" if start else "no period given"
 
 

@@ -36,7 +36,7 @@ def words(name: str) -> str:
     """Write a name that machines use as people read it: ``ai_generative_training`` as AI generative training."""
     spaced = str(name).replace("_", " ").replace(".", " ").replace("-", " ").strip()
     spaced = spaced.replace("ai ", "AI ", 1) if spaced.startswith("ai ") else spaced
-    return spaced.replace("nongenerative", "non-generative")
+    return spaced.replace("nongenerative", "non-generative").replace("output commercial", "commercial output")
 
 
 CONFLICTS = {
@@ -68,6 +68,14 @@ def event_name(kind: str) -> str:
 @register.filter
 def first_upper(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+@register.filter
+def counted(noun: str, n: int) -> str:
+    """Write a noun that stands in the plural for one or for several."""
+    if n != 1:
+        return noun
+    return f"{noun.removesuffix('ies')}y" if noun.endswith("ies") else noun.removesuffix("s")
 
 
 @register.filter

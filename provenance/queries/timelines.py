@@ -33,28 +33,30 @@ class Span:
     def is_instant(self) -> bool:
         return self.since is not None and self.since == self.until
 
+    @property
+    def last_day(self) -> date | None:
+        """The last day on which it holds; what was withdrawn still held on the day of the withdrawal."""
+        if self.until is None or self.kind == "opt-out":
+            return self.until
+        return self.until - timedelta(days=1)
+
 
 @dataclass(frozen=True)
 class Bar:
     span: Span
     x: float
     width: float
-    y: int
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """``today`` and ``years`` are places on the drawing; ``height`` is its height."""
+    """One bar a span, in their order; ``at`` and ``years`` are places on the drawing."""
 
     bars: Sequence[Bar]
     first: date
     last: date
     at: float
     years: Sequence[tuple[int, float]] = field(default_factory=tuple)
-
-    @property
-    def height(self) -> int:
-        return 26 * len(self.bars) + 26
 
 
 def drawn(spans: Iterable[Span], *, at: date, today: date) -> Timeline | None:
@@ -70,10 +72,10 @@ def drawn(spans: Iterable[Span], *, at: date, today: date) -> Timeline | None:
         return round(WIDTH * (day - first).days / (last - first).days, 1)
 
     bars = []
-    for number, span in enumerate(rows):
+    for span in rows:
         begin = 0.0 if span.since is None else place(span.since)
         end = WIDTH if span.until is None else place(span.until)
-        bars.append(Bar(span, begin, max(end - begin, 3.0), 26 * number + 4))
+        bars.append(Bar(span, begin, max(end - begin, 3.0)))
     every = max(1, (last.year - first.year) // 8)
     years = [(year, place(date(year, 1, 1))) for year in range(first.year + 1, last.year + 1, every)]
     return Timeline(bars, first, last, place(at), years)

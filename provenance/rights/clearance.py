@@ -260,7 +260,7 @@ def _strictest_place(places: tuple[str, ...], answers: list[RightAnswer], known:
         worst.basis,
         worst.grant,
         worst.licence,
-        (f"territories differ; the strictest is {places[first]}", *worst.reasons),
+        (*_where_it_is_stricter(places[first], ranks), *worst.reasons),
         asked,
         worst.clauses,
         any(answer.weak for answer, rank in zip(answers, ranks, strict=True) if rank == strictest_of_all),
@@ -268,6 +268,12 @@ def _strictest_place(places: tuple[str, ...], answers: list[RightAnswer], known:
         tuple(dict.fromkeys([id for answer in answers for id in answer.grants])),
         worst.unknown_because,
     )
+
+
+def _where_it_is_stricter(place: str, ranks: list[int]) -> tuple[str, ...]:
+    if len(set(ranks)) == 1:
+        return ()
+    return (f"territories differ; the strictest is {place}",)
 
 
 def _answer(known: _Known, right: Right, use: Use, policy: ClearancePolicy) -> RightAnswer:

@@ -1,5 +1,7 @@
 """Pages of recordings: heard, their rights, where they went."""
 
+from itertools import zip_longest
+
 from django.db.models import Q
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -54,6 +56,7 @@ def recording(request: PersonRequest, public_id: str) -> HttpResponse:
         memos=memos,
         versions=versions,
     )
+    timeline = timelines.drawn(spans, at=at.date(), today=timezone.now().date())
     chains = tables.chain_of(sources, grants, versions)
     context = {
         "form": form,
@@ -61,10 +64,10 @@ def recording(request: PersonRequest, public_id: str) -> HttpResponse:
         "answers": answers,
         "claimed": standing.claims_of(claims.order_by("right", "party__name"), rights),
         "identifiers": standing.identifiers_of(found),
-        "reservations": reservations,
-        "memos": memos,
         "spans": spans,
-        "timeline": timelines.drawn(spans, at=at.date(), today=timezone.now().date()),
+        "timeline": timeline,
+        "rows": list(zip_longest(spans, timeline.bars if timeline else ())),
+        "knows_parties": held is None,
         "snapshots": []
         if held is not None
         else snapshots_for(organisations=[found.organisation], recording=found),
