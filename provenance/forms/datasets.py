@@ -262,10 +262,10 @@ class GrantFilterForm(SearchForm):
         choices=[("", "every right"), *((right.value, right.value) for right in ClaimedRight)],
     )
     state = forms.ChoiceField(
-        label="Show",
+        label="State",
         required=False,
         choices=[
-            ("", "every grant"),
+            ("", "every state"),
             ("in_force", "in force"),
             ("ending", "ending in 90 days"),
             ("revoked", "revoked"),

@@ -40,6 +40,7 @@ def grant_list(request: PersonRequest) -> HttpResponse:
     form = GrantFilterForm(request.GET)
     today = timezone.now().date()
     grants = tables.grants_with_counts(access.grants_for_reading(request.user))
+    ending = _ending(access.grants_for_reading(request.user), today)
     if form.is_valid():
         grants = _narrowed(grants, form.cleaned_data, today)
     found = stretch_of(request, grants, by="registered_at")
@@ -48,6 +49,7 @@ def grant_list(request: PersonRequest) -> HttpResponse:
         "stretch": found,
         "grants": [(grant, *tables.grant_state(grant, today)) for grant in found.rows],
         "may_register": _may_register(request),
+        "n_ending": 0 if request.htmx else ending.count(),
     }
     return show(request, "provenance/grant_list.html", context, partial="grants")
 
@@ -65,8 +67,13 @@ def _narrowed(grants: QuerySet[Grant], asked: dict[str, Any], today: date) -> Qu
         begun = Q(valid_from=None) | Q(valid_from__lte=today)
         return grants.filter(not_over, begun, revoked_at=None)
     if asked["state"] == "ending":
-        return grants.filter(not_over, valid_until__lte=today + tables.ENDS_SOON, revoked_at=None)
+        return _ending(grants, today)
     return grants
+
+
+def _ending(grants: QuerySet[Grant], today: date) -> QuerySet[Grant]:
+    soon = today + tables.ENDS_SOON
+    return grants.filter(valid_until__gt=today, valid_until__lte=soon, revoked_at=None)
 
 
 def _may_register(request: PersonRequest) -> bool:

@@ -1,5 +1,6 @@
 """The page of a party: who it is, by which identifiers, which organisation it stands for, and what it gave."""
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -9,7 +10,7 @@ from governance import access as house
 from governance.pages import PersonRequest, page, refusals_in, say
 from provenance import access
 from provenance.forms.parties import IdentifyForm
-from provenance.models import Party
+from provenance.models import Party, RightsClaim
 from provenance.rights.identifiers import CHECKS
 from provenance.services.parties import identify_party
 
@@ -41,9 +42,15 @@ def party(request: PersonRequest, public_id: str) -> HttpResponse:
         "received": grants.filter(licensee=found)[:GRANTS_SHOWN],
         "n_given": grants.filter(licensor=found).count(),
         "n_received": grants.filter(licensee=found).count(),
+        "claims": _claims(request, found)[:GRANTS_SHOWN],
         "n_claims": found.claims.filter(withdrawn_at=None).count(),
     }
     return render(request, "provenance/party.html", context, status=422 if form.errors else 200)
+
+
+def _claims(request: PersonRequest, party: Party) -> QuerySet[RightsClaim]:
+    standing = access.claims_for_reading(request.user).filter(party=party, withdrawn_at=None)
+    return standing.select_related("recording").order_by("recording__title", "right", "pk")
 
 
 def _identifiers(party: Party) -> list[tuple[str, str, bool]]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from governance.models import LedgerEvent, User
 from provenance import deals, services
-from provenance.models import Grant, Party
+from provenance.models import Grant, Party, RightsClaim
 from tests.pages.people import Shelf, a_frozen, a_shelf
 
 pytestmark = pytest.mark.django_db
@@ -140,8 +140,33 @@ class TestTheGrantList:
             registered(shelf, tmp_path, *rows)
         assert counts[0] == counts[1]
 
+    @pytest.mark.parametrize(("days", "is_said"), [(0, False), (1, True), (90, True), (91, False)])
+    def test_says_first_how_many_end_in_90_days(self, shelf: Shelf, days: int, is_said: bool) -> None:
+        Grant.objects.update(valid_from=None, valid_until=timezone.now().date() + timedelta(days=days))
+        client = client_of(shelf.people.officer)
+        text = client.get(url("grant-list")).content.decode()
+        assert ("1 grant ends in the next 90 days" in text) == is_said
+        ending = client.get(f"{url('grant-list')}?state=ending").context["stretch"].rows
+        assert bool(ending) == is_said
+
 
 class TestAPartysPage:
+    def test_lists_what_the_party_claims(self, shelf: Shelf) -> None:
+        claim = RightsClaim.objects.create(
+            recording=shelf.recording,
+            party=shelf.grant.licensor,
+            right="master",
+            share_percent=40,
+            territory=["EUROPE"],
+            valid_until=date(2030, 2, 1),
+            source="steward",
+        )
+        address = url("party", claim.party.public_id)
+        text = " ".join(client_of(shelf.people.officer).get(address).content.decode().split())
+        assert f"{url('recording', claim.recording.public_id)}#claims-title" in text
+        assert "40 % of the master" in text
+        assert "Europe, until 31 Jan 2030" in text
+
     def test_says_which_organisation_it_is(self, shelf: Shelf) -> None:
         party, client = shelf.grant.licensor, client_of(shelf.people.officer)
         response = client.post(url("party", party.public_id), {"organisation": "Elsewhere"}, follow=True)
