@@ -1,5 +1,6 @@
 """Pages of governance: everybody's first page, reviews, jobs, the ledger."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,9 +31,20 @@ def home(request: PersonRequest) -> HttpResponse:
     context = {
         "pieces": slots.shown_at_home([role for role in Role.values if role in roles], request),
         "memberships": list(held),
+        "roles": _roles(list(held)),
         "nothing_yet": not held and not request.user.is_system,
     }
     return render(request, "home.html", context)
+
+
+def _roles(held: Sequence[Member]) -> list[tuple[str, list[tuple[Member, str]]]]:
+    """Return each role once, with where it is held; the place is empty where one organisation holds them all."""
+    in_several = len({member.organisation_id for member in held}) > 1
+    roles: dict[str, list[tuple[Member, str]]] = {}
+    for member in held:
+        place = member.organisation.name if in_several else ""
+        roles.setdefault(member.get_role_display(), []).append((member, place))
+    return list(roles.items())
 
 
 @page

@@ -69,12 +69,17 @@ class Gate:
         elsewhere = [one for one in not_cleared if one.is_for_other_models]
         reasons, names = list(self.reasons), []
         for found, why in (
-            (gone, "recordings that it was trained on are no longer cleared"),
-            (elsewhere, f"recordings that it was trained on are licensed for other models than {model}"),
+            (gone, "no longer cleared"),
+            (elsewhere, f"licensed for other models than {model}"),
         ):
             if found:
+                which = (
+                    "recording that it was trained on is"
+                    if len(found) == 1
+                    else "recordings that it was trained on are"
+                )
                 names.append(f": {', '.join(one.external_id for one in found[:3])}")
-                reasons.append(f"{len(found)} {why}{names[-1]}")
+                reasons.append(f"{len(found)} {which} {why}{names[-1]}")
         return replace(self, reasons=tuple(reasons), n_not_cleared=len(not_cleared), names=tuple(names))
 
     @property

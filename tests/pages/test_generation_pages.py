@@ -214,7 +214,7 @@ class TestModelPage:
         house.recording.entries.get().statements.update(expression="CC-BY-NC-4.0", raw="CC-BY-NC-4.0")
         text = self.page(house)
         assert "Gate closed" in text
-        assert "1 recordings that it was trained on are no longer cleared: Frozen Jam" in text
+        assert "1 recording that it was trained on is no longer cleared: Frozen Jam" in text
 
     def test_puts_the_worst_match_with_players_first(self, house: House) -> None:
         house.recording.audio = "recordings/x.wav"

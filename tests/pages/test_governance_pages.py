@@ -118,6 +118,15 @@ class TestHome:
         assert "Where our recordings are" in text
         assert "Cellar Records to House" in text
 
+    def test_says_a_role_once_and_where_it_is_held(self, shelf: Shelf) -> None:
+        person = shelf.people.auditor
+        assert "Label auditor </p>" in text_of(client_of(person), reverse("home"))
+        Member.objects.create(
+            user=person, organisation=shelf.people.elsewhere, role="label_auditor", valid_from=timezone.now()
+        )
+        text = text_of(client_of(person), reverse("home"))
+        assert "Label auditor of House and of Elsewhere </p>" in text
+
     def test_shows_the_engineer_work_in_flight(self, shelf: Shelf) -> None:
         a_job(shelf, state=JobState.RUNNING, n_done=1, n_total=4)
         text = text_of(client_of(shelf.people.engineer), reverse("home"))
@@ -284,7 +293,7 @@ class TestLedgerPage:
     def test_filters_by_subject(self, shelf: Shelf) -> None:
         client = client_of(shelf.people.outsider)
         text = text_of(client, f"{reverse('governance:ledger')}?subject={shelf.grant.public_id}")
-        assert "1–1 of 1 lines" in text
+        assert "1–1 of 1 line" in text
 
     def test_says_what_is_wrong_with_an_id(self, shelf: Shelf) -> None:
         text = text_of(client_of(shelf.people.outsider), f"{reverse('governance:ledger')}?subject=folk")
