@@ -1,5 +1,6 @@
 """What pages, commands and the API tell of a catalogue's matches."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -192,5 +193,5 @@ def _in_words(one: Mapping[str, Any]) -> str:
         what = "a part of the sound" if one["part"] else "the sound"
         return f"{what} ({one['agreed_s']:.0f} of {one['shorter_s']:.0f} s)"
     if one["kind"] == "metadata":
-        return f"title and artist ({one['score']:.2f})"
+        return f"title and artist ({math.floor(100 * one['score'])} % alike)"
     return KIND_WORDS[str(one["kind"])]
