@@ -150,6 +150,19 @@ class TestTheGrantList:
         assert bool(ending) == is_said
 
 
+class TestALabelsRecording:
+    def test_says_who_is_answered_instead_of_that_nobody_asks(self, shelf: Shelf) -> None:
+        Party.objects.filter(name="Cellar Records").update(stands_for=shelf.people.house)
+        page = url("recording", shelf.grant.subjects.get().recording.public_id)
+        label, officer = (
+            " ".join(client_of(person).get(page).content.decode().split())
+            for person in (shelf.people.auditor, shelf.people.officer)
+        )
+        assert "That is answered to House" in label
+        assert "No dataset holds it" not in label
+        assert "That is answered to House" not in officer
+
+
 class TestAPartysPage:
     def test_lists_what_the_party_claims(self, shelf: Shelf) -> None:
         claim = RightsClaim.objects.create(
