@@ -42,7 +42,7 @@ SUBJECTS = {
     "policy": "provenance:policy",
 }
 CHANGES = {
-    "provenance.catalogue.matched": "A catalogue was held against it",
+    "provenance.catalogue.matched": "A catalogue was compared with it",
     "provenance.grant.registered": "Grant registered",
     "provenance.grant.revoked": "Grant revoked",
     "provenance.dataset.rows_registered": "Recordings registered",
