@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from generation.models import GenerativeModel, ModelVersion
+from generation.queries import overviews
 from governance import jobs
 from governance.models import Job, User
 from provenance import services
@@ -139,6 +140,14 @@ class TestCataloguePage:
         told = page(people.auditor, "catalogue-row", row.public_id)
         assert "folk@1" in told
         assert "singer 1" in told
+
+        run = spring.runs.get()
+        unsure = CatalogueRow.objects.get(catalogue=spring, external_id="row1")
+        unsure.matches.all().delete()
+        for rank, held in enumerate(version.entries.all(), start=1):
+            unsure.matches.create(run=run, rank=rank, recording=held.recording, answer="probable", score=0.9)
+        (counted,) = overviews.models_holding([run], ModelVersion.objects.all())
+        assert (counted.n_found, counted.n_probable) == (1, 1)  # rows, however many recordings one may be
 
     def test_costs_the_same_at_any_length(self, people: People, folk: Dataset, tmp_path: Path) -> None:
         counts = []
