@@ -403,6 +403,19 @@ class TestTerritory:
         assert clear(recording, training(territory="DE")).answer == "unknown"
         assert clear(recording, training(territory="EU")).answer == "unknown"
 
+    def test_names_the_strictest_place_only_where_one_is_stricter(self) -> None:
+        differ = "territories differ; the strictest is "
+        alike = RecordingRights(
+            grants=tuple(one for code in ("BE", "NL", "LU") for one in grants(territory=(code,)))
+        )
+        same = clear(alike, training(territory="BENELUX")).master
+        assert not any(reason.startswith(differ) for reason in same.reasons)
+        without_nl = RecordingRights(
+            grants=tuple(one for code in ("BE", "LU") for one in grants(territory=(code,)))
+        )
+        stricter = clear(without_nl, training(territory="BENELUX")).master
+        assert f"{differ}NL" in stricter.reasons
+
     def test_a_grant_for_one_country_answers_none_about_the_world(self) -> None:
         assert clear(RecordingRights(grants=grants(territory=("DE",))), training()).answer == "unknown"
 
