@@ -8,6 +8,7 @@ QUEUES ?= default,gpu
 ENGINES := lib governance/signing.py provenance/audio provenance/matching provenance/similarity provenance/rights provenance/intake \
 	generation/architectures generation/checkpoints.py audit/metrics audit/reports
 export OMP_WAIT_POLICY ?= passive
+unexport PYTHONDONTWRITEBYTECODE  # else each of many processes compiles the whole house anew
 
 .PHONY: help install demo test check run worker lint format bench vendor screenshots constraints
 
