@@ -3,7 +3,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON_IN_VENV := .venv/bin/python
 MANAGE := $(PYTHON_IN_VENV) manage.py
 PORT ?= 8000
-JOBS ?= 3  # two cores are kept busy by three, since pages and servers are waited for
+JOBS ?= 2
 QUEUES ?= default,gpu
 ENGINES := lib governance/signing.py provenance/audio provenance/matching provenance/similarity provenance/rights provenance/intake \
 	generation/architectures generation/checkpoints.py audit/metrics audit/reports
@@ -26,7 +26,7 @@ demo: install ## Run the whole loop on real music, then stay up (EXIT=1, POLICY=
 
 test: install ## Run every test (SKIP_BROWSER=1 skips the page tests; ARGS="…" goes to pytest)
 	@scripts/system_packages --browser
-	@exec $(PYTHON_IN_VENV) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@exec $(PYTHON_IN_VENV) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: lint ## Everything CI checks besides the tests: style, types, layers, docstrings, migrations
 	@.venv/bin/mypy

@@ -15,19 +15,6 @@ hypothesis_settings.register_profile("same every time", derandomize=True, deadli
 hypothesis_settings.register_profile("searching", max_examples=2000, deadline=None, print_blob=True)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same every time"))
 
-LONGEST = (
-    "test_matrix.py",
-    "test_generation_browser.py",
-    "test_provenance_browser.py",
-    "test_manage.py",
-    "test_killed.py",
-    "test_cases_pages.py",
-    "test_rights_browser.py",
-    "test_preview_browser.py",
-    "test_embedded.py",
-    "test_celery.py",
-    "test_generation_pages.py",
-)
 USE = pytest.StashKey[embedded.Use]()
 
 
@@ -58,8 +45,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that no worker is left with one at the end."""
-    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+    """Begin with the matrix of addresses and roles, so that no worker is left with it at the end."""
+    items.sort(key=lambda item: item.path.parent.name != "access")
 
 
 def pytest_collection_finish() -> None:
