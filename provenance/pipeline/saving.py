@@ -47,15 +47,20 @@ CLAIM_FIELDS = (
 )
 
 
-def save(plans: list[Plan], *, registration: Registration, now: datetime) -> tuple[int, int]:
-    """Write what is new, and give recordings and entries their keys; return how many entries and statements are."""
+def save(
+    plans: list[Plan], said: set[tuple[object, ...]], *, registration: Registration, now: datetime
+) -> tuple[int, int]:
+    """Write what is new, and give recordings and entries their keys; return how many entries and statements are.
+
+    ``said`` holds the keys of what was stated about the plans' entries before.
+    """
     dataset = registration.dataset
     founding = [plan for plan in plans if plan.new_recording]
     fresh = [plan for plan in plans if plan.new_entry]
     _save_works(founding, dataset)
     _save_recordings(founding, dataset.organisation_id, now)
     _save_entries(fresh, registration)
-    n_statements = _save_statements(plans)
+    n_statements = _save_statements(plans, said)
     _save_claims(fresh, dataset, now)
     _save_stated(fresh, dataset, now)
     _save_fingerprints(plans, now)
@@ -173,14 +178,9 @@ def _entry_row(plan: Plan, key: int, registration: Registration) -> tuple[object
     )
 
 
-def _save_statements(plans: list[Plan]) -> int:
+def _save_statements(plans: list[Plan], said: set[tuple[object, ...]]) -> int:
     """Add what the sources say and was not said before; return how many statements are new."""
-    known = {
-        statement_key(statement.entry_id, statement)
-        for statement in LicenceStatement.objects.filter(
-            entry__in={plan.entry.pk for plan in plans if plan.entry is not None and not plan.new_entry}
-        )
-    }
+    known = set(said)
     fresh = []
     for plan in plans:
         assert plan.entry is not None  # noqa: S101

@@ -23,7 +23,13 @@ from provenance.models import (
     RecordingKind,
     Registration,
 )
-from provenance.pipeline.contradictions import Said, contradict, contradiction, statement_subject
+from provenance.pipeline.contradictions import (
+    Said,
+    contradict,
+    contradiction,
+    statement_key,
+    statement_subject,
+)
 from provenance.pipeline.plans import NewEntry, NewRecording, Plan, RowOutcome
 from provenance.pipeline.saving import save
 from provenance.pipeline.surveying import Surveyed
@@ -70,12 +76,12 @@ def _store(
     if registration.pk is None:
         _begin(registration)
     plans = _plan(good, registration.dataset)
-    _reject_contradictions(plans.values())
-    if not dry_run:
-        for plan in plans.values():
-            _keep_audio(plan)
+    said = _reject_contradictions(plans.values())
     kept = [plan for plan in plans.values() if plan.entry is not None]
-    _save(kept, registration=registration, by=by, now=now, dry_run=dry_run)
+    if not dry_run:
+        for plan in kept:
+            _keep_audio(plan)
+    _save(kept, said, registration=registration, by=by, now=now, dry_run=dry_run)
     return plans
 
 
@@ -201,16 +207,19 @@ def _outcome(surveyed: Surveyed, plans: dict[int, Plan]) -> RowOutcome:
     )
 
 
-def _reject_contradictions(plans: Collection[Plan]) -> None:
+def _reject_contradictions(plans: Collection[Plan]) -> set[tuple[object, ...]]:
     """Reject rows by which one source states a licence again for other places or for a period that overlaps.
 
-    Two such statements would both hold, and whoever meant the second to narrow the first would be wrong.
+    Two such statements would both hold, and whoever meant the second to narrow the first would be wrong. Returns
+    the keys of what was stated before.
     """
+    said = set()
     known: defaultdict[tuple[object, ...], list[Said]] = defaultdict(list)
     for stated in LicenceStatement.objects.filter(
         entry__in={plan.entry.pk for plan in plans if plan.entry is not None and plan.entry.pk}
     ):
         known[statement_subject(stated.entry_id, stated)].append(stated)
+        said.add(statement_key(stated.entry_id, stated))
     for plan in plans:
         if plan.entry is None:
             continue
@@ -222,6 +231,7 @@ def _reject_contradictions(plans: Collection[Plan]) -> None:
                 plan.entry = None
                 break
             before.append(statement)
+    return said
 
 
 def _keep_audio(plan: Plan) -> None:
@@ -229,8 +239,16 @@ def _keep_audio(plan: Plan) -> None:
         plan.recording.audio = storage.keep(plan.surveyed.record.audio, plan.recording.sha256)
 
 
-def _save(plans: list[Plan], *, registration: Registration, by: User, now: datetime, dry_run: bool) -> None:
-    n_entries, n_statements = save(plans, registration=registration, now=now)
+def _save(
+    plans: list[Plan],
+    said: set[tuple[object, ...]],
+    *,
+    registration: Registration,
+    by: User,
+    now: datetime,
+    dry_run: bool,
+) -> None:
+    n_entries, n_statements = save(plans, said, registration=registration, now=now)
     if dry_run or (not n_entries and not n_statements):
         return
     dataset = registration.dataset
