@@ -110,7 +110,7 @@ def file_case(*, filing: Filing, organisation: Organisation, by: User | None, no
         due_on=queries.terms_of(organisation).due_on(clean.kind, now.date()),
         **{name: getattr(clean, name) for name in _FILED},
     )
-    _record(case, "filed", by or governance.system_user(), now, _filed_body(case))
+    record_deed(case, "filed", by or governance.system_user(), now, _filed_body(case))
     if case.channel == CaseChannel.LABEL and case.kind == CaseKind.REVOKE and _ends_at_once(case):
         label = by or governance.system_user()
         _open(case, label, f"Signed in as {label.username}, label auditor.", (), {}, now)
@@ -298,7 +298,7 @@ def _open(
         "verified_commitment": ledger.commitment(case.verified_how, case.salt),
         **done,
     }
-    _record(case, "opened", by, now, body)
+    record_deed(case, "opened", by, now, body)
 
 
 def _end_grant(case: Case, by: User, now: datetime, linked: dict[int, str]) -> dict[str, Any]:
@@ -397,7 +397,7 @@ def decide_case(
         "until": until.isoformat() if until else None,
         "reason_commitment": ledger.commitment(decision.reason, decision.salt),
     }
-    _record(held, "decided", by, now, body)
+    record_deed(held, "decided", by, now, body)
     return decision
 
 
@@ -488,7 +488,7 @@ def _close(case: Case, state: CaseState, words: str, by: User, now: datetime) ->
         issued_by=by,
         issued_at=now,
     )
-    _record(case, str(state), by, now, {"answer": number, "answer_sha256": sealed.sha256})
+    record_deed(case, str(state), by, now, {"answer": number, "answer_sha256": sealed.sha256})
     return answer
 
 
@@ -545,7 +545,7 @@ def _locked(case: Case, *states: CaseState) -> Case:
     return held
 
 
-def _record(case: Case, deed: str, by: User, now: datetime, body: Mapping[str, Any]) -> None:
+def record_deed(case: Case, deed: str, by: User, now: datetime, body: Mapping[str, Any]) -> None:
     ledger.record(
         kind=f"generation.case.{deed}",
         subject_kind="case",

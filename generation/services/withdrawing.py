@@ -1,14 +1,12 @@
 """Taking a case back before it is decided, and erasing who asked once it is closed."""
 
 import hmac
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 
 from generation.models import Case, CaseState
-from generation.services.cases import FILES, UnclearCaseError, secret_hash
+from generation.services.cases import FILES, UnclearCaseError, record_deed, secret_hash
 from governance import access, ledger
 from governance import services as governance
 from governance.errors import ConflictError, NotAllowedError
@@ -61,7 +59,7 @@ def withdraw_case(*, case: Case, by: User | None, now: datetime, secret: str = "
         "by_its_secret": by is None,
         "reason_commitment": ledger.commitment(words, held.salt),
     }
-    _record(held, "withdrawn", by or governance.system_user(), now, body)
+    record_deed(held, "withdrawn", by or governance.system_user(), now, body)
     return held
 
 
@@ -100,7 +98,7 @@ def erase_contact(*, case: Case, reason: str, by: User, now: datetime) -> Case:
     held.verified_how = ERASED if held.verified_at else ""
     held.erased_by, held.erased_at, held.erased_because = by, now, said
     held.save(update_fields=[*PERSONAL, *own_words, "erased_by", "erased_at", "erased_because"])
-    _record(held, "erased", by, now, {"erased": erased})
+    record_deed(held, "erased", by, now, {"erased": erased})
     return held
 
 
@@ -109,16 +107,4 @@ def _locked(case: Case) -> Case:
         Case.objects.select_for_update(of=("self",))
         .select_related("organisation", "filed_by")
         .get(pk=case.pk)
-    )
-
-
-def _record(case: Case, deed: str, by: User, now: datetime, body: Mapping[str, Any]) -> None:
-    ledger.record(
-        kind=f"generation.case.{deed}",
-        subject_kind="case",
-        subject_id=case.public_id,
-        actor=by,
-        organisation=case.organisation,
-        now=now,
-        body=dict(body),
     )

@@ -426,20 +426,31 @@ def accept(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
     return _case_page(request, found, bound={"accept": form}, status=422)
 
 
+def _closed(
+    request: PersonRequest,
+    case: Case,
+    bound: dict[str, Form],
+    act: Callable[..., object],
+    word: str,
+    said: str,
+) -> HttpResponseBase:
+    """Do to a case what needs one word of whoever does it, and say so; or show the form with what is wrong."""
+    (form,) = bound.values()
+    if form.is_valid():
+        with refusals_in(form):
+            act(**{"case": case, word: form.cleaned_data[word], "by": request.user, "now": timezone.now()})
+            say(request, said)
+            return redirect("generation:case", case.public_id)
+    return _case_page(request, case, bound=bound, status=422)
+
+
 @require_POST
 @page
 def reject(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
     found = access.case_for_reading(request.user, public_id)
     house.require(request.user, found.organisation, TRIAGES, "reject a case")
-    form = RejectForm(request.POST)
-    if form.is_valid():
-        with refusals_in(form):
-            services.reject_case(
-                case=found, reason=form.cleaned_data["reason"], by=request.user, now=timezone.now()
-            )
-            say(request, f"Case {found.reference} is rejected. The holder reads the reason.")
-            return redirect("generation:case", found.public_id)
-    return _case_page(request, found, bound={"reject": form}, status=422)
+    said = f"Case {found.reference} is rejected. The holder reads the reason."
+    return _closed(request, found, {"reject": RejectForm(request.POST)}, services.reject_case, "reason", said)
 
 
 @require_POST
@@ -448,15 +459,10 @@ def withdraw(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
     found = access.case_for_reading(request.user, public_id)
     if found.filed_by_id != request.user.pk:
         raise NotAllowedError("A case is withdrawn by whoever filed it.")
-    form = WithdrawForm(request.POST)
-    if form.is_valid():
-        with refusals_in(form):
-            services.withdraw_case(
-                case=found, reason=form.cleaned_data["reason"], by=request.user, now=timezone.now()
-            )
-            say(request, f"Case {found.reference} is withdrawn: it binds no model any more.")
-            return redirect("generation:case", found.public_id)
-    return _case_page(request, found, bound={"withdraw": form}, status=422)
+    said = f"Case {found.reference} is withdrawn: it binds no model any more."
+    return _closed(
+        request, found, {"withdraw": WithdrawForm(request.POST)}, services.withdraw_case, "reason", said
+    )
 
 
 @require_POST
@@ -464,15 +470,8 @@ def withdraw(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
 def erase(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
     found = access.case_for_reading(request.user, public_id)
     house.require(request.user, found.organisation, house.DECIDES, "erase who filed a case")
-    form = EraseForm(request.POST)
-    if form.is_valid():
-        with refusals_in(form):
-            services.erase_contact(
-                case=found, reason=form.cleaned_data["reason"], by=request.user, now=timezone.now()
-            )
-            say(request, f"Who filed case {found.reference} is erased. What was decided stays.")
-            return redirect("generation:case", found.public_id)
-    return _case_page(request, found, bound={"erase": form}, status=422)
+    said = f"Who filed case {found.reference} is erased. What was decided stays."
+    return _closed(request, found, {"erase": EraseForm(request.POST)}, services.erase_contact, "reason", said)
 
 
 @require_POST
@@ -510,15 +509,8 @@ def decide(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
 def answer(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
     found = access.case_for_reading(request.user, public_id)
     house.require(request.user, found.organisation, house.DECIDES, "answer a case")
-    form = AnswerForm(request.POST)
-    if form.is_valid():
-        with refusals_in(form):
-            services.answer_case(
-                case=found, words=form.cleaned_data["words"], by=request.user, now=timezone.now()
-            )
-            say(request, f"Case {found.reference} is answered. The holder reads it by their link.")
-            return redirect("generation:case", found.public_id)
-    return _case_page(request, found, bound={"answer": form}, status=422)
+    said = f"Case {found.reference} is answered. The holder reads it by their link."
+    return _closed(request, found, {"answer": AnswerForm(request.POST)}, services.answer_case, "words", said)
 
 
 @require_safe

@@ -12,13 +12,12 @@ from governance.api import NOT_HERE, NOT_YOURS, QUEUED, HouseView, queued, valid
 from provenance import access, keyset, queries
 from provenance.models import Dataset, Omission
 from provenance.queries import clearances
-from provenance.queries.clearances import Question
+from provenance.queries.clearances import Narrowing, Question
 from provenance.serializers.matrices import (
     SORTS,
     MatrixQuerySerializer,
     MatrixQuestionSerializer,
     MatrixSerializer,
-    narrowing_of,
     row_json,
 )
 from provenance.services import clearing
@@ -39,7 +38,7 @@ class MatrixView(HouseView):
         dataset = self._dataset(public_id)
         asked = validated(MatrixQuerySerializer, request.query_params)
         now = timezone.now()
-        question, narrowing = _question(dataset, asked), narrowing_of(asked)
+        question, narrowing = _question(dataset, asked), Narrowing.asked_by(asked)
         run = clearing.answers_to(question, now=now).run
         entries = clearances.narrowed(question.entries(), narrowing, run)
         cut = keyset.slice_of(

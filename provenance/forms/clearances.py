@@ -101,18 +101,7 @@ class MatrixForm(UseForm):
         )
 
     def narrowing(self) -> Narrowing:
-        asked = self.cleaned_data
-        return Narrowing(
-            words=asked["q"],
-            answer=asked["answer"],
-            right=asked["right"],
-            licence=asked["licence"].strip(),
-            holder=asked["holder"].strip(),
-            basis=asked["basis"],
-            weak=asked["weak"],
-            contested=asked["contested"],
-            left_out=asked["left_out"],
-        )
+        return Narrowing.asked_by(self.cleaned_data)
 
     @property
     def sorted_by(self) -> str:

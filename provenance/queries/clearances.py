@@ -1,11 +1,12 @@
 """What a dataset answers to one question, kept: which run answers it, and whether it still may be shown."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 
@@ -197,6 +198,21 @@ class Narrowing:
     weak: bool = False
     contested: bool = False
     left_out: bool = False
+
+    @classmethod
+    def asked_by(cls, asked: Mapping[str, Any]) -> "Narrowing":
+        """Read the cleaned data of a form or of an API's question: ``q``, and else what this holds by name."""
+        return cls(
+            words=asked["q"],
+            answer=asked["answer"],
+            right=asked["right"],
+            licence=asked["licence"].strip(),
+            holder=asked["holder"].strip(),
+            basis=asked["basis"],
+            weak=asked["weak"],
+            contested=asked["contested"],
+            left_out=asked["left_out"],
+        )
 
     @property
     def needs_answers(self) -> bool:

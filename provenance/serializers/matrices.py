@@ -8,7 +8,7 @@ from governance.api import Pages
 from governance.serializers import QuerySerializer
 from provenance.keyset import PAGE_SIZE
 from provenance.models import Right
-from provenance.queries.clearances import MatrixRow, Narrowing
+from provenance.queries.clearances import MatrixRow
 from provenance.rights.values import ANSWERS, PURPOSES
 from provenance.serializers.clearances import ClearanceSerializer, TerritoryField, UseSerializer
 
@@ -77,20 +77,6 @@ class MatrixQuerySerializer(QuerySerializer, MatrixQuestionSerializer):
                 }
             )
         return attrs
-
-
-def narrowing_of(asked: dict[str, Any]) -> Narrowing:
-    return Narrowing(
-        words=asked["q"],
-        answer=asked["answer"],
-        right=asked["right"],
-        licence=asked["licence"].strip(),
-        holder=asked["holder"].strip(),
-        basis=asked["basis"],
-        weak=asked["weak"],
-        contested=asked["contested"],
-        left_out=asked["left_out"],
-    )
 
 
 class MatrixRowSerializer(ClearanceSerializer):
