@@ -3,13 +3,18 @@
 import gc
 import os
 import shutil
+from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import transaction
 from hypothesis import settings as hypothesis_settings
 
 from config import embedded, servers
+from tests.people import People, found_people
 
 hypothesis_settings.register_profile("same every time", derandomize=True, deadline=None, print_blob=True)
 hypothesis_settings.register_profile("searching", max_examples=2000, deadline=None, print_blob=True)
@@ -54,3 +59,39 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
+
+
+@pytest.fixture(scope="module")
+def shared_db(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """A folder, and a database in which a module builds its scene once: what a test changes is undone at its end.
+
+    Each test is given a deep copy of what was built, as Django does with ``setUpTestData``.
+    """
+    folder = tmp_path_factory.mktemp("shared")
+    outermost = transaction.atomic()
+    outermost._from_testcase = True  # type: ignore[attr-defined]  # Django's word for: durable blocks may lie inside
+    with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock(), outermost:
+        for name in ("KEY_DIR", "INDEX_DIR", "CHECKPOINT_DIR"):
+            patch.setattr(settings, name, folder / name.lower())
+        yield folder
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="class")
+def class_db(shared_db: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The same for the tests of one class; its neighbours find nothing of it."""
+    with transaction.atomic():
+        yield tmp_path_factory.mktemp("class")
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="module")
+def founded_people(shared_db: Path) -> People:
+    return found_people()
+
+
+@pytest.fixture
+def people(founded_people: People, db: None) -> People:
+    return deepcopy(founded_people)

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,14 @@ def run(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
     return code, [json.loads(line) for line in out.getvalue().splitlines()]
 
 
-@pytest.fixture
-def scene() -> Scene:
+@pytest.fixture(scope="module")
+def standing_scene(shared_db: Path) -> Scene:
     return scenes.a_scene()
+
+
+@pytest.fixture
+def scene(standing_scene: Scene, db: None) -> Scene:
+    return deepcopy(standing_scene)
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,14 @@ pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(days=1)
 
 
-@pytest.fixture
-def scene() -> Scene:
+@pytest.fixture(scope="module")
+def standing_scene(shared_db: Path) -> Scene:
     return scenes.a_scene()
+
+
+@pytest.fixture
+def scene(standing_scene: Scene, db: None) -> Scene:
+    return deepcopy(standing_scene)
 
 
 @pytest.fixture

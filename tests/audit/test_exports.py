@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from copy import deepcopy
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,21 +20,31 @@ from tests.audit.scene import NOW, Scene
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def scene() -> Scene:
+@pytest.fixture(scope="module")
+def standing_scene(shared_db: Path) -> Scene:
     return scenes.a_scene()
 
 
 @pytest.fixture
-def model(scene: Scene) -> ModelVersion:
+def scene(standing_scene: Scene, db: None) -> Scene:
+    return deepcopy(standing_scene)
+
+
+@pytest.fixture(scope="module")
+def standing_model(standing_scene: Scene) -> ModelVersion:
     """A model with a campaign, a model card's worth of outputs, and names that formats like to trip over."""
     version = scenes.a_version(
-        scene, ["nočný let.ogg", "=cmd|calc.ogg"], answer="constrained", conditions=("attribution",)
+        standing_scene, ["nočný let.ogg", "=cmd|calc.ogg"], answer="constrained", conditions=("attribution",)
     )
-    model = scenes.a_model(scene, version)
-    scenes.outputs(scene, model, scenes.an_index(version), blocked=2, no_match=2)
-    services.run_memorisation_campaign(version=model, by=scene.engineer, now=NOW)
+    model = scenes.a_model(standing_scene, version)
+    scenes.outputs(standing_scene, model, scenes.an_index(version), blocked=2, no_match=2)
+    services.run_memorisation_campaign(version=model, by=standing_scene.engineer, now=NOW)
     return model
+
+
+@pytest.fixture
+def model(standing_model: ModelVersion, db: None) -> ModelVersion:
+    return deepcopy(standing_model)
 
 
 def exported(scene: Scene, kind: str, subject: str) -> str:

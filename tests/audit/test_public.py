@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -21,9 +23,14 @@ pytestmark = pytest.mark.django_db
 REASON = "The press asked for it."
 
 
-@pytest.fixture
-def scene() -> Scene:
+@pytest.fixture(scope="module")
+def standing_scene(shared_db: Path) -> Scene:
     return rows.a_scene()
+
+
+@pytest.fixture
+def scene(standing_scene: Scene, db: None) -> Scene:
+    return deepcopy(standing_scene)
 
 
 @pytest.fixture

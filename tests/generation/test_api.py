@@ -1,6 +1,4 @@
 import itertools
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -9,7 +7,6 @@ from uuid import uuid4
 import pytest
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -33,7 +30,6 @@ from tests.people import (
     a_version,
     answers,
     client_of,
-    found_people,
     statuses,
 )
 
@@ -43,11 +39,6 @@ READS_WHOLE = statuses(members=200, label_auditor=404, stranger=404)  # a label 
 LISTS = statuses(members=200, stranger=200)
 DECIDES = statuses(members=403, label_auditor=404, compliance_officer=200, stranger=404)
 _seeds = itertools.count(1)
-
-
-@pytest.fixture
-def people(db: None) -> People:
-    return found_people()
 
 
 @pytest.fixture
@@ -706,30 +697,3 @@ class TestCheck:
         other = signals.write(folders / "b.wav", signals.music(12.0, seed=3)).read_bytes()
         assert self.check(steward, other, against=["tunes"])["verdict"] == "no_match"
         assert list((folders / "uploads").iterdir()) == []  # what was read is not kept twice
-
-
-SCRIPT = """
-import os, sys
-import django
-django.setup()
-from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection, transaction
-connection.settings_dict["NAME"] = {database!r}
-from tests.people import a_dataset, client_of, found_people
-from governance import jobs
-jobs.worker_answers = lambda queue: True
-with transaction.atomic():
-    people = found_people()
-    a_dataset(people.steward, people.house)
-    sent = {{"file": SimpleUploadedFile("a.wav", b"no sound"), "against": ["folk"]}}
-    answer = client_of(people.steward).post("/api/v1/checks/", sent, format="multipart")
-    transaction.set_rollback(True)
-print(answer.status_code, [name for name in ("torch", "faiss") if name in sys.modules])
-"""
-
-
-class TestWebProcess:
-    def test_loads_neither_torch_nor_faiss_when_a_check_is_asked_for(self, db: None) -> None:
-        program = SCRIPT.format(database=connection.settings_dict["NAME"])
-        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-        assert done.stdout == "202 []\n", done.stderr[-2000:]

@@ -1,5 +1,6 @@
 """Cases by the API: who may do what, and that a label reads names and answers only."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,15 @@ API = "/api/v1"
 ROLES = [role.value for role in Role]
 
 
+@pytest.fixture(scope="module")
+def standing_house(shared_db: Path) -> CaseHouse:
+    return a_case_house(shared_db)
+
+
 @pytest.fixture
-def house(db: None, tmp_path: Path, settings: Any) -> CaseHouse:
-    settings.KEY_DIR = tmp_path / "keys"
+def house(standing_house: CaseHouse, db: None) -> CaseHouse:
     cache.clear()
-    return a_case_house(tmp_path)
+    return deepcopy(standing_house)
 
 
 @pytest.fixture

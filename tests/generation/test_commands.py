@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from tests.catalogues import (
     training,
 )
 from tests.generation.models_on_disk import TINY, a_model, freeze, weights
-from tests.people import People, found_people
+from tests.people import People
 from tests.provenance.test_commands import one_sentence
 
 pytestmark = pytest.mark.django_db
@@ -47,16 +48,15 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture
-def people(tmp_path: Path, settings: Any) -> People:
-    settings.INDEX_DIR = tmp_path / "indexes"
-    settings.CHECKPOINT_DIR = tmp_path / "checkpoints"
-    return found_people()
+@pytest.fixture(scope="class")
+def standing_folk(class_db: Path, founded_people: People) -> Dataset:
+    source = a_catalogue(class_db / "music", 3)
+    return register("folk", source, founded_people.steward, founded_people.house).dataset
 
 
 @pytest.fixture
-def folk(people: People, tmp_path: Path) -> Dataset:
-    return register("folk", a_catalogue(tmp_path / "music", 3), people.steward, people.house).dataset
+def folk(standing_folk: Dataset, db: None) -> Dataset:
+    return deepcopy(standing_folk)
 
 
 def train(*arguments: str) -> Ran:
@@ -64,13 +64,17 @@ def train(*arguments: str) -> Ran:
 
 
 class TestTrainModel:
-    @pytest.fixture
-    def notes(self, people: People, tmp_path: Path) -> Dataset:
+    @pytest.fixture(scope="class")
+    def standing_notes(self, class_db: Path, founded_people: People) -> Dataset:
         names = [f"{place}.mid" for place in range(4)]
         for place, name in enumerate(names):
-            signals.write_midi(tmp_path / "notes" / name, signals.melody(seed=place))
-        source = table(tmp_path / "notes" / "rows.csv", [row(name) for name in names])
-        return register("notes", source, people.steward, people.house).dataset
+            signals.write_midi(class_db / name, signals.melody(seed=place))
+        source = table(class_db / "rows.csv", [row(name) for name in names])
+        return register("notes", source, founded_people.steward, founded_people.house).dataset
+
+    @pytest.fixture
+    def notes(self, standing_notes: Dataset, db: None) -> Dataset:
+        return deepcopy(standing_notes)
 
     def test_prints_what_came_of_it(self, people: People, notes: Dataset, tmp_path: Path) -> None:
         freeze(notes, people.officer, people.steward)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -19,16 +18,9 @@ from tests.catalogues import TRAINING, a_catalogue, register, run, table
 from tests.catalogues import approve as approve_dataset
 from tests.catalogues import training as use
 from tests.generation.models_on_disk import a_model, weights
-from tests.people import People, client_of, found_people
+from tests.people import People, client_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def people(tmp_path: Path, settings: Any) -> People:
-    settings.INDEX_DIR = tmp_path / "indexes"
-    settings.CHECKPOINT_DIR = tmp_path / "checkpoints"
-    return found_people()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What a case does, from the filing to the answer that proves it."""
 
 import json
+from copy import deepcopy
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,14 @@ from tests.generation.case_scene import (
 )
 
 
+@pytest.fixture(scope="module")
+def standing_house(shared_db: Path) -> CaseHouse:
+    return a_case_house(shared_db)
+
+
 @pytest.fixture
-def house(db: None, tmp_path: Path, settings: Any) -> CaseHouse:
-    settings.KEY_DIR = tmp_path / "keys"
-    return a_case_house(tmp_path)
+def house(standing_house: CaseHouse, db: None) -> CaseHouse:
+    return deepcopy(standing_house)
 
 
 def gate(house: CaseHouse) -> queries.Gate:
@@ -505,8 +510,8 @@ class TestSealedAnswer:
             services.answer_case(case=case, words="Yes.", by=house.officer, now=NOW)
         )
 
-    def test_verifies_with_the_issuers_key_alone(self, file: bytes, tmp_path: Path) -> None:
-        public = signing.load_public_key(tmp_path / "keys" / signing.PUBLIC_NAME)
+    def test_verifies_with_the_issuers_key_alone(self, file: bytes, settings: Any) -> None:
+        public = signing.load_public_key(settings.KEY_DIR / signing.PUBLIC_NAME)
         assert answers.verify(file, public).ok
         spelled_otherwise = json.dumps(json.loads(file)).encode()
         assert answers.verify(spelled_otherwise, public).ok

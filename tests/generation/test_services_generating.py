@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -24,7 +26,7 @@ from provenance.errors import StorageFullError
 from provenance.models import Dataset, DatasetKind
 from tests.catalogues import TRAINING, a_catalogue, register, table
 from tests.generation.models_on_disk import a_model, freeze
-from tests.people import People, found_people
+from tests.people import People
 
 pytestmark = pytest.mark.django_db
 
@@ -37,17 +39,11 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture
-def people(tmp_path: Path, settings: Any) -> People:
-    settings.INDEX_DIR = tmp_path / "indexes"
-    settings.CHECKPOINT_DIR = tmp_path / "checkpoints"
-    return found_people()
-
-
-@pytest.fixture
-def folk(people: People, tmp_path: Path) -> Dataset:
-    """A dataset that a grant alone clears."""
-    source = a_catalogue(tmp_path / "music", 2, licence="LicenseRef-closed")
+@pytest.fixture(scope="class")
+def standing(class_db: Path, founded_people: People) -> tuple[Dataset, ModelVersion]:
+    """A dataset that a grant alone clears, and a model of all of it."""
+    people = founded_people
+    source = a_catalogue(class_db / "music", 2, licence="LicenseRef-closed")
     dataset = register("folk", source, people.steward, people.house).dataset
     deal = {
         "licensor": "Label",
@@ -57,18 +53,23 @@ def folk(people: People, tmp_path: Path) -> Dataset:
         "dataset": "folk",
     }
     provenance.register_grants(
-        source=table(tmp_path / "deals.csv", [deal]),
+        source=table(class_db / "deals.csv", [deal]),
         by=people.steward,
         organisation=people.house,
         now=timezone.now(),
     )
-    return dataset
+    version = freeze(dataset, people.officer, people.steward)
+    return dataset, a_model(class_db, version, people.engineer, people.house)
 
 
 @pytest.fixture
-def model(people: People, folk: Dataset, tmp_path: Path) -> ModelVersion:
-    version = freeze(folk, people.officer, people.steward)
-    return a_model(tmp_path, version, people.engineer, people.house)
+def folk(standing: tuple[Dataset, ModelVersion], db: None) -> Dataset:
+    return deepcopy(standing[0])
+
+
+@pytest.fixture
+def model(standing: tuple[Dataset, ModelVersion], db: None) -> ModelVersion:
+    return deepcopy(standing[1])
 
 
 def make(version: ModelVersion, people: People, **options: Any) -> list[Made]:
@@ -167,14 +168,15 @@ class TestGenerate:
     def test_can_verify_nothing_where_there_is_nothing_to_check_against(
         self, people: People, tmp_path: Path
     ) -> None:
-        stranger = a_model(tmp_path, None, people.engineer, people.house, name="stranger")
-        (made,) = make(stranger, people)
+        alone = a_model(tmp_path, None, people.stranger, people.elsewhere)
+        (made,) = make(alone, people, by=people.stranger)
         assert (made.answer.verdict, made.released) == ("unverifiable", False)
 
     def test_uses_no_weights_but_those_registered(
-        self, people: People, model: ModelVersion, tmp_path: Path
+        self, people: People, model: ModelVersion, tmp_path: Path, settings: Any
     ) -> None:
-        kept = tmp_path / "checkpoints" / model.checkpoint
+        settings.CHECKPOINT_DIR = shutil.copytree(settings.CHECKPOINT_DIR, tmp_path / "checkpoints")
+        kept = settings.CHECKPOINT_DIR / model.checkpoint
         (tensors,) = kept.glob("*.safetensors")
         content = bytearray(tensors.read_bytes())
         content[-1] ^= 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -18,16 +18,20 @@ from tests.generation.case_scene import CaseHouse, a_case_house, filed
 from tests.people import client_of
 
 
-@pytest.fixture
-def house(db: None, tmp_path: Path, settings: Any) -> CaseHouse:
-    settings.KEY_DIR = tmp_path / "keys"
-    cache.clear()
-    found = a_case_house(tmp_path)
+@pytest.fixture(scope="module")
+def standing_house(shared_db: Path) -> CaseHouse:
+    found = a_case_house(shared_db)
     for recording in found.recordings:
         recording.title, recording.artist = recording.title.removeprefix("Song "), "Cellar Choir"
         recording.save(update_fields=["title", "artist"])
         recording.entries.update(title=recording.title, artist=recording.artist)
     return found
+
+
+@pytest.fixture
+def house(standing_house: CaseHouse, db: None) -> CaseHouse:
+    cache.clear()
+    return deepcopy(standing_house)
 
 
 def suggested(house: CaseHouse, *titles: str, holder: str = "Ana Lua") -> dict[str, str]:

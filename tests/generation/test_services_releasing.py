@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -20,9 +22,14 @@ pytestmark = pytest.mark.django_db
 REASON = "Listened to each beside its source."
 
 
-@pytest.fixture
-def scene() -> Scene:
+@pytest.fixture(scope="module")
+def standing_scene(shared_db: Path) -> Scene:
     return rows.a_scene()
+
+
+@pytest.fixture
+def scene(standing_scene: Scene, db: None) -> Scene:
+    return deepcopy(standing_scene)
 
 
 @pytest.fixture

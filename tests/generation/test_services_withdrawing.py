@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,15 @@ WORDS = "I wrote it in Lisbon."
 REACH = "ana@lua.example"
 
 
+@pytest.fixture(scope="module")
+def standing_house(shared_db: Path) -> CaseHouse:
+    return a_case_house(shared_db)
+
+
 @pytest.fixture
-def house(db: None, tmp_path: Path, settings: Any) -> CaseHouse:
-    settings.KEY_DIR = tmp_path / "keys"
+def house(standing_house: CaseHouse, db: None) -> CaseHouse:
     cache.clear()
-    return a_case_house(tmp_path)
+    return deepcopy(standing_house)
 
 
 def withdraw(case: Case, by: User | None = None, **said: Any) -> Case:

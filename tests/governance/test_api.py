@@ -22,7 +22,6 @@ from tests.people import (
     a_review,
     answers,
     client_of,
-    found_people,
     ledger_unlocked,
     statuses,
 )
@@ -31,11 +30,6 @@ API = "/api/v1"
 READS = statuses(members=200, stranger=404)
 READS_WHOLE = statuses(members=200, label_auditor=404, stranger=404)  # a label reads what it asked itself
 LISTS = statuses(members=200, stranger=200)
-
-
-@pytest.fixture
-def people(db: None) -> People:
-    return found_people()
 
 
 def basic(username: str, password: str) -> APIClient:

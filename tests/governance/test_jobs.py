@@ -15,15 +15,10 @@ from django.utils import timezone
 from governance import jobs, services
 from governance.errors import LinerNotesError, PartMissingError
 from governance.models import Job, JobState
-from tests.people import People, found_people
+from tests.people import People
 
 pytestmark = pytest.mark.django_db
 KIND = "tests.work"
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 @pytest.fixture

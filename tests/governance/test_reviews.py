@@ -4,13 +4,8 @@ from django.utils import timezone
 
 from governance import ledger, services
 from governance.errors import ConflictError, LinerNotesError, NotAllowedError
-from governance.models import Decision, LedgerEvent, Member, Organisation, Review, Role
-from tests.people import People, a_dataset, a_member, a_review, found_people
-
-
-@pytest.fixture
-def people(db: None) -> People:
-    return found_people()
+from governance.models import Decision, LedgerEvent, Member, Review
+from tests.people import People, a_dataset, a_member, a_review
 
 
 @pytest.fixture
@@ -137,33 +132,3 @@ class TestTheDatabase:
     def test_refuses_a_decider_on_an_open_question(self, people: People, review: Review) -> None:
         with pytest.raises(IntegrityError), transaction.atomic():
             Review.objects.filter(pk=review.pk).update(decided_by=people.officer)
-
-
-@pytest.mark.django_db
-class TestAddMember:
-    def test_gives_the_first_named_organisation_what_commands_registered(self) -> None:
-        before = services.home_organisation(services.system_user())
-
-        member = services.add_member(
-            username="olga",
-            organisation="Acme",
-            role=Role.COMPLIANCE_OFFICER,
-            by=services.system_user(),
-            now=timezone.now(),
-        )
-
-        assert member.organisation == before
-        assert member.organisation.name == "Acme"
-        assert services.home_organisation(services.system_user()) == before
-
-    def test_leaves_an_organisation_with_members_alone(self) -> None:
-        for number, name in enumerate(("Acme", "Label")):
-            services.add_member(
-                username=f"person-{number}",
-                organisation=name,
-                role=Role.LABEL_AUDITOR,
-                by=services.system_user(),
-                now=timezone.now(),
-            )
-
-        assert Organisation.objects.filter(name__in=["Acme", "Label"]).count() == 2

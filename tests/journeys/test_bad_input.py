@@ -16,16 +16,15 @@ import pytest
 
 from provenance.models import Dataset, DatasetEntry, Fingerprint, Recording, Registration
 from tests.catalogues import Ran, answers, row, run, sound, table
-from tests.people import People, found_people
+from tests.people import People
 
 pytestmark = pytest.mark.django_db
 DAY_S = 24 * 3600
 
 
 @pytest.fixture(autouse=True)
-def people(tmp_path: Path, settings: Any) -> People:
+def folders_of_their_own(people: People, tmp_path: Path, settings: Any) -> None:
     settings.INDEX_DIR = tmp_path / "indexes"
-    return found_people()
 
 
 def register(source: Path, name: str = "folk") -> Ran:

@@ -15,16 +15,11 @@ from governance.models import Job, JobState, Review
 from provenance.models import Conflict, Dataset, DatasetVersion, Grant, Party, Recording
 from tests.pages.people import write_source
 from tests.pages.test_provenance_pages import answers, client_of, text_of, url
-from tests.people import People, found_people
+from tests.people import People
 
 DEALS = b"""licensor,licensee,right,recordings,purposes
 Cellar Records,House,both,cellar,ai_generative_training
 """
-
-
-@pytest.fixture
-def people(db: None) -> People:
-    return found_people()
 
 
 @pytest.fixture(autouse=True)

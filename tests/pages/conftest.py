@@ -1,11 +1,17 @@
-"""A real headless Chromium for the page tests, which notices errors and whatever leaves the machine."""
+"""The scenes of the page tests, and a real headless Chromium that notices errors and whatever leaves the machine."""
 
 import os
 import shutil
 from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
 
 import pytest
+from django.db import connections
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from tests.pages.generation_scene import House, a_house
+from tests.pages.people import Shelf, a_shelf
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = [
@@ -29,6 +35,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
 
 
+@pytest.fixture(scope="module")
+def standing_house(shared_db: Path) -> House:
+    return a_house()
+
+
+@pytest.fixture
+def house(standing_house: House, db: None) -> House:
+    return deepcopy(standing_house)
+
+
+@pytest.fixture(scope="module")
+def standing_shelf(shared_db: Path) -> Shelf:
+    return a_shelf(shared_db)
+
+
+@pytest.fixture
+def shelf(standing_shelf: Shelf, db: None) -> Shelf:
+    return deepcopy(standing_shelf)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     if os.environ.get("SKIP_BROWSER") == "1":
@@ -41,6 +67,7 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=QUIET)
         yield browser
         browser.close()
+        connections.close_all()  # beside a running loop Django keeps other ones, which the database would wait for
 
 
 @pytest.fixture

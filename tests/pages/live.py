@@ -41,6 +41,12 @@ def sign_in(context: BrowserContext, url: str, user: User) -> None:
     context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": url}])
 
 
+def heard(page: Page) -> None:
+    """Wait until every player of a page has its sound and its buttons."""
+    for player in page.locator("pair-player").all():
+        player.get_by_role("button", name="Play").first.wait_for()
+
+
 def faults_of(page: Page) -> list[str]:
     """Return what axe-core finds wrong with a page, each with the element."""
     page.evaluate(AXE.read_text())  # a script tag would be refused by the page's own policy

@@ -1,13 +1,10 @@
 """The people of the pages' tests, with a dataset registered from synthesised sound as a worker would register it."""
 
 import csv
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from django.db import transaction
 from django.utils import timezone
 
 from governance.models import User
@@ -43,14 +40,6 @@ def a_shelf(folder: Path) -> Shelf:
     dataset = register(people.steward, people, folder, now).dataset
     grant = a_grant(people.steward, people, folder, now)
     return Shelf(people, dataset, grant)
-
-
-@contextmanager
-def standing_shelf(folder: Path) -> Iterator[Shelf]:
-    """Register once for many tests, each of which undoes its own; all of it is undone at the end."""
-    with transaction.atomic():
-        yield a_shelf(folder)
-        transaction.set_rollback(True)
 
 
 def register(steward: User, people: People, folder: Path, now: datetime) -> Registered:

@@ -17,14 +17,9 @@ from audit.models import Assessment, Attestation, Campaign, Report
 from audit.reports import bundle
 from governance.jobs import KINDS
 from governance.models import Job, Role, User
-from tests.pages.generation_scene import House, a_house
+from tests.pages.generation_scene import House
 
 ROLES = list(Role.values)
-
-
-@pytest.fixture
-def house(db: None) -> House:
-    return a_house()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Pages of cases: for strangers, for labels, for those who decide; and in a real Chromium."""
 
+from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Page
-from pytest_django.live_server_helper import LiveServer
 
 from generation import services
-from generation.models import Case, CaseKind, CaseState, GenerationState
+from generation.models import Case, CaseKind
 from governance.models import Job, Role, User
 from tests.generation.case_scene import NOW, CaseHouse, a_case_house, filed, opened
 from tests.pages.live import faults_of, overflow_px, sign_in, transactional_db, triggers_back  # noqa: F401
@@ -22,11 +21,15 @@ from tests.pages.live import faults_of, overflow_px, sign_in, transactional_db, 
 FORM = {"kind": "opt_out", "holder": "Ana Lua", "contact": "ana@lua.example", "isrcs": "GB-AAA-26-00000"}
 
 
+@pytest.fixture(scope="module")
+def standing_house(shared_db: Path) -> CaseHouse:
+    return a_case_house(shared_db)
+
+
 @pytest.fixture
-def house(db: None, tmp_path: Path, settings: Any) -> CaseHouse:
-    settings.KEY_DIR = tmp_path / "keys"
+def house(standing_house: CaseHouse, db: None) -> CaseHouse:
     cache.clear()
-    return a_case_house(tmp_path)
+    return deepcopy(standing_house)
 
 
 def client_of(user: User | None) -> Client:
@@ -182,43 +185,3 @@ class TestQueue:
         assert "negotiation has run out" not in client_of(house.officer).get(reverse("home")).content.decode()
         type(decision).objects.update(until=today.date() - timedelta(days=1))
         assert "negotiation has run out" in client_of(house.officer).get(reverse("home")).content.decode()
-
-
-class TestInChromium:
-    def test_every_page_is_readable_and_fits(
-        self,
-        transactional_db: None,  # noqa: F811
-        live_server: LiveServer,
-        page: Page,
-        tmp_path: Path,
-        settings: Any,
-    ) -> None:
-        settings.KEY_DIR = tmp_path / "keys"
-        house = a_case_house(tmp_path)
-        house.output_like(house.recordings[0], state=GenerationState.RELEASED)
-        case = opened(house, kind=CaseKind.REVOKE, grant=house.grant, words="We end this.")
-        asked = filed(house, titles=("Song Quay",))
-        inquiry = filed(house, kind=CaseKind.INQUIRY)
-        services.accept_case(
-            case=inquiry.case, recordings={}, verified_how="By letter.", by=house.steward, now=NOW
-        )
-        services.answer_case(case=inquiry.case, words="In none.", by=house.officer, now=NOW)
-        assert Case.objects.get(pk=inquiry.case.pk).state == CaseState.ANSWERED
-        for user, url in [
-            (house.officer, reverse("generation:case-list")),
-            (house.officer, reverse("generation:case", args=[case.public_id])),
-            (house.steward, reverse("generation:case", args=[asked.case.public_id])),
-            (house.officer, reverse("generation:case-terms", args=[house.organisation.public_id])),
-            (house.label, reverse("generation:case-file")),
-            (None, reverse("generation:case-public")),
-            (None, reverse("generation:case-followed", args=[inquiry.case.reference, inquiry.secret])),
-        ]:
-            page.context.clear_cookies()
-            if user is not None:
-                sign_in(page.context, live_server.url, user)
-            page.goto(live_server.url + url)
-            page.wait_for_load_state("networkidle")
-            assert faults_of(page) == [], url
-            for width in (390, 1440):
-                page.set_viewport_size({"width": width, "height": 900})
-                assert overflow_px(page) <= 0, f"{url} at {width}"

@@ -18,15 +18,10 @@ from governance import jobs
 from governance.models import Job, User
 from provenance import services
 from provenance.models import Catalogue, CatalogueRow, Dataset
-from tests.people import People, a_dataset, a_version, found_people
+from tests.people import People, a_dataset, a_version
 
 pytestmark = pytest.mark.django_db
 ISRC = "GBAYE0601477"
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 @pytest.fixture

@@ -13,14 +13,9 @@ from django.utils import timezone
 from governance.models import LedgerEvent, User
 from provenance import deals, services
 from provenance.models import Grant, Party, RightsClaim
-from tests.pages.people import Shelf, a_frozen, a_shelf
+from tests.pages.people import Shelf, a_frozen
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return a_shelf(tmp_path)
 
 
 def client_of(user: User) -> Client:

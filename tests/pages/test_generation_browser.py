@@ -12,7 +12,7 @@ from audit import services as audit
 from generation import services as generation
 from governance.models import Job, User
 from tests.pages.generation_scene import House, a_house
-from tests.pages.live import faults_of, overflow_px, sign_in, transactional_db, triggers_back, wait_for  # noqa: F401
+from tests.pages.live import faults_of, heard, overflow_px, sign_in, transactional_db, triggers_back, wait_for  # noqa: F401
 
 WIDTHS = (390, 1440)
 
@@ -25,7 +25,7 @@ def house(transactional_db: None) -> House:  # noqa: F811
 def visit(page: Page, live_server: LiveServer, user: User, url: str) -> None:
     sign_in(page.context, live_server.url, user)
     page.goto(live_server.url + url)
-    page.wait_for_load_state("networkidle")
+    heard(page)
 
 
 class TestPages:
@@ -75,7 +75,7 @@ class TestPages:
         visit(page, live_server, house.scene.officer, reverse("audit:report", args=[report.public_id]))
         page.get_by_text("Signature verified now").wait_for()
         page.get_by_role("link", name="Read it").click()
-        page.wait_for_load_state("networkidle")
+        page.wait_for_url("**/report.html")
         assert "night-drive" in page.title()
 
 

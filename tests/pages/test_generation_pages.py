@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -19,20 +18,13 @@ from generation.models import Check, Generation, GenerationState, ModelVersion
 from generation.queries import overviews
 from generation.views import checks as check_views
 from governance import services as governance
-from governance.jobs import KINDS
 from governance.models import Decision, Job, LedgerEvent, Question, Review, Role, User
 from provenance.models import Party
 from provenance.similarity import thresholds
 from tests.audit import scene as rows
-from tests.pages.generation_scene import PASSWORD, House, a_house
-from tests.pages.people import a_shelf
+from tests.pages.generation_scene import PASSWORD, House
 
 ROLES = list(Role.values)
-
-
-@pytest.fixture
-def house(db: None) -> House:
-    return a_house()
 
 
 def client_of(user: User | None) -> Client:
@@ -633,26 +625,6 @@ class TestSignIn:
         to_login = client.get(url)["Location"]
         response = client.post(to_login, {"username": house.scene.officer.username, "password": PASSWORD})
         assert response["Location"] == url
-
-
-class TestCheckJob:
-    def test_leads_from_a_file_to_what_it_comes_close_to(self, db: None, tmp_path: Path) -> None:
-        shelf = a_shelf(tmp_path)
-        client = client_of(shelf.people.engineer)
-        given = {
-            "file": SimpleUploadedFile("mine.wav", (tmp_path / "meadow.wav").read_bytes()),
-            "against": [f"{shelf.dataset.public_id}/folk"],
-        }
-        job_url = client.post(reverse("generation:check-file"), given)["Location"]
-        job = Job.objects.get(kind=jobs.CHECK)
-        outcome = KINDS[job.kind].work(job, lambda *_: None)
-        Job.objects.filter(pk=job.pk).update(state="done", outcome=dict(outcome))
-        check_url = reverse("generation:check", args=[outcome["check"]])
-        assert check_url in client.get(job_url).content.decode()
-        text = client.get(check_url).content.decode()
-        assert "Meadow" in text
-        assert client.get(f"{check_url}audio").status_code == 200
-        assert client.get(f"{check_url}peaks").json()["duration_s"] == pytest.approx(6.0, abs=0.1)
 
 
 class TestImports:

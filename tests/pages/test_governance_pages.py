@@ -1,7 +1,6 @@
 """Pages of governance: everybody's first page, reviews, jobs, the ledger, and what keeps them apart."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from uuid import uuid4
 
@@ -10,30 +9,14 @@ from django.db import DatabaseError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django import DjangoDbBlocker
 
 from governance import ledger, services, slots
 from governance.models import Decision, Job, JobState, LedgerEvent, Member, Question, Review, Role, User
 from governance.views import time_left
 from provenance.models import Party
-from tests.pages.people import Shelf, a_frozen, standing_shelf
+from tests.pages.people import Shelf, a_frozen
 from tests.pages.test_provenance_pages import client_of, n_queries, text_of
 from tests.people import ledger_unlocked
-
-
-@pytest.fixture(scope="module")
-def registered(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Shelf]:
-    with django_db_blocker.unblock(), standing_shelf(tmp_path_factory.mktemp("shelf")) as shelf:
-        yield shelf
-
-
-@pytest.fixture
-def shelf(registered: Shelf, db: None) -> Shelf:
-    for row in (registered.dataset, registered.grant):
-        row.refresh_from_db()
-    return registered
 
 
 def a_job(shelf: Shelf, asked_by: User | None = None, **facts: object) -> Job:

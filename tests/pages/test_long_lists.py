@@ -20,16 +20,11 @@ from provenance.models import (
     Recording,
     Reservation,
 )
-from tests.people import People, a_dataset, found_people
+from tests.people import People, a_dataset
 
 pytestmark = pytest.mark.django_db
 THEN = datetime(2026, 3, 2, tzinfo=UTC)
 N_ROWS = 120  # three pages, all of one instant
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 @pytest.fixture

@@ -14,16 +14,16 @@ from django.urls import reverse
 from governance.models import LedgerEvent, Role
 from provenance.models import EvidenceDocument, LicenceStatement, Omission, Party, RightsClaim
 from tests.pages.people import Shelf, more_entries
-from tests.pages.test_provenance_pages import client_of, registered, sent, shelf, text_of, url  # noqa: F401
+from tests.pages.test_provenance_pages import client_of, sent, text_of, url  # noqa: F401
 
 
 @pytest.fixture
-def matrix(shelf: Shelf) -> str:  # noqa: F811
+def matrix(shelf: Shelf) -> str:
     return url("matrix", shelf.dataset.public_id)
 
 
 @pytest.fixture
-def steward(shelf: Shelf) -> Client:  # noqa: F811
+def steward(shelf: Shelf) -> Client:
     return client_of(shelf.people.steward)
 
 
@@ -31,7 +31,7 @@ def titles(client: Client, address: str) -> list[str]:
     return [row.entry.title for row in client.get(address).context["rows"]]
 
 
-def do(client: Client, shelf: Shelf, deed: str, *, at: str = "", **said: Any) -> Any:  # noqa: F811
+def do(client: Client, shelf: Shelf, deed: str, *, at: str = "", **said: Any) -> Any:
     return client.post(url("matrix-deed", shelf.dataset.public_id) + at, {"deed": deed, **said})
 
 
@@ -64,7 +64,7 @@ class TestMatrix:
     @pytest.mark.parametrize("asked", ["", "answer=allowed", "q=tune", "sort=title"])
     def test_asks_no_more_of_the_database_as_rows_grow(
         self,
-        shelf: Shelf,  # noqa: F811
+        shelf: Shelf,
         steward: Client,
         matrix: str,
         asked: str,
@@ -82,7 +82,7 @@ class TestMatrix:
 
     def test_never_shows_what_is_out_of_date(
         self,
-        shelf: Shelf,  # noqa: F811
+        shelf: Shelf,
         steward: Client,
         matrix: str,
         monkeypatch: pytest.MonkeyPatch,
@@ -101,12 +101,12 @@ class TestMatrix:
         assert len(steward.get(matrix).context["rows"]) == 3
 
     @pytest.mark.parametrize("role", Role.values)
-    def test_opens_for_each_role(self, shelf: Shelf, matrix: str, role: str) -> None:  # noqa: F811
+    def test_opens_for_each_role(self, shelf: Shelf, matrix: str, role: str) -> None:
         """But for a label, which reads of other holders' music how much there is, and no row."""
         answer = client_of(shelf.people.by_role()[role]).get(matrix)
         assert answer.status_code == (403 if role == Role.LABEL_AUDITOR else 200)
 
-    def test_tells_a_stranger_nothing(self, shelf: Shelf, matrix: str) -> None:  # noqa: F811
+    def test_tells_a_stranger_nothing(self, shelf: Shelf, matrix: str) -> None:
         stranger = client_of(shelf.people.stranger)
         assert stranger.get(matrix).status_code == 404
         for name in ("matrix-deed", "matrix-work-out"):
@@ -116,7 +116,7 @@ class TestMatrix:
         assert steward.get(f"{matrix}?version=7").status_code == 404
 
 
-def more_entries_later(shelf: Shelf) -> None:  # noqa: F811
+def more_entries_later(shelf: Shelf) -> None:
     from provenance.models import Registration
     from tests.people import an_entry
 
@@ -137,14 +137,14 @@ def more_entries_later(shelf: Shelf) -> None:  # noqa: F811
 
 
 class TestDeeds:
-    def test_are_shown_before_they_are_done(self, shelf: Shelf, steward: Client) -> None:  # noqa: F811
+    def test_are_shown_before_they_are_done(self, shelf: Shelf, steward: Client) -> None:
         page = do(steward, shelf, "leave", at="?answer=not_allowed", scope="all")
         text = page.content.decode()
         assert "For 1 recording of folk" in text
         assert "Cellar Door" in text
         assert not Omission.objects.exists()
 
-    def test_leave_out_what_was_ticked_for_a_reason(self, shelf: Shelf, steward: Client) -> None:  # noqa: F811
+    def test_leave_out_what_was_ticked_for_a_reason(self, shelf: Shelf, steward: Client) -> None:
         entry = shelf.dataset.entries.get(external_id="cellar")
         said: dict[str, Any] = {"scope": "chosen", "entry": [str(entry.public_id)], "confirmed": "yes"}
         assert do(steward, shelf, "leave", **said).status_code == 422
@@ -152,7 +152,7 @@ class TestDeeds:
         assert Omission.objects.get().entry == entry
         assert titles(steward, url("matrix", shelf.dataset.public_id) + "?left_out=on") == ["Cellar Door"]
 
-    def test_state_a_licence_beside_what_stands(self, shelf: Shelf, steward: Client) -> None:  # noqa: F811
+    def test_state_a_licence_beside_what_stands(self, shelf: Shelf, steward: Client) -> None:
         n_before = LicenceStatement.objects.count()
         said = {"rights": ["master"], "licence": "CC-BY-4.0", "evidence": "Letter of 1 March"}
         do(
@@ -168,7 +168,7 @@ class TestDeeds:
         assert LicenceStatement.objects.count() == n_before + 1
 
     @pytest.mark.parametrize("deed", ["leave", "back", "correct"])
-    def test_that_change_something_are_the_steward_s(self, shelf: Shelf, deed: str) -> None:  # noqa: F811
+    def test_that_change_something_are_the_steward_s(self, shelf: Shelf, deed: str) -> None:
         for who in (shelf.people.auditor, shelf.people.engineer, shelf.people.outsider):
             answer = do(client_of(who), shelf, deed, scope="all", confirmed="yes", reason="I may not.")
             assert answer.status_code == 403
@@ -176,7 +176,7 @@ class TestDeeds:
 
     def test_export_what_is_shown_and_say_so_in_the_ledger(
         self,
-        shelf: Shelf,  # noqa: F811
+        shelf: Shelf,
     ) -> None:
         answer = do(client_of(shelf.people.outsider), shelf, "csv", at="?answer=not_allowed", scope="all")
         rows = list(csv.DictReader(lines_of(answer)))
@@ -185,14 +185,14 @@ class TestDeeds:
         ]
         assert LedgerEvent.objects.get(kind="provenance.clearance.listed").body["recordings"] == 1
 
-    def test_list_whom_to_ask(self, shelf: Shelf, steward: Client) -> None:  # noqa: F811
+    def test_list_whom_to_ask(self, shelf: Shelf, steward: Client) -> None:
         LicenceStatement.objects.filter(entry__external_id="cellar").update(holders=["=Cellar Records"])
         answer = do(steward, shelf, "ask", scope="all", confirmed="yes", reason="Letters in May.")
         rows = list(csv.DictReader(lines_of(answer)))
         assert {row["title"] for row in rows} == {"Cellar Door", "Harbour Lights"}
         assert "'=Cellar Records" in {row["holder"] for row in rows}
 
-    def test_attach_a_snapshot(self, shelf: Shelf, steward: Client) -> None:  # noqa: F811
+    def test_attach_a_snapshot(self, shelf: Shelf, steward: Client) -> None:
         sent_file = SimpleUploadedFile("licence.html", b"<p>CC BY-SA</p>", content_type="text/html")
         said = {"kind": "licence_text", "url": "https://example.org/l", "file": sent_file}
         do(steward, shelf, "evidence", at="?q=harbour", scope="all", confirmed="yes", **said)
@@ -213,7 +213,7 @@ def keep(client: Client, address: str, content: bytes, day: str, **more: str) ->
 
 
 class TestEvidence:
-    def test_is_shown_as_it_was_and_as_changed(self, shelf: Shelf, steward: Client) -> None:  # noqa: F811
+    def test_is_shown_as_it_was_and_as_changed(self, shelf: Shelf, steward: Client) -> None:
         address = url("licence-evidence", "CC-BY-SA-4.0")
         keep(steward, address, b"first", "2026-01-02T10:00")
         keep(steward, address, b"second", "2026-02-03T10:00")
@@ -222,11 +222,11 @@ class TestEvidence:
         assert "as it was on 3 February 2026" in text
         assert text.count("The page had changed") == 1
 
-    def test_is_shown_on_the_recording_too(self, shelf: Shelf, steward: Client) -> None:  # noqa: F811
+    def test_is_shown_on_the_recording_too(self, shelf: Shelf, steward: Client) -> None:
         keep(steward, url("recording-evidence", shelf.recording.public_id), b"page", "2026-01-02T10:00")
         assert "as it was on 2 January 2026" in text_of(steward, url("recording", shelf.recording.public_id))
 
-    def test_is_sent_as_a_file_and_its_opening_recorded(self, shelf: Shelf, steward: Client) -> None:  # noqa: F811
+    def test_is_sent_as_a_file_and_its_opening_recorded(self, shelf: Shelf, steward: Client) -> None:
         keep(steward, url("dataset-evidence", shelf.dataset.public_id), b"<script>", "2026-01-02T10:00")
         answer = steward.post(url("evidence", EvidenceDocument.objects.get().public_id))
         assert answer.content == b"<script>"
@@ -234,7 +234,7 @@ class TestEvidence:
         assert answer["Content-Disposition"].startswith("attachment")
         assert LedgerEvent.objects.filter(kind="provenance.evidence.opened").exists()
 
-    def test_that_is_confidential_is_opened_by_few(self, shelf: Shelf, steward: Client) -> None:  # noqa: F811
+    def test_that_is_confidential_is_opened_by_few(self, shelf: Shelf, steward: Client) -> None:
         address = url("recording-evidence", shelf.recording.public_id)
         keep(steward, address, b"secret", "2026-01-02T10:00", confidential="on")
         kept = url("evidence", EvidenceDocument.objects.get().public_id)
@@ -242,7 +242,7 @@ class TestEvidence:
         assert client_of(shelf.people.officer).post(kept).status_code == 200
         assert client_of(shelf.people.stranger).post(kept).status_code == 404
 
-    def test_is_kept_by_stewards_and_officers(self, shelf: Shelf) -> None:  # noqa: F811
+    def test_is_kept_by_stewards_and_officers(self, shelf: Shelf) -> None:
         for who in (shelf.people.engineer, shelf.people.auditor):
             assert client_of(who).get(url("licence-evidence", "CC-BY-SA-4.0")).status_code == 403
 
@@ -252,10 +252,10 @@ class TestEvidence:
 
 
 class TestLabelHome:
-    def test_says_that_nobody_stands_for_the_label_yet(self, shelf: Shelf) -> None:  # noqa: F811
+    def test_says_that_nobody_stands_for_the_label_yet(self, shelf: Shelf) -> None:
         assert "No party is marked as standing" in text_of(client_of(shelf.people.auditor), reverse("home"))
 
-    def test_counts_what_is_ours_once_somebody_does(self, shelf: Shelf) -> None:  # noqa: F811
+    def test_counts_what_is_ours_once_somebody_does(self, shelf: Shelf) -> None:
         house = shelf.people.house
         party = Party.objects.create(organisation=house, name="Our Label", stands_for=house)
         RightsClaim.objects.create(recording=shelf.recording, party=party, right="master", source="steward")
@@ -268,7 +268,7 @@ class TestLabelHome:
 
 class TestApiAddressThatIsNone:
     @pytest.mark.parametrize("method", ["get", "post", "delete"])
-    def test_answers_in_json(self, shelf: Shelf, method: str) -> None:  # noqa: F811
+    def test_answers_in_json(self, shelf: Shelf, method: str) -> None:
         for who in (None, shelf.people.steward):
             answer = getattr(client_of(who), method)("/api/v1/nothing/here/")
             assert answer.status_code == 404

@@ -1,6 +1,5 @@
 """Pages of provenance: who may open which, what stands there, what its forms do, and how many queries it takes."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from pytest_django import DjangoDbBlocker
 
 from governance import jobs
 from governance.jobs import KINDS
@@ -20,23 +18,8 @@ from governance.models import Decision, Job, Review, Role, User
 from provenance import media
 from provenance.models import Conflict, ConflictStatus, DatasetVersion, Grant
 from provenance.queries.clearances import CLEAR
-from tests.pages.people import Shelf, a_frozen, more_entries, standing_shelf, write_source
+from tests.pages.people import Shelf, a_frozen, more_entries, write_source
 from tests.people import a_conflict
-
-
-@pytest.fixture(scope="module")
-def registered(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Shelf]:
-    with django_db_blocker.unblock(), standing_shelf(tmp_path_factory.mktemp("shelf")) as shelf:
-        yield shelf
-
-
-@pytest.fixture
-def shelf(registered: Shelf, db: None) -> Shelf:
-    for row in (registered.dataset, registered.grant):
-        row.refresh_from_db()
-    return registered
 
 
 @pytest.fixture

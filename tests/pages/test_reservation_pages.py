@@ -15,18 +15,13 @@ from provenance.models import Dataset, DatasetEntry, ExceptionMemo, Party, Reser
 from provenance.rights.optouts import Snapshot
 from provenance.services.memos import MemoTerms, record_memo
 from provenance.services.reserving import Declaration, declare_reservation, record_snapshot
-from tests.people import People, a_dataset, a_member, found_people
+from tests.people import People, a_dataset, a_member
 
 pytestmark = pytest.mark.django_db
 SITE = "https://label.example"
 ROBOTS = b"# <script>alert(1)</script>\nUser-agent: GPTBot\nDisallow: /\n"
 THEN = datetime(2026, 3, 2, tzinfo=UTC)
 MEMO = MemoTerms("Article 3", "Dr Ada Counsel", "Subscription", ("data_mining",), dataset="folk")
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -12,14 +10,9 @@ from django.urls import reverse
 from governance.models import LedgerEvent, User
 from provenance.models import Grant, Party, RightsClaim
 from provenance.rights.values import PURPOSES
-from tests.pages.people import Shelf, a_shelf
+from tests.pages.people import Shelf
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return a_shelf(tmp_path)
 
 
 def client_of(user: User) -> Client:

@@ -11,14 +11,9 @@ from governance.models import Organisation
 from provenance import access
 from provenance.models import Grant, Party
 from tests.catalogues import run, table
-from tests.people import People, a_dataset, found_people
+from tests.people import People, a_dataset
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 @pytest.fixture

@@ -27,7 +27,6 @@ from tests.people import (
     an_entry,
     answers,
     client_of,
-    found_people,
     statuses,
 )
 
@@ -37,11 +36,6 @@ READS = statuses(members=200, stranger=404)
 READS_WHOLE = statuses(members=200, label_auditor=404, stranger=404)  # a label reads what is its own
 LISTS = statuses(members=200, stranger=200)
 TABLE = b"external_id,title,licence\nx-1,First,CC0-1.0\nx-2,Second,CC-BY-4.0\n"
-
-
-@pytest.fixture
-def people(db: None) -> People:
-    return found_people()
 
 
 @pytest.fixture

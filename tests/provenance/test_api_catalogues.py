@@ -11,16 +11,11 @@ from governance import jobs
 from governance.models import Job, Role
 from provenance import services
 from provenance.models import Catalogue, Dataset
-from tests.people import People, a_dataset, a_member, answers, client_of, found_people, statuses
+from tests.people import People, a_dataset, a_member, answers, client_of, statuses
 
 pytestmark = pytest.mark.django_db
 API = "/api/v1"
 ISRC = "GBAYE0601477"
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 @pytest.fixture

@@ -9,15 +9,10 @@ from django.test.utils import CaptureQueriesContext
 
 from governance.models import Role
 from provenance.models import Dataset, RightsClaim
-from tests.people import People, a_dataset, answers, client_of, found_people, statuses
+from tests.people import People, a_dataset, answers, client_of, statuses
 
 pytestmark = pytest.mark.django_db
 CLAIMS = "/api/v1/claims/"
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 @pytest.fixture

@@ -22,15 +22,10 @@ from provenance.models import (
 from provenance.queries import clearances
 from provenance.services import clearing
 from provenance.services.evidence import Subjects, keep_evidence, link_evidence
-from tests.people import NOON, People, a_dataset, an_entry, answers, client_of, found_people, statuses
+from tests.people import NOON, People, a_dataset, an_entry, answers, client_of, statuses
 
 API = "/api/v1"
 USE = "purpose=ai_generative_training&commercial=true"
-
-
-@pytest.fixture
-def people(db: None) -> People:
-    return found_people()
 
 
 @pytest.fixture

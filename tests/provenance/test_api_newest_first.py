@@ -10,15 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from provenance.models import Conflict, ConflictStatus, Dataset, Grant, Party, Recording, RightsClaim
-from tests.people import People, a_dataset, client_of, found_people
+from tests.people import People, a_dataset, client_of
 
 pytestmark = pytest.mark.django_db
 THEN = datetime(2026, 3, 2, tzinfo=UTC)
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from governance.models import LedgerEvent, Role
 from provenance.models import Dataset, DatasetEntry, ExceptionMemo, Party, Reservation
 from provenance.rights.optouts import Snapshot
 from provenance.services import reserving
-from tests.people import NOON, People, a_dataset, a_member, answers, client_of, found_people, statuses
+from tests.people import NOON, People, a_dataset, a_member, answers, client_of, statuses
 
 API = "/api/v1"
 SITE = "https://label.example"
@@ -28,11 +28,6 @@ MEMO = {
 READS = statuses(members=200, stranger=404)
 LISTS = statuses(members=200, stranger=200)
 COUNSELS = statuses(members=404, stranger=404, compliance_officer=200, data_steward=200, external_auditor=200)
-
-
-@pytest.fixture
-def people(db: None) -> People:
-    return found_people()
 
 
 @pytest.fixture

@@ -25,12 +25,7 @@ from provenance.queries.clearances import Narrowing, Question
 from provenance.rights.policy import SHIPPED
 from provenance.services import clearing, memos, reserving
 from provenance.services.clearing import Correction
-from tests.people import NOON, People, a_conflict, a_dataset, found_people
-
-
-@pytest.fixture
-def people(db: None) -> People:
-    return found_people()
+from tests.people import NOON, People, a_conflict, a_dataset
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from governance.models import Job, LedgerEvent
 from provenance.models import Dataset, DatasetEntry, Grant, LicenceStatement, Recording, Registration
 from tests.catalogues import TRAINING, Ran, a_catalogue, row, run, sound, table
-from tests.people import People, a_dataset, an_entry, found_people, ledger_unlocked
+from tests.people import People, a_dataset, an_entry, ledger_unlocked
 
 pytestmark = pytest.mark.django_db
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
@@ -25,9 +25,8 @@ AS_STEWARD = ("--as", "data_steward")
 
 
 @pytest.fixture(autouse=True)
-def people(tmp_path: Path, settings: Any) -> People:
+def folders_of_their_own(people: People, tmp_path: Path, settings: Any) -> None:
     settings.INDEX_DIR = tmp_path / "indexes"
-    return found_people()
 
 
 def register(name: str, source: Path, *more: str, command: str = "register_dataset") -> Ran:

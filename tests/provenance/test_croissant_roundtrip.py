@@ -31,7 +31,7 @@ from provenance.models import Dataset, Party, RecordingIdentifier, RightsClaim
 from provenance.models.ranges import country_ranges
 from provenance.rights.values import SOURCES, Claim, Grant, Statement
 from tests.catalogues import register, sound, table
-from tests.people import People, found_people
+from tests.people import People
 from tests.provenance.packages import sounding
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
@@ -219,11 +219,6 @@ EVERY_COLUMN = {
     "source_url": "https://x.example/1",
     "mood": "=wistful",
 }
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 def carried_over(dataset: Dataset, people: People, folder: Path) -> tuple[ExportedDataset, ExportedDataset]:

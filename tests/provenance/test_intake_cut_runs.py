@@ -36,7 +36,7 @@ from provenance.models import (
 from provenance.pipeline import saving
 from provenance.services import registering
 from tests.catalogues import register, sound, table
-from tests.people import People, a_member, found_people
+from tests.people import People, a_member
 from tests.provenance import test_intake_ddex as ddex
 from tests.provenance.packages import sounding
 from tests.provenance.test_intake_scores import MUSICXML
@@ -240,11 +240,6 @@ def register_of(house: Organisation) -> dict[str, list[str]]:
             for one in model.objects.filter(recording__organisation=house)
         ]
     return {kind: sorted(map(repr, found)) for kind, found in rows.items()}
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 @pytest.fixture(autouse=True)

@@ -24,15 +24,10 @@ from provenance.models import (
 from provenance.models.ranges import country_ranges
 from provenance.queries import entries_of
 from tests.catalogues import TRAINING, answers
-from tests.people import People, a_dataset, found_people
+from tests.people import People, a_dataset
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 @pytest.fixture

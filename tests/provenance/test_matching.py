@@ -15,16 +15,15 @@ from provenance import access, services
 from provenance.models import Catalogue, CatalogueMatch, CatalogueRun, Dataset, Recording
 from provenance.queries.catalogues import words_of
 from tests.catalogues import Ran, register, run, sound, table
-from tests.people import People, a_dataset, a_member, found_people
+from tests.people import People, a_dataset, a_member
 
 pytestmark = pytest.mark.django_db
 ISRC = "GBAYE0601477"
 
 
 @pytest.fixture(autouse=True)
-def people(tmp_path: Path, settings: Any) -> People:
+def folders_of_their_own(people: People, tmp_path: Path, settings: Any) -> None:
     settings.INDEX_DIR = tmp_path / "indexes"
-    return found_people()
 
 
 @pytest.fixture

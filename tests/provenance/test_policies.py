@@ -34,7 +34,6 @@ from tests.people import (
     an_entry,
     answers,
     client_of,
-    found_people,
     statuses,
 )
 
@@ -44,11 +43,6 @@ CAREFUL = ClearancePolicy(
     "careful", readings=(("copyleft-training", "strict"),), describes="No training on copyleft."
 )
 LOOSE = ClearancePolicy("loose", readings=(("copyleft-training", "loose"),))
-
-
-@pytest.fixture
-def people(db: None) -> People:
-    return found_people()
 
 
 @pytest.fixture

@@ -12,14 +12,9 @@ from provenance import queries, services
 from provenance.errors import EmptyDatasetError, ProtectedCollectionError, ProvenanceError
 from provenance.models import Dataset, DatasetKind
 from tests.catalogues import approve
-from tests.people import NOON, People, a_dataset, an_entry, found_people
+from tests.people import NOON, People, a_dataset, an_entry
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from provenance.models import Conflict, ConflictStatus, Dataset, Party, RightsCl
 from provenance.services.claiming import ClaimsRegistered, register_claims, withdraw_claim
 from provenance.services.parties import identify_party
 from tests.catalogues import TRAINING, answers, approve, run, table
-from tests.people import People, a_dataset, found_people
+from tests.people import People, a_dataset
 
 pytestmark = pytest.mark.django_db
 DEAL = {
@@ -30,11 +30,6 @@ DEAL = {
     "purposes": TRAINING,
 }
 CLAIM = {"party": "Anna Lind", "right": "both", "share": "50", "recordings": "tune-000", "source": "registry"}
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 @pytest.fixture

@@ -17,14 +17,9 @@ from provenance import queries, services
 from provenance.errors import ProvenanceError
 from provenance.models import Conflict, ConflictStatus, Recording
 from tests.catalogues import a_catalogue, answers, approve, register, row, sound, table
-from tests.people import People, found_people
+from tests.people import People
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 class TestFindConflicts:

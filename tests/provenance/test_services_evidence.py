@@ -16,15 +16,10 @@ from provenance.errors import AudioMissingError, EvidenceAlteredError, Provenanc
 from provenance.models import EvidenceDocument
 from provenance.services import evidence
 from provenance.services.evidence import keep_evidence, open_evidence
-from tests.people import People, found_people
+from tests.people import People
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 def kept(people: People, content: bytes = b"We agree.", **options: Any) -> EvidenceDocument:

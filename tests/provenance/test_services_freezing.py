@@ -17,14 +17,9 @@ from provenance.errors import EmptyDatasetError, NotApprovedError, NotClearedErr
 from provenance.models import Dataset, DatasetKind, DatasetVersion, LicenceStatement, VersionEntry
 from provenance.services.freezing import Frozen
 from tests.catalogues import approve, training
-from tests.people import People, a_dataset, an_entry, found_people
+from tests.people import People, a_dataset, an_entry
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from provenance.models import Dataset, EvidenceDocument, Grant, GrantRecording
 from provenance.services.evidence import open_evidence
 from provenance.services.granting import GrantOutcome
 from tests.catalogues import TRAINING, answers, approve, table, training
-from tests.people import People, a_dataset, found_people
+from tests.people import People, a_dataset
 
 pytestmark = pytest.mark.django_db
 DEAL = {
@@ -29,11 +29,6 @@ DEAL = {
     "recordings": "tune-000",
     "purposes": TRAINING,
 }
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 @pytest.fixture

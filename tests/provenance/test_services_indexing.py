@@ -21,14 +21,9 @@ from provenance.services.indexing import Indexed, index_path
 from provenance.similarity.index import RecordingIndex
 from tests import signals
 from tests.catalogues import a_catalogue, register, row, sound, table
-from tests.people import People, a_dataset, found_people
+from tests.people import People, a_dataset
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 @pytest.fixture

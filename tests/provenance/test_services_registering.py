@@ -29,14 +29,9 @@ from provenance.models import (
 from provenance.pipeline import storing, surveying
 from provenance.services import registering
 from tests.catalogues import a_catalogue, answers, register, row, sound, table
-from tests.people import People, found_people
+from tests.people import People
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 def counts() -> dict[str, int]:

@@ -42,7 +42,7 @@ from provenance.services.reserving import (
     withdraw_reservation,
 )
 from tests.credentials import plain_wav, signed_wav
-from tests.people import People, a_dataset, a_member, found_people
+from tests.people import People, a_dataset, a_member
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -51,11 +51,6 @@ A_MONTH_AGO = NOW - timedelta(days=31)
 SITE = "https://label.example"
 CLOSED = json.dumps([{"location": "/", "tdm-reservation": 1, "tdm-policy": f"{SITE}/policy"}]).encode()
 GPTBOT = b"User-agent: GPTBot\nDisallow: /\n"
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 @pytest.fixture

@@ -19,15 +19,10 @@ from provenance.models import Dataset, Recording, Reservation
 from provenance.services.publishing import read_names
 from provenance.services.reserving import Declaration, Reserved, apply_reservations, declare_reservation
 from tests.catalogues import run
-from tests.people import People, a_dataset, an_entry, client_of, found_people
+from tests.people import People, a_dataset, an_entry, client_of
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def people() -> People:
-    return found_people()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from provenance.models import (
 )
 from provenance.queries import standing, timelines
 from provenance.queries.timelines import WIDTH, Span
-from tests.people import NOON, People, a_dataset, found_people
+from tests.people import NOON, People, a_dataset
 
 TODAY = date(2026, 3, 1)
 
@@ -56,11 +56,6 @@ class TestDrawn:
     def test_names_at_most_a_handful_of_years(self) -> None:
         timeline = drawn(Span("grant", "master", "a", date(1926, 1, 1), date(2126, 1, 1)))
         assert len(timeline.years) <= 9
-
-
-@pytest.fixture
-def people(db: None) -> People:
-    return found_people()
 
 
 @pytest.fixture

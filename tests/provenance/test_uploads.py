@@ -17,15 +17,14 @@ from provenance.jobs import REGISTER, forget_uploads
 from provenance.models import Dataset
 from provenance.uploads import upload_folder
 from tests.catalogues import a_catalogue
-from tests.people import People, found_people
+from tests.people import People
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def people(tmp_path: Path, settings: Any) -> People:
+@pytest.fixture(autouse=True)
+def folders_of_their_own(tmp_path: Path, settings: Any) -> None:
     settings.DATA_DIR = tmp_path / "data"
-    return found_people()
 
 
 def sent(content: str = "") -> Path:
