@@ -329,7 +329,7 @@ class TestStyleSheetPage:
     def test_would_be_told_of_a_fault(self, page: Page, site: str) -> None:
         page.goto(f"{site}/guide")
         page.evaluate(
-            "document.querySelector('main').insertAdjacentHTML('beforeend', '<img src=\"/mark.svg\">')"
+            "document.querySelector('main').insertAdjacentHTML('beforeend', '<img src=\"/static/mark.svg\">')"
         )
         assert [fault.partition(":")[0] for fault in faults_of(page)] == ["image-alt"]
 
