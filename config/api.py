@@ -1,8 +1,12 @@
 """Every address under /api/v1/."""
 
+from functools import cache
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -93,3 +97,15 @@ urlpatterns = [
     path("reviews/<uuid:public_id>/decide/", generation.ReviewDecisionView.as_view(), name="review-decide"),
     *router.urls,
 ]
+
+
+class DescribedOnce(SchemaGenerator):
+    """Describes the API once a process: the description is the same for everybody, and costs a third of a second."""
+
+    def get_schema(self, request: Request | None = None, public: bool = False) -> Any:
+        return _described()
+
+
+@cache
+def _described() -> Any:
+    return SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]

@@ -4,7 +4,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
-from config.api import nowhere
+from config.api import DescribedOnce, nowhere
 from governance import views as governance
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -17,7 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("audit.urls")),
     path("api/v1/", include("config.api")),
     path("api/v1/<path:rest>", nowhere, name="api-nowhere"),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", SpectacularAPIView.as_view(generator_class=DescribedOnce), name="schema"),
     path("styleguide/", governance.styleguide, name="styleguide"),
     path("healthz", governance.healthz, name="healthz"),
 ]

@@ -36,6 +36,7 @@ class Answer:
 def nobody_works() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("governance.jobs.enqueue", lambda job: None)
+        patch.setattr("governance.jobs.worker_answers", lambda queue: False)
         yield
 
 
