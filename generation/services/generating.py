@@ -64,11 +64,14 @@ def generate(
     Raises
     ------
     GenerationError
-        If what is asked for is out of range, or the architecture refuses the prompt.
+        If what is asked for is out of range, nothing can be written to ``out``, or the architecture refuses the
+        prompt.
     """
     organisation = version.model.organisation
     access.require(by, organisation, access.MAKES_MODELS, "generate with a model")
     _require_range(n, seconds)
+    if out is not None:
+        _require_folder(out)
     maker = registry.get(version.model.architecture)
     weights = _weights(version)
     now = timezone.now()
@@ -105,6 +108,16 @@ def _require_range(n: int, seconds: float) -> None:
         raise GenerationError(f"--n is {n}: ask for 1 to {MAX_OUTPUTS} outputs at a time.")
     if not 1.0 <= seconds <= MAX_SECONDS:
         raise GenerationError(f"--seconds is {seconds:g}: ask for 1 to {MAX_SECONDS:g} seconds.")
+
+
+def _require_folder(out: Path) -> None:
+    """Make the folder that outputs go to, and see that they can be written there before any is made."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise GenerationError(f"Nothing can be written to --out {out}: {error.strerror}.") from error
 
 
 def _weights(version: ModelVersion) -> Any:

@@ -257,13 +257,14 @@ class TestGenerate:
             (("tide@4",), "tide has no version '4'"),
             (("tide", "--n", "0"), "--n is 0"),
             (("tide", "--prompt-audio", "/nowhere.wav"), "there is no file /nowhere.wav"),
+            (("tide", "--out", "/proc/nowhere"), "can be written to --out /proc/nowhere"),
         ],
     )
     def test_says_with_2_what_is_wrong(
         self, people: People, tmp_path: Path, arguments: tuple[str, ...], words: str
     ) -> None:
         a_model(tmp_path, None, people.engineer, people.house)
-        ran = run("generate", *arguments, "--out", str(tmp_path / "out"), *AS_ENGINEER)
+        ran = run("generate", "--out", str(tmp_path / "out"), *arguments, *AS_ENGINEER)
         assert ran.code == 2
         assert words in one_sentence(ran)
 

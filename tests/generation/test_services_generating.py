@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from copy import deepcopy
+from errno import ENOSPC
+from os import strerror
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -121,7 +123,7 @@ class TestGenerate:
 
         assert (made.released, made.file) == (False, None)
         assert made.generation.state == GenerationState.HELD
-        assert not (tmp_path / "out").exists()
+        assert not list((tmp_path / "out").iterdir())
         review = Review.objects.get(question=Question.GENERATION_RELEASE)
         assert (review.subject_id, review.decision) == (made.generation.public_id, "pending")
 
@@ -200,11 +202,27 @@ class TestGenerate:
             with pytest.raises(NotAllowedError):
                 make(model, people, by=person)
 
-    def test_keeps_what_it_made_when_it_can_not_be_handed_out(
+    def test_makes_nothing_for_a_folder_that_can_not_be_written_to(
         self, people: People, model: ModelVersion, tmp_path: Path
     ) -> None:
         (tmp_path / "out").write_text("a file where a folder should be")
-        with says("no_match"), pytest.raises(StorageFullError, match="can't be written"):
+        for out in (tmp_path / "out", tmp_path / "out" / "below", Path("/proc/nowhere")):
+            with pytest.raises(GenerationError, match="Nothing can be written to --out"):
+                make(model, people, out=out)
+        assert not Generation.objects.exists()
+
+    def test_keeps_what_it_made_when_it_can_not_be_handed_out(
+        self, people: People, model: ModelVersion, tmp_path: Path
+    ) -> None:
+        write = generating.write_bytes
+
+        def full(path: Path, content: bytes) -> None:
+            if path.is_relative_to(tmp_path):
+                raise OSError(ENOSPC, strerror(ENOSPC))
+            write(path, content)
+
+        is_full = mock.patch.object(generating, "write_bytes", full)
+        with says("no_match"), is_full, pytest.raises(StorageFullError, match="No space left"):
             make(model, people, out=tmp_path / "out")
         assert Generation.objects.get().state == GenerationState.RELEASED
 

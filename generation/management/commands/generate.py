@@ -33,9 +33,6 @@ class Command(ContractCommand):
         prompt_audio = Path(options["prompt_audio"]) if options["prompt_audio"] else None
         if prompt_audio is not None and not prompt_audio.is_file():
             raise GenerationError(f"--prompt-audio: there is no file {prompt_audio}.")
-        out = Path(options["out"]).absolute()
-        if out.exists() and not out.is_dir():
-            raise GenerationError(f"--out {out} is no folder.")
         seed = options["seed"] if options["seed"] is not None else secrets.randbelow(2**31)
         n_held = 0
         for made in services.generate(
@@ -46,7 +43,7 @@ class Command(ContractCommand):
             seconds=options["seconds"],
             prompt=options["prompt"],
             prompt_audio=prompt_audio,
-            out=out,
+            out=Path(options["out"]).absolute(),
         ):
             n_held += not made.released
             self.show(made_json(made), words=made_words(made))
