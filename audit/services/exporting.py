@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -39,7 +38,7 @@ from provenance.exports.register import (
     ExportedWork,
 )
 from provenance.exports.royalties import as_row, royalty_csv, royalty_parts, totals
-from provenance.exports.tdmrep import ReservedLocation, tdmrep
+from provenance.exports.tdmrep import reserved, tdmrep
 from provenance.known import rights_of
 from provenance.models import (
     Dataset,
@@ -383,9 +382,7 @@ def _tdmrep(dataset: Dataset, version: DatasetVersion | None) -> str:
             "it is reserved here."
         )
     urls = dataset.entries.exclude(source_url="").values_list("source_url", flat=True)
-    paths = sorted({urlsplit(url).path or "/" for url in urls}) or ["/"]
-    rules = tdmrep(ReservedLocation(path if path.startswith("/") else f"/{path}", True) for path in paths)
-    return _json(rules)
+    return _json(tdmrep(reserved(urls)))
 
 
 # ── Models ────────────────────────────────────────────────────────────────────────────────────────

@@ -105,8 +105,8 @@ class TestTdmrepFile:
         assert bound(findings, "/music/a.ogg") == set()
         assert bound(findings, "/music/a.mp3", "https://other.example") == set()
 
-    def test_lets_a_longer_rule_open_a_folder_of_a_closed_site(self) -> None:
-        rules = [{"location": "/", "tdm-reservation": 1}, {"location": "/free/", "tdm-reservation": 0}]
+    def test_lets_an_earlier_rule_open_a_folder_of_a_closed_site(self) -> None:
+        rules = [{"location": "/free/", "tdm-reservation": 0}, {"location": "/", "tdm-reservation": 1}]
         findings = said(json.dumps(rules), WELL_KNOWN).findings
 
         assert bound(findings, "/music/a.mp3") == {EVERYTHING}
@@ -157,8 +157,8 @@ class TestTdmrepFile:
 
     def test_reads_back_what_is_exported(self) -> None:
         locations = [
-            ReservedLocation("/music/", True, f"{SITE}/policy.json"),
             ReservedLocation("/music/free/", False),
+            ReservedLocation("/music/", True, f"{SITE}/policy.json"),
         ]
         rules, problems = tdmrep_reader.rules_of(json.dumps(tdmrep(locations)))
 

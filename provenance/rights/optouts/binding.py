@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from provenance.rights.optouts import ai_txt, aipref, robots, tdmrep
-from provenance.rights.optouts.addresses import WHOLE_SITE, absolute, origin, path_of
+from provenance.rights.optouts.addresses import WHOLE_SITE, origin, path_of
 
 
 def binds(
@@ -35,7 +35,7 @@ def binds(
         return False
     if source == "tdmrep_file":
         rule = tdmrep.deciding(tdmrep.rules_of(raw)[0], url)
-        return rule is not None and rule.reserved and absolute(rule.location, location) == location
+        return rule is not None and rule.reserved and tdmrep.location_of(rule, location) == location
     if source == "robots":
         return bool(robots.denied(raw, url, purposes, own_agent=own_agent))
     if source == "ai_txt":

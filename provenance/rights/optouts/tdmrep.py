@@ -1,6 +1,10 @@
 """The TDM Reservation Protocol (W3C community group final report, 10 May 2024).
 
 https://www.w3.org/community/reports/tdmrep/CG-FINAL-tdmrep-20240510/
+
+The report lets a header overrule the file of the site, and a page both. Here each that reserves counts. It calls every
+value but 0 and 1 an error that sets nothing; here an error never opens what is closed, and a reservation that is
+written wrongly is read and told.
 """
 
 from __future__ import annotations
@@ -13,12 +17,13 @@ from html.parser import HTMLParser
 from typing import Any, Final
 from urllib.parse import urljoin
 
-from provenance.rights.optouts.addresses import absolute, matches, path_of
+from provenance.rights.optouts.addresses import absolute, matches, origin, path_of
 from provenance.rights.optouts.findings import Finding, OptOutError, Reading, Snapshot, text_of
 
 MAX_RULES: Final = 10_000
 _YES: Final = (1, "1", True, "true")
 _NO: Final = (0, "0", False, "false")
+_LOCATION: Final = "location must be a path pattern that starts with a slash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class Rule:
 
 
 def read_file(snapshot: Snapshot) -> Reading:
-    """Read a ``/.well-known/tdmrep.json`` (section 6): one finding for each rule that reserves.
+    """Read a ``/.well-known/tdmrep.json`` ("TDM File on the Origin Server"): one finding for each rule that reserves.
 
     Parameters
     ----------
@@ -48,14 +53,19 @@ def read_file(snapshot: Snapshot) -> Reading:
     findings = tuple(
         Finding(
             "tdmrep_file",
-            location=absolute(rule.location, snapshot.url),
+            location=location_of(rule, snapshot.url),
             raw=raw,
-            policy_url=urljoin(snapshot.url, rule.policy_url) if rule.policy_url else "",
+            policy_url=_policy_url(snapshot.url, rule.policy_url),
         )
         for rule in rules
         if rule.reserved
     )
     return Reading(tuple(dict.fromkeys(findings)), problems)
+
+
+def location_of(rule: Rule, url: str) -> str:
+    """Return a rule's pattern with the host of the address it was read at; one that starts with a star after a slash."""
+    return absolute(rule.location if rule.location.startswith("/") else f"/{rule.location}", url)
 
 
 @lru_cache(maxsize=64)
@@ -76,6 +86,9 @@ def rules_of(raw: str) -> tuple[tuple[Rule, ...], tuple[str, ...]]:
             rules.append(_rule(rule))
         except ValueError as error:
             problems.append(f"rule {number}: {error}")
+            continue
+        if not _is_number(written := rule["tdm-reservation"]):
+            problems.append(f"rule {number}: tdm-reservation {written!r} is read as 1: it must be a number")
     return tuple(rules), tuple(problems)
 
 
@@ -84,39 +97,56 @@ def _rule(said: Any) -> Rule:
         raise ValueError("it is no JSON object")
     location, policy = said.get("location"), said.get("tdm-policy", "")
     if not isinstance(location, str) or not location.startswith(("/", "*")):
-        raise ValueError("location must be a path pattern that starts with a slash")
+        raise ValueError(_LOCATION)
     if "tdm-reservation" not in said:
         raise ValueError("tdm-reservation is missing")
-    return Rule(location, _flag(said["tdm-reservation"]), policy if isinstance(policy, str) else "")
+    reserved = _flag(written := said["tdm-reservation"])
+    if not reserved and not _is_number(written):
+        raise ValueError(f"tdm-reservation {written!r} opens nothing: only the number 0 does")
+    return Rule(location, reserved, policy if isinstance(policy, str) else "")
 
 
 def _flag(said: Any) -> bool:
     """Read 0 or 1; a text or a truth value in its place is understood, for an opt-out is not lost over a quote."""
     if isinstance(said, str):
         said = said.strip().lower()
-    if isinstance(said, int | str) and said in _YES:
+    if isinstance(said, float | int | str) and said in _YES:
         return True
-    if isinstance(said, int | str) and said in _NO:
+    if isinstance(said, float | int | str) and said in _NO:
         return False
     raise ValueError(f"tdm-reservation is {str(said)[:40]!r}: it must be 0 or 1")
 
 
-def deciding(rules: Iterable[Rule], url: str) -> Rule | None:
-    """Return the rule that decides for an address: the longest pattern, and of equal ones the one that reserves.
+def _is_number(said: Any) -> bool:
+    return isinstance(said, float | int) and not isinstance(said, bool)
 
-    The report leaves it to its agents which of several matching rules wins; the order of RFC 9309, section 2.2.2
-    (most octets), lets a site open one folder of a closed site, which is what such rules are written for.
+
+def _policy_url(base: str, written: str) -> str:
+    """Return where terms are offered; empty for what is no web address, for that is no error of the reservation."""
+    try:
+        url = urljoin(base, written.strip()) if written.strip() else ""
+    except ValueError:
+        return ""
+    return url if origin(url) else ""
+
+
+def deciding(rules: Iterable[Rule], url: str) -> Rule | None:
+    """Return the rule that decides for an address; None where no rule speaks of it.
+
+    The report wants the most specific match, "the first in sequence", and sends agents to Google's reading of
+    robots.txt for the rest, by which it is the longest pattern. Where the two are not the same rule, the one that
+    reserves holds: a folder of a closed site is open if its rule stands before that of the site.
     """
     path = path_of(url)
-    return max(
-        (rule for rule in rules if matches(rule.location, path)),
-        key=lambda rule: (len(rule.location), rule.reserved),
-        default=None,
-    )
+    found = [rule for rule in rules if matches(rule.location, path)]
+    if not found:
+        return None
+    longest = max(found, key=lambda rule: (len(rule.location), rule.reserved))
+    return longest if longest.reserved else found[0]
 
 
 def read_headers(headers: Iterable[tuple[str, str]], url: str) -> Reading:
-    """Read the ``tdm-reservation`` and ``tdm-policy`` fields of an answer (section 5.2)."""
+    """Read the ``tdm-reservation`` and ``tdm-policy`` fields of an answer ("TDM Header Field in HTTP Responses")."""
     fields = [(name.strip().lower(), value.strip()) for name, value in headers]
     return _of_one_address(fields, url, "tdmrep_header", "header")
 
@@ -133,7 +163,7 @@ class _Metas(HTMLParser):
 
 
 def read_page(snapshot: Snapshot) -> Reading:
-    """Read the ``meta`` elements of an HTML page (section 5.3). They speak of that page and what it embeds."""
+    """Read the ``meta`` elements of a page ("TDM Metadata in HTML Content"), for that page and what it embeds."""
     metas = _Metas()
     metas.feed(text_of(snapshot))
     return _of_one_address(metas.found, snapshot.url, "tdmrep_page", "meta")
@@ -151,5 +181,5 @@ def _of_one_address(fields: list[tuple[str, str]], url: str, source: str, where:
     if not any(reserved):
         return Reading(problems=tuple(problems))
     raw = "\n".join(f"{name}: {value}" for name, value in fields if name.startswith("tdm-"))
-    finding = Finding(source, location=url, raw=raw, policy_url=urljoin(url, policy) if policy else "")
+    finding = Finding(source, location=url, raw=raw, policy_url=_policy_url(url, policy))
     return Reading((finding,), tuple(problems))
