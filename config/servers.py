@@ -107,7 +107,7 @@ def _setup_and_migrate(data_dir: Path, *, migrate: bool) -> None:
     known = _known_migrations()
     if stamp.exists() and stamp.read_text() == known:
         return
-    print("Preparing the database …", file=sys.stderr)
+    _tell_who_waits("Preparing the database …")
     call_command("migrate", interactive=False, verbosity=0)
     connection.close()
     stamp.write_text(known)
@@ -152,6 +152,12 @@ def _is_lost_connection(error: Exception) -> bool:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _tell_who_waits(sentence: str) -> None:
+    """Say what takes so long to a person at a terminal; a program that reads the messages gets what went wrong."""
+    if sys.stderr.isatty() and "--json" not in sys.argv:
+        print(sentence, file=sys.stderr)
 
 
 def _say(sentence: object, code: int) -> int:

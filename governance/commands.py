@@ -39,6 +39,7 @@ class ContractCommand(BaseCommand):
     queues_work = False
     engine_errors: tuple[type[Exception], ...] = ()
     user: User
+    _called_from_command_line: bool
     as_json: bool
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
@@ -56,6 +57,16 @@ class ContractCommand(BaseCommand):
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """Add the arguments of this command alone."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run; at the command line what went wrong is said in its sentence alone, without Django's "CommandError:"."""
+        try:
+            return super().execute(*args, **options)
+        except CommandError as error:
+            if not self._called_from_command_line or options.get("traceback"):
+                raise
+            self.stderr.write(str(error))
+            sys.exit(error.returncode)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

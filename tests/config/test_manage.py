@@ -43,7 +43,7 @@ class TestServersOfACommand:
         answers = [(*process.communicate(), process.returncode) for process in processes]
 
         assert [(out, code) for out, _, code in answers] == [("users 0\n", 0)] * 5, answers
-        assert sum("Preparing the database" in err for _, err, _ in answers) == 1
+        assert [err for _, err, _ in answers] == [""] * 5
         assert embedded.stop_if_unused(data_dir)
 
     @pytest.mark.parametrize(
@@ -115,6 +115,31 @@ class TestExitCode:
         assert (done.returncode, done.stdout) == (3, "")
         assert done.stderr.splitlines()[-1].startswith("BROKER_URL leads to no broker that answers")
         assert embedded.stop_if_unused(tmp_path)
+
+
+class TestMessages:
+    def test_of_a_command_that_refuses_are_the_one_sentence(self, tmp_path: Path) -> None:
+        code, out, err = manage(tmp_path / "data", "verify_report", str(tmp_path / "nowhere"), "--json")
+
+        assert (code, out) == (2, "")
+        assert err == f"Can't read {tmp_path / 'nowhere'}: No such file or directory.\n"
+
+    @pytest.mark.parametrize(
+        ("is_terminal", "argument", "said"),
+        [(True, "--wait", "Wait.\n"), (True, "--json", ""), (False, "--wait", "")],
+    )
+    def test_that_something_takes_long_are_for_a_person(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        is_terminal: bool,
+        argument: str,
+        said: str,
+    ) -> None:
+        monkeypatch.setattr(sys, "argv", ["manage.py", "index_dataset", argument])
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
+        servers._tell_who_waits("Wait.")
+        assert capsys.readouterr() == ("", said)
 
 
 class TestImports:
