@@ -34,7 +34,7 @@ def alter(source: Path, name: str) -> Path:
     Raises
     ------
     UnmeasurableError
-        If FFmpeg is missing or can't make it.
+        If FFmpeg is missing, can't make it or takes too long.
     """
     suffix, told = ALTERATIONS[name]
     if not told:
@@ -45,7 +45,12 @@ def alter(source: Path, name: str) -> Path:
     target = source.with_name(f"altered{suffix}")
     command = [program, "-nostdin", "-loglevel", "error", "-y", "-i", str(source), *told]
     command += ["-map_metadata", "-1", "-bitexact", str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise UnmeasurableError(
+            f"FFmpeg took longer than {TIMEOUT_S} s for the alteration {name!r} and was stopped: try again."
+        ) from error
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise UnmeasurableError(f"FFmpeg can't make the alteration {name!r}: {last}")

@@ -12,7 +12,7 @@ import numpy as np
 from lib import files
 from provenance.audio import children, limits
 from provenance.audio.decoding import stream
-from provenance.audio.errors import DecoderMissingError, EmptyAudioError, NotAudioError
+from provenance.audio.errors import DecodeLimitError, DecoderMissingError, EmptyAudioError, NotAudioError
 from provenance.audio.midi import RENDER_RATE_HZ
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def write_preview(source: Path, target: Path, *, start_s: float = 0.0, seconds: 
     EmptyAudioError
         If ``source`` has ended before ``start_s``.
     AudioError
-        If ``source`` cannot be decoded.
+        If ``source`` cannot be decoded, or encoding it takes too long.
     ValueError
         If the target's ending is none of the four.
     """
@@ -91,13 +91,18 @@ def write_preview(source: Path, target: Path, *, start_s: float = 0.0, seconds: 
         "-map_metadata", "-1", "-fflags", "+bitexact", "-c:a", codec, "-b:a", bit_rate,
         "-f", container, "pipe:1",
     ]  # fmt: skip
-    done = subprocess.run(
-        command,
-        input=samples.astype("<i2").tobytes(),
-        capture_output=True,
-        timeout=limits.MAX_CHILD_WALL_S,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            input=samples.astype("<i2").tobytes(),
+            capture_output=True,
+            timeout=limits.MAX_CHILD_WALL_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DecodeLimitError(
+            f"a preview of {source.name} took longer than {limits.MAX_CHILD_WALL_S:.0f} s and was stopped"
+        ) from error
     if done.returncode != 0:
         raise DecoderMissingError(
             f"ffmpeg could not encode {codec}: {children.last_line(done.stderr.decode(errors='replace'))}"

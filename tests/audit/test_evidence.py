@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from audit import evidence, services
+from audit.campaigns import alterations
 from audit.campaigns.alterations import ALTERATIONS, alter
 from audit.campaigns.fairness import corpus_shares
+from audit.errors import UnmeasurableError
 from audit.frameworks import loader
 from audit.metrics.intervals import more_than_control, wilson
 from audit.metrics.sound import FLOOR_DB, describe
@@ -297,6 +299,14 @@ class TestAlter:
         whole = audio.read_samples(source, sample_rate_hz=22050)
         same = len(altered) == len(whole) and np.allclose(altered, whole, atol=1e-3)
         assert same == (name == "unchanged")
+
+    def test_that_takes_too_long_is_one_clear_error(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(alterations, "TIMEOUT_S", 0)
+        source = signals.write(tmp_path / "excerpt.wav", signals.tone(1.0))
+        with pytest.raises(UnmeasurableError, match=r"FFmpeg took longer than 0 s .* and was stopped"):
+            alter(source, "12 dB quieter")
 
 
 class TestMoreThanControl:

@@ -429,6 +429,17 @@ class TestWritePreview:
         with pytest.raises(audio.EmptyAudioError, match="ends before"):
             audio.write_preview(tune, tmp_path / "a.mp3", start_s=100.0)
 
+    def test_that_takes_too_long_is_given_up_and_leaves_nothing(
+        self, tune: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def too_slow(*_: object, timeout: float, **__: object) -> None:
+            raise subprocess.TimeoutExpired("ffmpeg", timeout)
+
+        monkeypatch.setattr(subprocess, "run", too_slow)
+        with pytest.raises(audio.DecodeLimitError, match=r"took longer than .* and was stopped"):
+            audio.write_preview(tune, tmp_path / "a.mp3")
+        assert not (tmp_path / "a.mp3").exists()
+
 
 class TestPeaks:
     def test_follow_the_envelope(self, tmp_path: Path) -> None:
