@@ -18,14 +18,16 @@ from provenance import audio, storage
 from provenance.errors import AudioMissingError
 from provenance.models import Recording
 
-# What browsers play as it is, told by the first bytes: names and endings are whatever a source gave the file.
 PLAYABLE = (
-    (b"OggS", "audio/ogg"),
-    (b"fLaC", "audio/flac"),
-    (b"ID3", "audio/mpeg"),
-    (b"\xff\xfb", "audio/mpeg"),
+    (b"RIFF", "audio/wav", {"pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le"}),
+    (b"fLaC", "audio/flac", {"flac"}),
+    (b"OggS", "audio/ogg", {"vorbis", "opus", "flac"}),
+    (b"ID3", "audio/mpeg", {"mp3"}),
+    (b"\xff\xfb", "audio/mpeg", {"mp3"}),
+    (b"\xff\xf3", "audio/mpeg", {"mp3"}),
 )
-PLAYABLE_CODECS = {"mp3", "vorbis", "opus", "flac", "pcm_s16le"}
+"""What browsers play as it is: a file's first bytes, its type, and the codecs that may be in it. A test asks Chromium.
+Names and endings are not looked at: they are whatever a source gave the file."""
 PREVIEW_SUFFIX = ".mp3"
 PREVIEW_S = 600.0  # a rendering is held in memory while it is encoded: 48 kHz stereo of ten minutes is 115 MB
 PEAKS_A_SECOND = 50
@@ -56,17 +58,18 @@ def recording_peaks(recording: Recording) -> HttpResponse:
 def _playable(recording: Recording) -> tuple[Path, str]:
     if not recording.audio or recording.sha256 is None:
         raise AudioMissingError("There is no audio of this recording here.")
-    if recording.codec in PLAYABLE_CODECS and _has_paths():
+    if _has_paths():
         with storage.local_file(recording.audio) as path:
-            if content_type := _plays_as(path):
+            if content_type := plays_as(path, recording.codec):
                 return path, content_type
     return preview_of(recording.audio, key=recording.sha256), "audio/mpeg"
 
 
-def _plays_as(path: Path) -> str:
+def plays_as(path: Path, codec: str) -> str:
+    """Return the media type under which browsers play a file as it is; empty where they need a preview."""
     with path.open("rb") as opened:
         start = opened.read(4)
-    return next((kind for magic, kind in PLAYABLE if start.startswith(magic)), "")
+    return next((kind for magic, kind, codecs in PLAYABLE if start.startswith(magic) and codec in codecs), "")
 
 
 def _has_paths() -> bool:
