@@ -8,6 +8,7 @@ from provenance.views import (
     datasets,
     evidence,
     grants,
+    licences,
     parties,
     policies,
     recordings,
@@ -67,7 +68,7 @@ urlpatterns = [
     path("memos/", reservations.memo_list, name="memo-list"),
     path("memos/record/", reservations.record_memo, name="memo-record"),
     path("memos/<uuid:public_id>/withdraw/", reservations.withdraw_memo, name="memo-withdraw"),
-    path("licences/", grants.licence_list, name="licence-list"),
+    path("licences/", licences.licence_list, name="licence-list"),
     path("licences/<str:licence_id>/evidence/", evidence.keep_for_licence, name="licence-evidence"),
-    path("licences/<str:licence_id>/", grants.licence, name="licence"),
+    path("licences/<str:licence_id>/", licences.licence, name="licence"),
 ]

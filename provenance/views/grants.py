@@ -1,4 +1,4 @@
-"""Pages of grants and licences: who gave what to whom, and what the licences say."""
+"""Pages of grants: who gave what to whom."""
 
 import json
 import tempfile
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -19,14 +19,11 @@ from governance import slots
 from governance.errors import ConflictError
 from governance.models import Organisation
 from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
-from provenance import access, deals, documents, queries, services, tables, uploads
+from provenance import access, deals, documents, services, tables, uploads
 from provenance.forms.datasets import GrantFilterForm, RegisterGrantsForm, RevokeForm
 from provenance.forms.rights import DealForm
 from provenance.models import Grant
-from provenance.queries import policies
-from provenance.rights import terms
-from provenance.rights.policy import DEFAULT, ClearancePolicy
-from provenance.services.evidence import KEEPS_EVIDENCE, READS_CONFIDENTIAL, snapshots_for
+from provenance.services.evidence import READS_CONFIDENTIAL
 from provenance.services.granting import GrantOutcome
 from provenance.stretches import stretch_of
 
@@ -228,46 +225,3 @@ def _register(
             now=timezone.now(),
             dry_run=asked["dry_run"],
         )
-
-
-def _policy(request: PersonRequest) -> ClearancePolicy:
-    """Return the policy of whom the person works for; of somebody who works for nobody, the shipped one."""
-    own = house.organisations_of(request.user)
-    return queries.policy_of(own[0]) if own else DEFAULT
-
-
-@page
-@require_GET
-def licence_list(request: PersonRequest) -> HttpResponse:
-    licences = list(terms.catalogue().values())
-    policy = _policy(request)
-    context = {
-        "licences": [
-            (licence, {one.axis: one for one in policies.axis_readings(licence, policy)})
-            for licence in licences
-        ],
-        "questions": terms.questions().values(),
-        "policy": policy,
-    }
-    return render(request, "provenance/licence_list.html", context)
-
-
-@page
-@require_GET
-def licence(request: PersonRequest, licence_id: str) -> HttpResponse:
-    found = terms.catalogue().get(licence_id)
-    if found is None:
-        raise Http404
-    questions = terms.questions()
-    policy = _policy(request)
-    own = house.organisations_of(request.user)
-    context = {
-        "licence": found,
-        "policy": policy,
-        "readings": policies.axis_readings(found, policy),
-        "sentences": terms.conditions(),
-        "questions": [questions[question] for question in found.contested],
-        "snapshots": snapshots_for(organisations=own, licence=licence_id),
-        "may_keep": any(house.may(request.user, one, KEEPS_EVIDENCE) for one in own),
-    }
-    return render(request, "provenance/licence.html", context)

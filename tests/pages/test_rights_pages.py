@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from governance.models import LedgerEvent, User
 from provenance.models import Grant, Party, RightsClaim
+from provenance.rights.terms import catalogue
 from provenance.rights.values import PURPOSES
 from tests.pages.people import Shelf
 
@@ -93,6 +94,60 @@ class TestAGrantInAnotherHouse:
         assert (
             stranger.post(url("grant-revoke", shelf.grant.public_id), {"reason": "Mine."}).status_code == 403
         )
+
+
+class TestTheLicenceCatalogue:
+    def shown(self, shelf: Shelf, **asked: str) -> str:
+        return client_of(shelf.people.officer).get(url("licence-list"), asked).content.decode()
+
+    def test_names_a_licence_before_its_identifier(self, shelf: Shelf) -> None:
+        text = self.shown(shelf, q="sampling plus noncommercial")
+        name, identifier = "NonCommercial Sampling Plus 1.0</a>", "LicenseRef-CC-NC-Sampling-Plus-1.0 ·"
+        assert 0 < text.index(name) < text.index(identifier)
+
+    def test_is_found_by_words_of_a_name_an_alias_or_a_kind(self, shelf: Shelf) -> None:
+        for words, there, not_there in (
+            ("free art", "LAL-1.3 ·", "CC0-1.0 ·"),
+            ("licence art libre", "LAL-1.3 ·", "CC0-1.0 ·"),
+            ("public domain", "CC0-1.0 ·", "LAL-1.3 ·"),
+        ):
+            text = self.shown(shelf, q=words)
+            assert there in text, words
+            assert not_there not in text, words
+
+    def test_is_narrowed_to_a_reading_of_one_axis(self, shelf: Shelf) -> None:
+        refused = self.shown(
+            shelf, q="creative commons 4.0", axis="ai_generative_training", answer="not_allowed"
+        )
+        assert "CC-BY-ND-4.0 ·" in refused
+        assert "CC-BY-4.0 ·" not in refused
+        anywhere = self.shown(shelf, q="creative commons 4.0", answer="not_allowed")
+        assert "CC-BY-NC-4.0 ·" in anywhere
+        assert "CC-BY-4.0 ·" not in anywhere
+
+    def test_shows_the_axis_that_is_looked_at(self, shelf: Shelf) -> None:
+        column = '<th scope="col">Data mining</th>'
+        assert column in self.shown(shelf, axis="data_mining")
+        assert column not in self.shown(shelf)
+
+    def test_is_narrowed_to_what_is_contested(self, shelf: Shelf) -> None:
+        contested = self.shown(shelf, q="4.0", axis="ai_generative_training", contested="on")
+        assert "CC-BY-SA-4.0 ·" in contested
+        assert "CC-BY-SA-4.0 ·" not in self.shown(shelf, q="4.0", axis="redistribution", contested="on")
+        assert "MIT ·" not in self.shown(shelf, q="mit", contested="on")
+
+    def test_sends_htmx_the_list_alone(self, shelf: Shelf) -> None:
+        client = client_of(shelf.people.officer)
+        part = client.get(url("licence-list"), {"q": "zlib"}, headers={"HX-Request": "true"}).content.decode()
+        assert "Zlib ·" in part
+        assert "<h1>" not in part
+
+    def test_says_so_where_none_fits_and_shows_all_where_the_question_makes_no_sense(
+        self, shelf: Shelf
+    ) -> None:
+        assert "No licence is read like that" in self.shown(shelf, q="no such licence")
+        text = self.shown(shelf, axis="nonsense")
+        assert f"1–30 of {len(catalogue())} licences" in text
 
 
 class TestAClaimByHand:
