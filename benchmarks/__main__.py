@@ -9,10 +9,17 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks import catalogue, conflicts, ingest, likeness, lists, rights
+from benchmarks import catalogue, conflicts, ingest, labels, likeness, lists, rights
 from benchmarks.figures import Figure, NothingToMeasureError
 
-NAMES = ("conflicts", "ingest", "likeness", "lists", "rights")  # what runs without a folder of music
+NAMES = (
+    "conflicts",
+    "ingest",
+    "labels",
+    "likeness",
+    "lists",
+    "rights",
+)  # what runs without a folder of music
 WITH_MUSIC = ("catalogue",)
 
 
@@ -22,6 +29,12 @@ def main(arguments: Sequence[str]) -> int:
     of_likeness = parser.add_argument_group("likeness, catalogue")
     of_likeness.add_argument("--references", type=Path, metavar="DIR", help="music that is in the index")
     of_likeness.add_argument("--strangers", type=Path, metavar="DIR", help="music that is not")
+    of_likeness.add_argument(
+        "--protocol", type=Path, metavar="DIR", help="the packages of benchmarks/protocol.tsv, unpacked"
+    )
+    of_likeness.add_argument(
+        "--tracks", type=int, default=0, metavar="N", help="to take excerpts of; 0 for all"
+    )
     of_likeness.add_argument("--excerpts", type=int, default=1, metavar="N", help="of each recording")
     of_likeness.add_argument("--seed", type=int, default=1)
     of_conflicts = parser.add_argument_group("conflicts")
@@ -34,10 +47,13 @@ def main(arguments: Sequence[str]) -> int:
         "catalogue": partial(catalogue.measure, chosen.references, chosen.strangers, seed=chosen.seed),
         "conflicts": partial(conflicts.measure, chosen.music, n_copies=chosen.copies, seed=chosen.seed),
         "ingest": ingest.measure,
+        "labels": labels.measure,
         "likeness": partial(
             likeness.measure,
             chosen.references,
             chosen.strangers,
+            listed=chosen.protocol,
+            n_tracks=chosen.tracks,
             n_excerpts=chosen.excerpts,
             seed=chosen.seed,
         ),

@@ -1,43 +1,128 @@
 """How well recording likeness finds copies, and how often it accuses strangers.
 
-    make bench ARGS="likeness --references DIR --strangers DIR"
+    make bench ARGS="likeness --protocol DIR"                     on the music of benchmarks/protocol.tsv
+    make bench ARGS="likeness --references DIR --strangers DIR"   on any other
 
-Both are folders of music, searched through; no recording may be in both. The baseline is what Chromaprint alone
-answers when a best bit error rate below 0.35 counts as found. Without folders it runs on tunes made up here.
+A copy counts as found if it is accepted and placed within half a second of where it was taken from. What sounds the
+same there counts too: another time that the music comes round, and another recording of the same sound. A false
+alarm is an excerpt of a stranger that is accepted as anything at all; its interval is a bootstrap over tracks, for
+excerpts of one track are alike. The baseline is what Chromaprint alone answers when a best bit error rate below 0.35
+counts as found. Without music it runs on tunes made up here.
 """
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks import tunes
+from benchmarks import protocol, tunes
 from benchmarks.figures import Figure, NothingToMeasureError
+from benchmarks.transformations import CONDITIONS, RATE_HZ, Samples
 from provenance import audio
+from provenance.similarity import thresholds
 from provenance.similarity.align import error_curve
-from provenance.similarity.chromaprint import CHROMA, items_of
+from provenance.similarity.chromaprint import BANDS, CHROMA, ITEM_S, ITEM_SPAN_S, items_of
 from provenance.similarity.index import RecordingIndex
-from provenance.similarity.recording import RecordingCheck, check
-from tests.vocoding import griffin_lim
+from provenance.similarity.recording import RecordingCheck, RecordingMatch, check
 
-RATE_HZ = 22_050
 BASELINE_BER = 0.35
-LEAST_S = 12.0
+LEAST_S = protocol.LEAST_S
+LENGTHS_S = (5.0, 10.0)
+PLACED_S = 0.5
+QUIETEST = 0.01
+N_BOOTSTRAPS = 2_000
 N_TUNES = 3
 TUNE_S = 32.0
-CONDITIONS = ("clean", "mp3_64k", "noise_10db", "noise_0db", "mel80", "mel128_32_levels")
 
 WANTED = 'make bench ARGS="likeness --references DIR --strangers DIR".'
 
-Samples = NDArray[np.float32]
+
+@dataclass(frozen=True, slots=True)
+class Music:
+    """What is measured on: files of references and of strangers, each with its fingerprint."""
+
+    references: Mapping[Path, audio.Survey]
+    strangers: Mapping[Path, audio.Survey]
+
+
+@dataclass(slots=True)
+class Alarms:
+    """False alarms and excerpts of each stranger."""
+
+    wrong: dict[Path, list[bool]] = field(default_factory=dict)
+    naive: list[bool] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        return float(np.mean([one for track in self.wrong.values() for one in track]))
+
+    @property
+    def n_excerpts(self) -> int:
+        return sum(map(len, self.wrong.values()))
+
+    def interval(self, rng: np.random.Generator) -> tuple[float, float]:
+        """Return the 95 % interval of the rate, with tracks drawn anew.
+
+        Where there was no false alarm the bootstrap knows no better than 0; the upper end is then three in the
+        number of tracks, which bounds the share of tracks that alarm.
+        """
+        counts = np.array([(sum(track), len(track)) for track in self.wrong.values()], dtype=np.float64)
+        if not counts[:, 0].any():
+            return 0.0, min(1.0, 3.0 / len(counts))
+        drawn = rng.integers(len(counts), size=(N_BOOTSTRAPS, len(counts)))
+        sums = counts[drawn].sum(axis=1)
+        low, high = np.quantile(sums[:, 0] / sums[:, 1], (0.025, 0.975))
+        return float(low), float(high)
+
+
+def measure(
+    references: Path | None = None,
+    strangers: Path | None = None,
+    *,
+    listed: Path | None = None,
+    n_tracks: int = 0,
+    n_excerpts: int = 1,
+    seed: int = 1,
+) -> Iterator[Figure]:
+    """Measure on the listed music, on two folders of music, or without them on tunes made up here.
+
+    Parameters
+    ----------
+    listed : Path, optional
+        The folder that holds the packages of `benchmarks.protocol`.
+    n_tracks : int
+        References and strangers that excerpts are taken of, drawn by the seed; 0 for all.
+    n_excerpts : int
+        Excerpts of each, for each length and condition.
+
+    Raises
+    ------
+    NothingToMeasureError
+        If one folder is named without the other, is no folder, or holds no music.
+    """
+    if listed is not None:
+        yield from _on_music(_of_protocol(listed), n_tracks, n_excerpts, seed)
+    elif references is None and strangers is None:
+        yield from _made_up(n_excerpts, seed)
+    elif references is None or strangers is None:
+        raise NothingToMeasureError("likeness needs two folders that share no recording: " + WANTED)
+    else:
+        music = Music(_music_in(references), _music_in(strangers))
+        hashes = [
+            {one.samples_sha256 for one in side.values()} for side in (music.references, music.strangers)
+        ]
+        if shared := hashes[0] & hashes[1]:
+            raise NothingToMeasureError(
+                f"{len(shared)} recordings lie under {references} and under {strangers}: "
+                "no recording may be in both."
+            )
+        yield from _on_music(music, n_tracks, n_excerpts, seed)
 
 
 def recordings_in(folder: Path) -> Iterator[tuple[Path, audio.Survey]]:
@@ -51,49 +136,19 @@ def recordings_in(folder: Path) -> Iterator[tuple[Path, audio.Survey]]:
             yield path, surveyed
 
 
-def excerpts(path: Path, seconds: float, n: int, rng: np.random.Generator) -> Iterator[tuple[float, Samples]]:
-    whole = audio.read_samples(path, sample_rate_hz=RATE_HZ)
-    for _ in range(n):
-        start_s = float(rng.uniform(0, max(0.0, len(whole) / RATE_HZ - seconds)))
-        piece = whole[round(start_s * RATE_HZ) :][: round(seconds * RATE_HZ)]
-        if np.abs(piece).max(initial=0.0) > 0.01:
-            yield start_s, piece
+def excerpt(path: Path, seconds: float, length_s: float, rng: np.random.Generator) -> tuple[float, Samples]:
+    """Draw a stretch of a recording that is not silent, and tell where it begins."""
+    piece: Samples = np.zeros(0, dtype=np.float32)
+    for _ in range(10):
+        start_s = float(rng.uniform(0, max(0.0, seconds - length_s)))
+        piece = audio.read_samples(path, sample_rate_hz=RATE_HZ, start_s=start_s, seconds=length_s)
+        if np.abs(piece).max(initial=0.0) > QUIETEST:
+            break
+    return start_s, piece
 
 
-def changed(piece: Samples, condition: str, rng: np.random.Generator) -> Samples:
-    if condition == "mp3_64k":
-        return _through_mp3(piece)
-    if condition.startswith("noise"):
-        level = np.sqrt(np.mean(piece**2)) * (1.0 if condition == "noise_0db" else 10**-0.5)
-        return np.asarray(piece + level * rng.standard_normal(len(piece)), dtype=np.float32)
-    if condition == "mel80":
-        return griffin_lim(piece, rate_hz=RATE_HZ, n_bands=80)
-    if condition == "mel128_32_levels":
-        return griffin_lim(piece, rate_hz=RATE_HZ, n_bands=128, n_levels=32)
-    return piece
-
-
-def _through_mp3(piece: Samples) -> Samples:
-    raw = ["-f", "s16le", "-ar", str(RATE_HZ), "-ac", "1"]
-    quiet = ["ffmpeg", "-nostdin", "-loglevel", "error"]
-    words = np.clip(piece * 32768, -32768, 32767).astype("<i2").tobytes()
-    packed = subprocess.run(
-        [*quiet, *raw, "-i", "pipe:0", "-b:a", "64k", "-f", "mp3", "pipe:1"],
-        input=words,
-        capture_output=True,
-        check=True,
-    )
-    heard = subprocess.run(
-        [*quiet, "-f", "mp3", "-i", "pipe:0", *raw, "pipe:1"],
-        input=packed.stdout,
-        capture_output=True,
-        check=True,
-    )
-    return np.frombuffer(heard.stdout, dtype="<i2").astype(np.float32) / np.float32(32768)
-
-
-def baseline_answer(piece: Samples, index: RecordingIndex) -> str | None:
-    query = np.ascontiguousarray(items_of(piece, sample_rate_hz=RATE_HZ)[:, CHROMA])
+def baseline_answer(heard: Samples, index: RecordingIndex) -> str | None:
+    query = np.ascontiguousarray(items_of(heard, sample_rate_hz=RATE_HZ)[:, CHROMA])
     best, key = BASELINE_BER, None
     for number, recording in enumerate(index.recordings):
         curve = error_curve(query, np.ascontiguousarray(index.items(number)[:, CHROMA]))
@@ -102,35 +157,50 @@ def baseline_answer(piece: Samples, index: RecordingIndex) -> str | None:
     return key
 
 
-def answer(piece: Samples, index: RecordingIndex) -> RecordingCheck:
-    return check(items_of(piece, sample_rate_hz=RATE_HZ), index, query_seconds=len(piece) / RATE_HZ)
+def answer(heard: Samples, index: RecordingIndex) -> RecordingCheck:
+    return check(items_of(heard, sample_rate_hz=RATE_HZ), index, query_seconds=len(heard) / RATE_HZ)
 
 
-def found_and_placed(found: RecordingCheck, key: str, start_s: float) -> bool:
+def found_and_placed(
+    found: RecordingCheck, index: RecordingIndex, key: str, start_s: float, tempo: float
+) -> bool:
+    """Whether something accepted is the very place, or one that sounds the same."""
+    return any(match.accepted and _is_right(match, index, key, start_s, tempo) for match in found.matches)
+
+
+def _is_right(match: RecordingMatch, index: RecordingIndex, key: str, start_s: float, tempo: float) -> bool:
+    true_s = start_s + match.query_start_s * tempo
+    if match.key == key and any(abs(place_s - true_s) < PLACED_S for place_s in match.occurrences):
+        return True
+    length_s = (match.query_end_s - match.query_start_s) * tempo
     return any(
-        match.accepted
-        and match.key == key
-        and any(abs(place - match.query_start_s - start_s) < 0.5 for place in match.occurrences)
-        for match in found.matches
+        _sounds_same(index, (key, true_s), (match.key, place_s), length_s) for place_s in match.occurrences
     )
 
 
-def measure(
-    references: Path | None = None, strangers: Path | None = None, *, n_excerpts: int = 1, seed: int = 1
-) -> Iterator[Figure]:
-    """Measure on two folders of music, or without them on tunes made up here.
+def _sounds_same(
+    index: RecordingIndex, one: tuple[str, float], other: tuple[str, float], length_s: float
+) -> bool:
+    """Whether a stretch of one reference and a stretch of another, or of the same, differ no more than copies do."""
+    n_items = max(thresholds.MIN_STRETCH_ITEMS, round((length_s - ITEM_SPAN_S) / ITEM_S) + 1)
+    ours, theirs = (
+        index.items(index.recordings.index(key))[max(0, round(at_s / ITEM_S) - slack) :][
+            : n_items + 2 * slack
+        ]
+        for (key, at_s), slack in ((one, 0), (other, 1))  # what comes round falls between two items
+    )
+    curves = [error_curve(ours[:, column].copy(), theirs[:, column].copy()) for column in (CHROMA, BANDS)]
+    return len(curves[0]) > 0 and all(
+        curve.min() <= highest for curve, highest in zip(curves, thresholds.COPY_BER, strict=True)
+    )
 
-    Raises
-    ------
-    NothingToMeasureError
-        If one folder is named without the other, is no folder, or holds no music.
-    """
-    if references is None and strangers is None:
-        yield from _made_up(n_excerpts, seed)
-        return
-    if references is None or strangers is None:
-        raise NothingToMeasureError("likeness needs two folders that share no recording: " + WANTED)
-    yield from _on_music(references, strangers, n_excerpts, seed)
+
+def _of_protocol(folder: Path) -> Music:
+    sides: list[dict[Path, audio.Survey]] = []
+    for group in ("references", "test"):
+        found = protocol.located(folder, protocol.tracks(group))
+        sides.append({path: audio.survey(path) for path in found.values()})
+    return Music(*sides)
 
 
 def _made_up(n_excerpts: int, seed: int) -> Iterator[Figure]:
@@ -140,65 +210,104 @@ def _made_up(n_excerpts: int, seed: int) -> Iterator[Figure]:
         file=sys.stderr,
     )
     with tempfile.TemporaryDirectory(prefix="liner-bench-") as folder:
-        references, strangers = Path(folder) / "references", Path(folder) / "strangers"
-        for number, place in enumerate((references, strangers)):
-            place.mkdir()
+        sides = []
+        for number, name in enumerate(("references", "strangers")):
+            (Path(folder) / name).mkdir()
             for tune in range(N_TUNES):
-                seed_of_tune = number * N_TUNES + tune
-                tunes.write(place / f"{tune}.wav", seed=seed_of_tune, seconds=TUNE_S, rate_hz=RATE_HZ)
-        for found in _on_music(references, strangers, n_excerpts, seed):
+                path = Path(folder) / name / f"{tune}.wav"
+                tunes.write(path, seed=number * N_TUNES + tune, seconds=TUNE_S, rate_hz=RATE_HZ)
+            sides.append(_music_in(Path(folder) / name))
+        for found in _on_music(Music(*sides), 0, n_excerpts, seed):
             yield replace(found, name=found.name.replace("likeness_", "likeness_made_up_", 1))
 
 
-def _on_music(references: Path, strangers: Path, n_excerpts: int, seed: int) -> Iterator[Figure]:
+def _on_music(music: Music, n_tracks: int, n_excerpts: int, seed: int) -> Iterator[Figure]:
     rng = np.random.default_rng(seed)
-    known, unknown = _music_in(references), _music_in(strangers)
-    if shared := {one.samples_sha256 for one in known.values()} & {
-        one.samples_sha256 for one in unknown.values()
-    }:
-        raise NothingToMeasureError(
-            f"{len(shared)} recordings lie under {references} and under {strangers}: no recording may be in both."
-        )
-    index = RecordingIndex.build((str(path), surveyed.items) for path, surveyed in known.items())
+    index = RecordingIndex.build((str(path), surveyed.items) for path, surveyed in music.references.items())
+    known, unknown = (_drawn(side, n_tracks, rng) for side in (music.references, music.strangers))
     print(
-        f"{len(known)} references, {index.facts.n_windows} windows; {len(unknown)} strangers", file=sys.stderr
+        f"{len(music.references)} references, {index.facts.n_windows} windows; {len(music.strangers)} strangers; "
+        f"excerpts of {len(known)} and {len(unknown)}",
+        file=sys.stderr,
     )
     checks_s: list[float] = []
-    yield from _copies(list(known), index, n_excerpts, rng, checks_s)
-    yield from _false_alarms(list(unknown), index, n_excerpts, rng)
+    for length_s in LENGTHS_S:
+        for name in CONDITIONS:
+            yield from _copies(name, length_s, known, unknown, index, n_excerpts, rng, checks_s)
+    for length_s in (*LENGTHS_S, 30.0):
+        yield from _false_alarms(length_s, unknown, index, n_excerpts, rng)
     if checks_s:
         yield Figure("likeness_check_cpu_s", float(np.median(checks_s)), "s")
 
 
+def _drawn(
+    side: Mapping[Path, audio.Survey], n_tracks: int, rng: np.random.Generator
+) -> list[tuple[Path, float]]:
+    all_of_it = [(path, surveyed.seconds) for path, surveyed in side.items()]
+    if not 0 < n_tracks < len(all_of_it):
+        return all_of_it
+    return [all_of_it[place] for place in sorted(rng.permutation(len(all_of_it))[:n_tracks])]
+
+
 def _copies(
-    paths: list[Path], index: RecordingIndex, n_excerpts: int, rng: np.random.Generator, checks_s: list[float]
+    name: str,
+    length_s: float,
+    known: Sequence[tuple[Path, float]],
+    unknown: Sequence[tuple[Path, float]],
+    index: RecordingIndex,
+    n_excerpts: int,
+    rng: np.random.Generator,
+    checks_s: list[float],
 ) -> Iterator[Figure]:
-    for seconds in (5.0, 10.0):
-        for condition in CONDITIONS:
-            hits, naive = [], []
-            for path in paths:
-                for start_s, piece in excerpts(path, seconds, n_excerpts, rng):
-                    heard = changed(piece, condition, rng)
-                    began = time.process_time()
-                    hits.append(found_and_placed(answer(heard, index), str(path), start_s))
-                    checks_s.append(time.process_time() - began)
-                    naive.append(baseline_answer(heard, index) == str(path))
-            if hits:
-                yield _share(f"likeness_found_{condition}_{seconds:.0f}s", hits, naive)
+    condition = CONDITIONS[name]
+    taken_s = length_s * condition.tempo
+    hits, naive = [], []
+    for path, seconds in known:
+        for _ in range(n_excerpts):
+            start_s, piece = excerpt(path, seconds, taken_s, rng)
+            other_path, other_seconds = unknown[int(rng.integers(len(unknown)))]
+            other = (
+                excerpt(other_path, other_seconds, taken_s, rng)[1] if name.startswith("mixed") else piece[:0]
+            )
+            heard = condition.of(piece, other, length_s, rng)
+            began = time.process_time()
+            found = answer(heard, index)
+            checks_s.append(time.process_time() - began)
+            hits.append(found_and_placed(found, index, str(path), start_s, condition.tempo))
+            naive.append(baseline_answer(heard, index) == str(path))
+    if hits:
+        yield _share(f"likeness_found_{name}_{length_s:.0f}s", hits, naive)
 
 
 def _false_alarms(
-    paths: list[Path], index: RecordingIndex, n_excerpts: int, rng: np.random.Generator
+    length_s: float,
+    unknown: Sequence[tuple[Path, float]],
+    index: RecordingIndex,
+    n_excerpts: int,
+    rng: np.random.Generator,
 ) -> Iterator[Figure]:
-    for seconds in (5.0, 10.0, 30.0):
-        wrong, naive = [], []
-        for path in paths:
-            for _, piece in excerpts(path, seconds, n_excerpts, rng):
-                wrong.append(answer(piece, index).verdict != "no_match")
-                naive.append(baseline_answer(piece, index) is not None)
-        if wrong:
-            yield _share(f"likeness_false_alarms_{seconds:.0f}s", wrong, naive)
-            yield Figure(f"likeness_strangers_{seconds:.0f}s", len(wrong), "excerpts")
+    alarms = Alarms()
+    for path, seconds in unknown:
+        for _ in range(n_excerpts):
+            _, heard = excerpt(path, seconds, length_s, rng)
+            found = answer(heard, index)
+            if found.verdict not in {"no_match", "unverifiable"}:
+                best = found.matches[0]
+                print(
+                    f"false alarm: {path.name} as {Path(best.key).name}, score {best.score:.2f}",
+                    file=sys.stderr,
+                )
+            alarms.wrong.setdefault(path, []).append(found.verdict not in {"no_match", "unverifiable"})
+            alarms.naive.append(baseline_answer(heard, index) is not None)
+    if alarms.wrong:
+        name = f"likeness_false_alarms_{length_s:.0f}s"
+        beside = float(np.mean(alarms.naive))
+        ratio = alarms.rate / beside if beside else None
+        low, high = alarms.interval(rng)
+        yield Figure(name, alarms.rate, "share", f"chromaprint_alone={beside:.3f}", ratio)
+        yield Figure(f"{name}_low", low, "share")
+        yield Figure(f"{name}_high", high, "share")
+        yield Figure(f"likeness_strangers_{length_s:.0f}s", alarms.n_excerpts, "excerpts")
 
 
 def _share(name: str, ours: list[bool], naive: list[bool]) -> Figure:

@@ -37,11 +37,14 @@ def main() -> None:
 def _read() -> Iterator[dict[str, Any]]:
     from django.test import Client
 
+    from provenance.keyset import mark_of
+
     client = Client()
     client.force_login(_officer())
-    for name, address, rows in _lists():
+    for name, address, rows, by in _lists():
         n_rows = rows.count()
-        for place, query in (("first", ""), ("last", f"?after={rows[max(n_rows - 30, 0)].public_id}")):
+        near_the_end = mark_of(rows.order_by(f"-{by}", "-id")[max(n_rows - 30, 0)], by)
+        for place, query in (("first", ""), ("last", f"?after={near_the_end}")):
             yield {"list": name, "place": place, "n_rows": n_rows, **_cost(client, address + query)}
 
 
@@ -59,21 +62,18 @@ def _officer() -> Any:
     return member.user
 
 
-def _lists() -> Iterator[tuple[str, str, QuerySet[Any]]]:
+def _lists() -> Iterator[tuple[str, str, QuerySet[Any], str]]:
     from django.urls import reverse
 
     from provenance.models import Conflict, Grant, Reservation, RightsClaim
 
-    open_ones = Conflict.objects.filter(status="open").order_by("-found_at", "-id")
-    grants = Grant.objects.order_by("-registered_at", "-id")
-    opt_outs = Reservation.objects.order_by("-declared_at", "-id")
-    claims = RightsClaim.objects.order_by("-recorded_at", "-id")
-    yield "conflicts", reverse("provenance:conflict-list"), open_ones
-    yield "grants", reverse("provenance:grant-list"), grants
-    yield "opt_outs", reverse("provenance:reservation-list"), opt_outs
-    yield "api_conflicts", "/api/v1/conflicts/", Conflict.objects.order_by("-found_at", "-id")
-    yield "api_grants", "/api/v1/grants/", grants
-    yield "api_claims", "/api/v1/claims/", claims
+    open_ones = Conflict.objects.filter(status="open")
+    yield "conflicts", reverse("provenance:conflict-list"), open_ones, "found_at"
+    yield "grants", reverse("provenance:grant-list"), Grant.objects.all(), "registered_at"
+    yield "opt_outs", reverse("provenance:reservation-list"), Reservation.objects.all(), "declared_at"
+    yield "api_conflicts", "/api/v1/conflicts/", Conflict.objects.all(), "found_at"
+    yield "api_grants", "/api/v1/grants/", Grant.objects.all(), "registered_at"
+    yield "api_claims", "/api/v1/claims/", RightsClaim.objects.all(), "recorded_at"
 
 
 def _cost(client: Client, address: str) -> dict[str, float]:
