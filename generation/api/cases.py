@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 from generation import access, queries, services
 from generation.models import Case, CaseKind
 from generation.queries import impact
+from generation.queries.aftermath import rights_now
 from generation.serializers.cases import (
     AcceptSerializer,
     AnswerWordsSerializer,
@@ -35,6 +36,7 @@ from generation.serializers.cases import (
     ImpactGraphSerializer,
     PublicFilingSerializer,
     SuggestionSerializer,
+    WithdrawnSerializer,
     WithdrawSerializer,
 )
 from generation.services.cases import FILES, TRIAGES, Filed, Filing, UnclearCaseError
@@ -185,15 +187,18 @@ class CaseViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet
 
     @extend_schema(
         request=WithdrawSerializer,
-        responses={200: CaseSerializer, 403: NOT_YOURS, 404: NOT_HERE, 409: NOT_NOW},
+        responses={200: WithdrawnSerializer, 403: NOT_YOURS, 404: NOT_HERE, 409: NOT_NOW},
     )
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Request, **_: Any) -> Response:
-        """Take one's own case back while nothing is decided. What it did to the rights stands."""
-        case = self.get_object()
-        reason = validated(WithdrawSerializer, request.data)["reason"]
-        held = services.withdraw_case(case=case, by=self.person, reason=reason, now=timezone.now())
-        return Response(self.get_serializer(held).data)
+        """Take one's own case back while nothing is decided.
+
+        What it did to the rights stands, as `rights` says; with `reinstate` the grants that it ended are given again
+        from today on, or the opt-out that it recorded is withdrawn.
+        """
+        asked = validated(WithdrawSerializer, request.data)
+        held = services.withdraw_case(case=self.get_object(), by=self.person, now=timezone.now(), **asked)
+        return Response(WithdrawnSerializer(held, context=self.get_serializer_context()).data)
 
     @extend_schema(
         request=EraseSerializer,
@@ -326,11 +331,11 @@ class WithdrawnCaseView(HouseView):
         auth=[],
     )
     def post(self, request: Request, reference: str, secret: str) -> Response:
-        """Take a case back while nothing is decided, for whoever has its secret."""
+        """Take a case back while nothing is decided, for whoever has its secret. That alone permits nothing anew."""
         case = access.case_of_holder(reference, secret)
-        reason = validated(WithdrawSerializer, request.data)["reason"]
+        asked = validated(WithdrawSerializer, request.data)
         return _followed(
-            services.withdraw_case(case=case, by=None, secret=secret, reason=reason, now=timezone.now())
+            services.withdraw_case(case=case, by=None, secret=secret, now=timezone.now(), **asked)
         )
 
 
@@ -343,6 +348,7 @@ def _followed(case: Case) -> Response:
         "state": case.state,
         "filed_at": case.filed_at,
         "due_on": case.due_on,
+        "rights": rights_now(case),
         "answer": json.loads(services.sealed_answer(given)) if given else None,
     }
     answer = Response(FollowedSerializer(line).data)

@@ -7,6 +7,7 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
 from generation.models import CaseKind, ModelVersion, Remedy
+from generation.queries.aftermath import Aftermath
 from generation.queries.cases import Suggestion
 from generation.services.cases import MAX_WORDS
 from governance.forms import ReasonField
@@ -240,6 +241,19 @@ class WithdrawForm(forms.Form):
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 3}),
     )
+    reinstate = forms.BooleanField(required=False)
+
+    def __init__(self, *args: Any, after: Aftermath, may_undo: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offered = self.fields["reinstate"]
+        if not may_undo:
+            del self.fields["reinstate"]
+        elif after.still_ended:
+            offered.label = "Give the grant again from today on"
+            offered.help_text = "A new grant on the same terms; the old one stays revoked, and for the time between too."
+        else:
+            offered.label = "Withdraw the opt-out too"
+            offered.help_text = "From today on it binds nothing. Until today it did."
 
 
 class EraseForm(forms.Form):

@@ -123,13 +123,17 @@ def _retrained(case: Case, version: ModelVersion, decision: CaseDecision | None)
 
 def _rights_done(case: Case) -> list[dict[str, Any]]:
     """Return what was done to the rights when the case was opened, from the ledger's own line."""
-    opened = next((event for event in events_of(case) if event.kind == "generation.case.opened"), None)
+    opened = opened_event_of(case)
     if opened is None:
         return []
     done = [{"deed": "grant_revoked", "grant": grant} for grant in opened.body.get("grants_revoked", [])]
     if reservation := opened.body.get("reservation"):
         done.append({"deed": "opt_out_recorded", "reservation": reservation})
     return done
+
+
+def opened_event_of(case: Case) -> LedgerEvent | None:
+    return next((event for event in events_of(case) if event.kind == "generation.case.opened"), None)
 
 
 def events_of(case: Case) -> list[LedgerEvent]:

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from generation import access
 from generation.models import Case, CaseDecision, CaseKind, CaseState, Remedy
+from generation.queries.aftermath import rights_now
 from governance.access import Person
 from governance.serializers import QuerySerializer, RowSerializer
 
@@ -120,8 +121,27 @@ class CaseDecisionSerializer(RowSerializer[CaseDecision]):
         fields = ("id", "model_version", "model", "remedy", "until", "reason", "decided_by", "decided_at")
 
 
+RIGHTS_NOW = "what of the case's doing to the rights holds now, in sentences"
+
+
 class WithdrawSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=4000)
+    reinstate = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="give the grants that it ended again from today on, or withdraw the opt-out that it recorded",
+    )
+
+
+class WithdrawnSerializer(CaseSerializer):
+    rights = serializers.SerializerMethodField()
+
+    class Meta(CaseSerializer.Meta):
+        fields = (*CaseSerializer.Meta.fields, "rights")  # type: ignore[assignment]  # one longer
+
+    def get_rights(self, case: Case) -> list[str]:
+        """What of the case's doing to the rights holds now, in sentences."""
+        return rights_now(case)
 
 
 class EraseSerializer(serializers.Serializer[Any]):
@@ -148,6 +168,7 @@ class FollowedSerializer(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=CaseState.choices)
     filed_at = serializers.DateTimeField()
     due_on = serializers.DateField()
+    rights = serializers.ListField(child=serializers.CharField(), help_text=RIGHTS_NOW)
     answer = serializers.DictField(allow_null=True, help_text="the signed answer, once it is given")
 
 

@@ -2,16 +2,20 @@
 
 import hmac
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
 from generation.models import Case, CaseState
+from generation.queries import aftermath
 from generation.services.cases import FILES, UnclearCaseError, record_deed, secret_hash
 from governance import access, ledger
 from governance import services as governance
 from governance.errors import ConflictError, NotAllowedError
 from governance.models import User
 from lib.words import keepable
+from provenance import services as provenance
+from provenance.services.reserving import withdraw_reservation
 
 MAX_WITHDRAWAL_WORDS = 4000
 MAX_ERASURE_WORDS = 500
@@ -21,18 +25,28 @@ PERSONAL = ("holder", "contact", "holds", "words", "sound_name", "verified_how",
 
 
 @transaction.atomic
-def withdraw_case(*, case: Case, by: User | None, now: datetime, secret: str = "", reason: str = "") -> Case:
+def withdraw_case(
+    *,
+    case: Case,
+    by: User | None,
+    now: datetime,
+    secret: str = "",
+    reason: str = "",
+    reinstate: bool = False,
+) -> Case:
     """Take a case back: whoever filed it signed in, or (``by`` is None) whoever has its secret.
 
-    It binds no model from then on. What taking it in did to the rights stands: a grant that it ended stays ended, an
-    opt-out that it recorded is withdrawn on its own.
+    It binds no model from then on. What taking it in did to the rights is a fact and stays one: a grant that it ended
+    stays ended, an opt-out that it recorded stands. With ``reinstate`` the same deed gives the grants again, as new
+    ones from this day on, and withdraws the opt-out; models are then cleared as if both were said today.
 
     Raises
     ------
     NotAllowedError
-        If somebody else filed it, or the secret is another's.
+        If somebody else filed it, the secret is another's, or ``reinstate`` is asked by whoever may not permit it.
     ConflictError
-        If it is closed already, or something is decided: then the answer is owed.
+        If it is closed already, or something is decided: then the answer is owed. With ``reinstate`` also if it
+        stopped nothing that still holds, or another case asks for the same.
     """
     held = _locked(case)
     if by is None:
@@ -58,9 +72,40 @@ def withdraw_case(*, case: Case, by: User | None, now: datetime, secret: str = "
         "state_before": str(before),
         "by_its_secret": by is None,
         "reason_commitment": ledger.commitment(words, held.salt),
+        **(_undo(held, by, now) if reinstate else {}),
     }
     record_deed(held, "withdrawn", by or governance.system_user(), now, body)
     return held
+
+
+def _undo(case: Case, by: User | None, now: datetime) -> dict[str, Any]:
+    """Permit from now on what the case had stopped, and say what was done for the ledger."""
+    after = aftermath.aftermath_of(case)
+    if by is None:
+        raise NotAllowedError(
+            "The link takes a case back and permits nothing anew: whoever gave the grant gives it again signed in, or "
+            f"tells {case.organisation}."
+        )
+    if not after.holds:
+        raise ConflictError("The case stopped nothing that still holds: there is nothing to give again.")
+    if (other := aftermath.asked_elsewhere(case, after)) is not None:
+        raise ConflictError(f"Case {other.reference} asks for the end of the same grant: it stays revoked.")
+    if not aftermath.may_undo(by, case, after):
+        raise NotAllowedError(
+            "You can't permit again what this case stopped: a grant is given again by a data steward or the label "
+            "that revoked it, an opt-out is withdrawn by a compliance officer or the label that declared it."
+        )
+    own_word, reason = aftermath.is_own_word(by, case), f"Case {case.reference} was withdrawn."
+    done: dict[str, Any] = {}
+    if after.still_ended:
+        anew = provenance.reinstate_grants(
+            grants=after.still_ended, by=by, reason=reason, now=now, own_word=own_word
+        )
+        done["grants_reinstated"] = [str(one.public_id) for one in anew]
+    if after.reservation is not None and after.opt_out_stands:
+        withdraw_reservation(reservation=after.reservation, by=by, reason=reason, now=now, own_word=own_word)
+        done["reservation_withdrawn"] = str(after.reservation.public_id)
+    return done
 
 
 @transaction.atomic

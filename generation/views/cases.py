@@ -34,6 +34,7 @@ from generation.forms.cases import (
 from generation.jobs import sha256_of
 from generation.models import Case, CaseAnswer, CaseKind, CaseState
 from generation.queries import impact, overviews
+from generation.queries.aftermath import aftermath_of, may_undo, rights_now
 from generation.queries.answers import events_of
 from generation.services.cases import FILES, TRIAGES, Filed, Filing, UnclearCaseError
 from generation.services.listening import SOUND_ROOM
@@ -139,7 +140,8 @@ def followed(request: HttpRequest, reference: str, secret: str) -> HttpResponseB
     answer = case.answers.first()
     context = {"case": case, "answer": answer, "secret": secret, **_answered(answer)}
     if not case.is_closed and not case.decisions.exists():
-        context["withdraw"] = WithdrawForm()
+        context["withdraw"] = WithdrawForm(after=aftermath_of(case), may_undo=False)
+    context["rights_now"] = rights_now(case)
     return render(request, "generation/case_followed.html", context)
 
 
@@ -149,7 +151,7 @@ def followed(request: HttpRequest, reference: str, secret: str) -> HttpResponseB
 def followed_withdraw(request: HttpRequest, reference: str, secret: str) -> HttpResponseBase:
     """Take back one's own case: the link is what shows that it is one's own."""
     found = _case_followed(request, reference, secret)
-    form = WithdrawForm(request.POST)
+    form = WithdrawForm(request.POST, after=aftermath_of(found), may_undo=False)
     reason = form.cleaned_data["reason"] if form.is_valid() else ""
     services.withdraw_case(case=found, by=None, secret=secret, reason=reason, now=timezone.now())
     return redirect("generation:case-followed", reference, secret)
@@ -318,7 +320,9 @@ def _case_page(
         **_answered(answer),
     }
     if access.may_withdraw(request.user, case):
-        context["withdraw"] = (bound or {}).get("withdraw") or WithdrawForm()
+        context["withdraw"] = (bound or {}).get("withdraw") or _withdraw_form(request, case)
+    if "withdraw" in context or case.state == CaseState.WITHDRAWN:
+        context["rights_now"] = rights_now(case)
     if context["sees_inside"]:
         context |= _inside(request, case, bound or {})
     return show(request, "generation/case.html", context, status=status)
@@ -459,10 +463,24 @@ def withdraw(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
     found = access.case_for_reading(request.user, public_id)
     if found.filed_by_id != request.user.pk:
         raise NotAllowedError("A case is withdrawn by whoever filed it.")
-    said = f"Case {found.reference} is withdrawn: it binds no model any more."
-    return _closed(
-        request, found, {"withdraw": WithdrawForm(request.POST)}, services.withdraw_case, "reason", said
-    )
+    form = _withdraw_form(request, found, request.POST)
+    if form.is_valid():
+        with refusals_in(form):
+            held = services.withdraw_case(
+                case=found, by=request.user, now=timezone.now(), **form.cleaned_data
+            )
+            sentences = [
+                f"Case {held.reference} is withdrawn: it binds no model any more.",
+                *rights_now(held),
+            ]
+            say(request, " ".join(sentences))
+            return redirect("generation:case", held.public_id)
+    return _case_page(request, found, bound={"withdraw": form}, status=422)
+
+
+def _withdraw_form(request: PersonRequest, case: Case, *sent: Any) -> WithdrawForm:
+    after = aftermath_of(case)
+    return WithdrawForm(*sent, after=after, may_undo=may_undo(request.user, case, after))
 
 
 @require_POST

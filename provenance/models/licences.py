@@ -70,6 +70,11 @@ class Grant(models.Model):
     revoked_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     revocation_reason = models.TextField(blank=True)
     revocation_salt = models.CharField(max_length=64, blank=True)
+    reinstates = models.OneToOneField(  # the revoked grant that this one gives again; that stays revoked
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="reinstated_by"
+    )
+    reinstatement_reason = models.TextField(blank=True)
+    reinstatement_salt = models.CharField(max_length=64, blank=True)
     key = models.CharField(max_length=64)  # sha256 of the terms: registering a deal twice is one grant
 
     class Meta:
@@ -101,6 +106,11 @@ class Grant(models.Model):
                     & ~Q(revocation_reason="")
                 ),
                 name="grant_revoked_by_someone_for_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(reinstates=None, reinstatement_reason="")
+                | (Q(reinstates__isnull=False, valid_from__isnull=False) & ~Q(reinstatement_reason="")),
+                name="grant_reinstated_from_a_day_for_a_reason",
             ),
         ]
 

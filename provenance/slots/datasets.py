@@ -45,6 +45,7 @@ CHANGES = {
     "provenance.catalogue.matched": "A catalogue was compared with it",
     "provenance.grant.registered": "Grant registered",
     "provenance.grant.revoked": "Grant revoked",
+    "provenance.grant.reinstated": "Revoked grant given again",
     "provenance.dataset.rows_registered": "Recordings registered",
     "provenance.dataset.frozen": "Version frozen",
     "governance.policy.adopted": "Policy adopted",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ from django.utils import timezone
 from generation import queries, services
 from generation.errors import GenerationError
 from generation.models import Case, CaseState, Remedy
+from generation.queries.aftermath import rights_now
 from governance import ledger
 from governance.errors import ConflictError, NotAllowedError
 from governance.models import LedgerEvent, User
-from provenance.models import Reservation
+from provenance import services as provenance
+from provenance.errors import ProvenanceError
+from provenance.models import Grant, Reservation
 from tests.catalogues import run
 from tests.generation.case_scene import CaseHouse, a_case_house, filed, opened
 from tests.people import client_of
@@ -51,6 +55,25 @@ def erase(case: Case, by: User, reason: str = "Asked under Art. 17 GDPR.") -> Ca
 
 def gate(house: CaseHouse) -> queries.Gate:
     return queries.gate_of(house.version, at=timezone.now())
+
+
+def revoked(house: CaseHouse) -> Case:
+    """A label's case that ended the grant it names at once."""
+    return filed(house, by=house.label, kind="revoke", grant=house.grant).case
+
+
+def accept(house: CaseHouse, case: Case, by: User | None = None) -> Case:
+    return services.accept_case(
+        case=case,
+        recordings={house.recordings[0]: "named"},
+        verified_how="Called back.",
+        by=by or house.steward,
+        now=timezone.now(),
+    )
+
+
+def today() -> date:
+    return timezone.now().date()
 
 
 def last_event() -> LedgerEvent:
@@ -100,6 +123,14 @@ class TestWithdrawCase:
 
         assert Reservation.objects.get().withdrawn_at is None
 
+    def test_leaves_the_grant_revoked_and_says_so(self, house: CaseHouse) -> None:
+        case = withdraw(revoked(house), house.label)
+        (sentence, _) = rights_now(case)
+
+        assert sentence.startswith("The grant of the ")
+        assert sentence.endswith(f"({house.grant.public_id}) stays revoked from 10 March 2026 on.")
+        assert "no longer cleared" in gate(house).reasons[0]
+
     def test_is_too_late_once_something_is_decided(self, house: CaseHouse) -> None:
         found = filed(house)
         case = services.accept_case(
@@ -132,6 +163,205 @@ class TestWithdrawCase:
         with pytest.raises(ConflictError):
             services.reject_case(case=case, reason="No.", by=house.officer, now=timezone.now())
         assert case.is_closed
+
+
+class TestGiveAgain:
+    """A label takes its case back, and with it, from that day on, what the case did to the rights."""
+
+    def test_makes_new_grants_on_the_same_terms_and_leaves_the_old_revoked(self, house: CaseHouse) -> None:
+        before = {one.pk: one for one in house.organisation.grants.all()}
+        withdraw(revoked(house), house.label, reinstate=True)
+        after = {one.pk: one for one in house.organisation.grants.all()}
+
+        assert len(after) == 2 * len(before)
+        for old in before:
+            assert after[old].revoked_from is not None
+            anew = after[old].reinstated_by
+            assert (anew.valid_from, anew.revoked_at, anew.registered_by) == (today(), None, house.label)
+            assert (anew.right, anew.purposes, anew.licensor) == (
+                before[old].right,
+                before[old].purposes,
+                before[old].licensor,
+            )
+            assert {one.recording_id for one in anew.subjects.all()} == {one.pk for one in house.granted}
+            assert anew.reinstatement_reason
+        assert len({one.deal for one in after.values()}) == 2
+
+    def test_opens_the_gate_and_blocks_nothing_any_more(self, house: CaseHouse) -> None:
+        case = revoked(house)
+        assert queries.standing_of([house.version])[house.version.pk].blocked
+        withdraw(case, house.label, reinstate=True)
+
+        assert gate(house).is_open
+        assert not queries.standing_of([house.version])
+
+    def test_clears_nothing_for_the_time_between(self, house: CaseHouse) -> None:
+        deal = house.organisation.grants.all()
+        before = timezone.now() - timedelta(days=3)
+        provenance.revoke_grant(
+            grant=house.grant, by=house.label, reason="Unpaid.", now=before, revoked_from=before
+        )
+        provenance.reinstate_grants(grants=deal, by=house.label, reason="Paid.", now=timezone.now())
+
+        between = queries.gate_of(house.version, at=before + timedelta(days=1))
+        assert not between.is_open
+        assert gate(house).is_open
+
+    def test_is_in_the_ledger(self, house: CaseHouse) -> None:
+        case = withdraw(revoked(house), house.label, reinstate=True)
+        withdrawn, given = LedgerEvent.objects.filter(
+            kind__in=("generation.case.withdrawn", "provenance.grant.reinstated")
+        ).order_by("-sequence")
+
+        anew = house.organisation.grants.filter(reinstates__isnull=False).order_by("id")
+        assert withdrawn.body["grants_reinstated"] == [str(one.public_id) for one in anew]
+        assert [one["reinstates"] for one in given.body["grants"]] == [
+            str(one.reinstates.public_id) for one in anew if one.reinstates
+        ]
+        first = given.body["grants"][0]
+        assert first["reason_commitment"] == ledger.commitment(
+            anew[0].reinstatement_reason, anew[0].reinstatement_salt
+        )
+        assert all("given again from" in sentence for sentence in rights_now(case))
+
+    def test_takes_more_than_the_link(self, house: CaseHouse) -> None:
+        found = filed(house, kind="opt_out")
+        accept(house, found.case)
+        with pytest.raises(NotAllowedError, match="permits nothing anew"):
+            withdraw(found.case, secret=found.secret, reinstate=True)
+        assert Reservation.objects.get().withdrawn_at is None
+
+    def test_waits_for_another_case_about_the_same_grant(self, house: CaseHouse) -> None:
+        first = revoked(house)
+        second = revoked(house)
+        with pytest.raises(ConflictError, match=f"Case {second.reference} asks"):
+            withdraw(first, house.label, reinstate=True)
+        withdraw(second, house.label)
+        withdraw(first, house.label, reinstate=True)
+        assert gate(house).is_open
+
+    def test_gives_back_nothing_that_was_over_before_the_case(self, house: CaseHouse) -> None:
+        provenance.revoke_grant(grant=house.grant, by=house.label, reason="Sold.", now=timezone.now())
+        case = revoked(house)
+        with pytest.raises(ConflictError, match="nothing to give again"):
+            withdraw(case, house.label, reinstate=True)
+        assert rights_now(case) == ["The grant was revoked before this case, and stays so."]
+
+    def test_gives_nothing_whose_term_is_over(self, house: CaseHouse) -> None:
+        case = revoked(house)
+        house.organisation.grants.update(valid_until=today())
+        with pytest.raises(ProvenanceError, match=r"The term of grant .* ended"):
+            withdraw(case, house.label, reinstate=True)
+        assert Case.objects.get(pk=case.pk).state == CaseState.OPEN
+
+    def test_gives_nothing_that_another_holds_exclusively_by_now(
+        self, house: CaseHouse, tmp_path: Path
+    ) -> None:
+        house.organisation.grants.update(exclusive=True)
+        case = revoked(house)
+        deal = {
+            "licensor": "Cellar Records",
+            "licensee": "Another House",
+            "right": "master",
+            "recordings": [str(house.recordings[0].public_id)],
+            "purposes": ["ai_generative_training"],
+            "exclusive": True,
+        }
+        file = tmp_path / "exclusive.json"
+        file.write_text(json.dumps([deal]))
+        (outcome,) = provenance.register_grants(
+            source=file, by=house.steward, organisation=house.organisation, now=timezone.now()
+        )
+        assert outcome.status == "registered"
+        with pytest.raises(ConflictError, match="exclusively to somebody else"):
+            withdraw(case, house.label, reinstate=True)
+
+    def test_withdraws_the_opt_out_that_a_label_asked_for(self, house: CaseHouse) -> None:
+        case = filed(house, by=house.label, kind="opt_out").case
+        accept(house, case)
+        assert not gate(house).is_open
+        withdraw(case, house.label, reinstate=True)
+
+        held = Reservation.objects.get()
+        assert (held.withdrawn_by, held.withdrawal_reason) == (
+            house.label,
+            f"Case {case.reference} was withdrawn.",
+        )
+        assert last_event().body["reservation_withdrawn"] == str(held.public_id)
+        assert gate(house).is_open
+
+    def test_of_an_opt_out_that_a_steward_noted_down_is_an_officers(self, house: CaseHouse) -> None:
+        case = filed(house, by=house.steward, kind="opt_out").case
+        accept(house, case, by=house.officer)
+        with pytest.raises(NotAllowedError, match="compliance officer"):
+            withdraw(case, house.steward, reinstate=True)
+
+
+class TestReinstateGrants:
+    """On its own, whoever took the case back."""
+
+    @pytest.fixture
+    def ended(self, house: CaseHouse) -> CaseHouse:
+        provenance.revoke_grant(grant=house.grant, by=house.officer, reason="Unpaid.", now=timezone.now())
+        return house
+
+    def give(self, house: CaseHouse, by: User, **said: Any) -> tuple[Grant, ...]:
+        given = {"reason": "Paid since.", "now": timezone.now(), **said}
+        return provenance.reinstate_grants(grants=house.organisation.grants.all(), by=by, **given)
+
+    def test_is_by_a_steward_or_whoever_revoked_it(self, ended: CaseHouse) -> None:
+        with pytest.raises(NotAllowedError, match="whoever revoked it, or by a data steward"):
+            self.give(ended, ended.label)
+        assert self.give(ended, ended.steward)
+
+    def test_is_done_once(self, ended: CaseHouse) -> None:
+        first = list(ended.organisation.grants.all())
+        self.give(ended, ended.officer)
+        with pytest.raises(ConflictError, match="given again already"):
+            provenance.reinstate_grants(grants=first, by=ended.officer, reason="Again.", now=timezone.now())
+
+    def test_needs_a_reason_and_no_day_that_is_past(self, ended: CaseHouse) -> None:
+        with pytest.raises(ProvenanceError, match="needs a reason"):
+            self.give(ended, ended.steward, reason=" ")
+        with pytest.raises(ProvenanceError, match="at the earliest"):
+            self.give(ended, ended.steward, valid_from=today() - timedelta(days=1))
+
+    def test_begins_when_a_notice_ends(self, house: CaseHouse) -> None:
+        leaves = timezone.now() + timedelta(days=30)
+        provenance.revoke_grant(
+            grant=house.grant, by=house.officer, reason="Moved.", now=timezone.now(), revoked_from=leaves
+        )
+        assert {one.valid_from for one in self.give(house, house.officer)} == {leaves.date()}
+
+    def test_refuses_what_still_stands(self, house: CaseHouse) -> None:
+        with pytest.raises(ConflictError, match="is not revoked"):
+            self.give(house, house.steward)
+
+    def test_puts_the_datasets_back_before_those_who_decide(self, ended: CaseHouse) -> None:
+        before = ended.frozen.dataset.changed_at
+        self.give(ended, ended.steward)
+        ended.frozen.dataset.refresh_from_db()
+        assert ended.frozen.dataset.changed_at != before
+
+    def test_by_command(self, ended: CaseHouse) -> None:
+        refused = run(
+            "reinstate_grant", str(ended.grant.public_id), "--as", ended.label.username, "--reason", "x"
+        )
+        done = run(
+            *("reinstate_grant", str(ended.grant.deal), "--as", ended.steward.username),
+            *("--reason", "Paid since."),
+        )
+        assert "data steward" in refused.err
+        assert done.code == 0
+        (line,) = done.lines
+        assert line["revoked_deal"] == str(ended.grant.deal)
+        assert set(line["rights"]) == {"master", "composition"}
+        assert line["from"] == str(today())
+
+    def test_by_the_databases_own_rule_from_a_day_for_a_reason(self, ended: CaseHouse) -> None:
+        (anew, _) = self.give(ended, ended.steward)
+        with pytest.raises(IntegrityError, match="grant_reinstated"), transaction.atomic():
+            Grant.objects.filter(pk=anew.pk).update(reinstatement_reason="")
 
 
 class TestWithdrawalByPageAndApi:
@@ -171,6 +401,40 @@ class TestWithdrawalByPageAndApi:
         assert said.json()["state"] == "withdrawn"
         assert set(Case.objects.values_list("state", flat=True)) == {"withdrawn"}
 
+    def test_offers_on_the_page_to_give_the_grant_again(self, house: CaseHouse) -> None:
+        case = revoked(house)
+        page = Client()
+        page.force_login(house.label)
+        at = reverse("generation:case", args=[case.public_id])
+        shown = page.get(at).content.decode()
+        assert "Give the grant again from today on" in shown
+        assert "stays revoked from" in shown
+
+        page.post(reverse("generation:case-withdraw", args=[case.public_id]), {"reinstate": "on"})
+        assert "given again from" in page.get(at).content.decode()
+        assert gate(house).is_open
+
+    def test_offers_a_stranger_no_more_than_to_be_told(self, house: CaseHouse) -> None:
+        found = filed(house, kind="opt_out")
+        accept(house, found.case)
+        shown = Client().get(reverse("generation:case-followed", args=[found.case.reference, found.secret]))
+        assert "reinstate" not in shown.content.decode()
+        assert "The opt-out" in shown.content.decode()
+
+        at = f"{API}/public/cases/{found.case.reference}/{found.secret}/withdraw/"
+        said = client_of(None).post(at, {"reinstate": True}, format="json")
+        assert said.status_code == 403
+        said = client_of(None).post(at, {}, format="json")
+        held = Reservation.objects.get()
+        assert said.json()["rights"] == [f"The opt-out ({held.public_id}) stands."]
+
+    def test_gives_the_grant_again_by_the_api(self, house: CaseHouse) -> None:
+        case = revoked(house)
+        at = f"{API}/cases/{case.public_id}/withdraw/"
+        said = client_of(house.label).post(at, {"reinstate": True}, format="json")
+        assert said.status_code == 200
+        assert all("given again from" in sentence for sentence in said.json()["rights"])
+
     def test_by_command(self, house: CaseHouse) -> None:
         case = filed(house, by=house.label).case
         refused = run("withdraw_case", case.reference, "--as", house.officer.username)
@@ -178,7 +442,14 @@ class TestWithdrawalByPageAndApi:
 
         assert "whoever filed it" in refused.err
         assert done.code == 0
-        assert done.lines == [{"case": case.reference, "id": str(case.public_id), "state": "withdrawn"}]
+        assert done.lines == [
+            {"case": case.reference, "id": str(case.public_id), "state": "withdrawn", "rights": []}
+        ]
+
+    def test_gives_the_grant_again_by_command(self, house: CaseHouse) -> None:
+        done = run("withdraw_case", revoked(house).reference, "--as", house.label.username, "--reinstate")
+        assert done.code == 0
+        assert all("given again from" in sentence for sentence in done.lines[0]["rights"])
 
 
 class TestEraseContact:

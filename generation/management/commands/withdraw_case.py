@@ -4,6 +4,7 @@ from typing import Any
 from django.utils import timezone
 
 from generation import access, services
+from generation.queries.aftermath import rights_now
 from governance.commands import DONE, ContractCommand
 
 
@@ -14,6 +15,11 @@ class Command(ContractCommand):
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("case", metavar="REFERENCE")
         parser.add_argument("--reason", default="")
+        parser.add_argument(
+            "--reinstate",
+            action="store_true",
+            help="give the grants that it ended again from today on, or withdraw the opt-out that it recorded",
+        )
 
     def perform(self, **options: Any) -> int:
         case = services.withdraw_case(
@@ -21,9 +27,11 @@ class Command(ContractCommand):
             by=self.user,
             reason=options["reason"],
             now=timezone.now(),
+            reinstate=options["reinstate"],
         )
+        rights = rights_now(case)
         self.show(
-            {"case": case.reference, "id": str(case.public_id), "state": case.state},
-            words=f"Case {case.reference} is withdrawn: it binds no model any more.",
+            {"case": case.reference, "id": str(case.public_id), "state": case.state, "rights": rights},
+            words=" ".join([f"Case {case.reference} is withdrawn: it binds no model any more.", *rights]),
         )
         return DONE
