@@ -36,7 +36,9 @@ def agreement(grant: Grant, targets: Sequence[str], assignee: str) -> dict[str, 
     """
     constraints = [*_period(grant), *_places(grant.territory)]
     if not grant.commercial:
-        constraints.append({"leftOperand": "purpose", "operator": "eq", "rightOperand": "ln:non-commercial"})
+        constraints.append(
+            {"leftOperand": "purpose", "operator": "eq", "rightOperand": _term("non-commercial")}
+        )
     if grant.model_scope:
         models = sorted(grant.model_scope)
         constraints.append({"leftOperand": "ln:model", "operator": "isAnyOf", "rightOperand": models})
@@ -59,7 +61,7 @@ def agreement(grant: Grant, targets: Sequence[str], assignee: str) -> dict[str, 
         "assigner": _party(grant.licensor),
         "assignee": _party(assignee),
         "target": list(targets),
-        "ln:right": f"ln:{grant.right}",
+        "ln:right": _term(grant.right),
         "permission": permissions,
     }
 
@@ -93,14 +95,19 @@ def offer(
         "uid": f"urn:uuid:{reservation.id}",
         "profile": VOCABULARY,
         "target": list(targets),
-        "ln:right": [f"ln:{right}" for right in rights],
+        "ln:right": [_term(right) for right in rights],
         "prohibition": prohibitions,
     }
     if assigner:
         written["assigner"] = _party(assigner)
     if policy_url:
-        written["dct:references"] = policy_url
+        written["dct:references"] = {"@id": policy_url}
     return written
+
+
+def _term(name: str) -> dict[str, str]:
+    """Return a word of our vocabulary where the context of ODRL does not say that one stands there: as a node."""
+    return {"@id": f"ln:{name}"}
 
 
 def _party(name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -168,46 +169,57 @@ ODRL_TERMS = {
 }
 """The terms of http://www.w3.org/ns/odrl.jsonld that are used here: tests fetch nothing."""
 
+POLICIES: tuple[dict[str, Any], ...] = (
+    agreement(Grant("g", "master", "Label", frozenset({"data_mining"}), True), ["urn:r1"], "House"),
+    agreement(
+        Grant(
+            "5b0d4a7c-8a50-4f4e-9b5e-0b0d3f1f2a10",
+            "performance",
+            "Sängerin & Söhne <GmbH>",
+            frozenset({"data_mining", "ai_generative_training"}),
+            False,
+            territory=("2EU", "-FR"),
+            valid_from=date(2025, 1, 1),
+            valid_until=date(2027, 1, 1),
+            model_scope=frozenset({"tide@2", "tide"}),
+            conditions=("attribution", "within-contract"),
+            revoked_at=datetime(2026, 5, 1, tzinfo=UTC),
+        ),
+        [f"urn:r{number}" for number in range(300)],
+        "",
+    ),
+    offer(Reservation("r"), ["urn:r1"]),
+    offer(
+        Reservation(
+            "r",
+            "master",
+            frozenset({"data_mining"}),
+            territory=("EU",),
+            declared_at=datetime.now(UTC),
+        ),
+        ["urn:r1"],
+        assigner="Label",
+        policy_url="https://label.example/terms",
+    ),
+)
+
+
+def names_in(said: Any) -> Iterator[tuple[str, Any]]:
+    """Yield every key of a JSON tree with what stands there, keywords of JSON-LD left out."""
+    if isinstance(said, list):
+        for one in said:
+            yield from names_in(one)
+    elif isinstance(said, dict):
+        for name, inner in said.items():
+            if not name.startswith("@"):
+                yield name, inner
+                yield from names_in(inner)
+
 
 class TestOdrlInformationModel:
     """What ODRL 2.2 asks of every policy, asked of the triples that a reader gets."""
 
-    @pytest.mark.parametrize(
-        "policy",
-        [
-            agreement(Grant("g", "master", "Label", frozenset({"data_mining"}), True), ["urn:r1"], "House"),
-            agreement(
-                Grant(
-                    "5b0d4a7c-8a50-4f4e-9b5e-0b0d3f1f2a10",
-                    "performance",
-                    "Sängerin & Söhne <GmbH>",
-                    frozenset({"data_mining", "ai_generative_training"}),
-                    False,
-                    territory=("2EU", "-FR"),
-                    valid_from=date(2025, 1, 1),
-                    valid_until=date(2027, 1, 1),
-                    model_scope=frozenset({"tide@2", "tide"}),
-                    conditions=("attribution", "within-contract"),
-                    revoked_at=datetime(2026, 5, 1, tzinfo=UTC),
-                ),
-                [f"urn:r{number}" for number in range(300)],
-                "",
-            ),
-            offer(Reservation("r"), ["urn:r1"]),
-            offer(
-                Reservation(
-                    "r",
-                    "master",
-                    frozenset({"data_mining"}),
-                    territory=("EU",),
-                    declared_at=datetime.now(UTC),
-                ),
-                ["urn:r1"],
-                assigner="Label",
-                policy_url="https://label.example/terms",
-            ),
-        ],
-    )
+    @pytest.mark.parametrize("policy", POLICIES)
     def test_is_met(self, policy: dict[str, Any]) -> None:
         jsonld: Any = pytest.importorskip("pyld.jsonld")
         said = {
@@ -242,6 +254,28 @@ class TestOdrlInformationModel:
                 assert of(constraint["value"], "rightOperand")
         for party in of(root, "assigner") + of(root, "assignee"):
             assert len(of(party["value"], "uid")) == 1
+
+    @pytest.mark.parametrize("policy", POLICIES)
+    def test_says_nothing_that_a_reader_drops(self, policy: dict[str, Any]) -> None:
+        published, own = policy["@context"]
+        assert published == "http://www.w3.org/ns/odrl.jsonld"
+        terms = ODRL_TERMS.keys() - {"odrl"}
+
+        def is_known(word: str) -> bool:
+            return word in terms or word.partition(":")[0] in own
+
+        for name, inner in names_in(policy):
+            assert is_known(name)
+            if name in ("action", "leftOperand", "operator"):
+                assert is_known(inner)
+
+    @pytest.mark.parametrize("policy", POLICIES)
+    def test_writes_words_of_a_vocabulary_and_addresses_as_such(self, policy: dict[str, Any]) -> None:
+        jsonld: Any = pytest.importorskip("pyld.jsonld")
+        own = [one for one in policy["@context"] if isinstance(one, dict)]
+        triples = jsonld.to_rdf({**policy, "@context": [ODRL_TERMS, *own]})["@default"]
+        texts = [one["object"]["value"] for one in triples if one["object"]["type"] == "literal"]
+        assert [text for text in texts if text.startswith(("ln:", "http", "odrl:", "urn:"))] == []
 
     def test_knows_a_party_again_by_its_name(self) -> None:
         grant = Grant("g", "master", "Blue  Note", frozenset({"data_mining"}), True)
