@@ -83,7 +83,7 @@ class ClearanceTable:
     """One page of answers; ``counts`` is empty where a large dataset's answers are not worked out, or out of date."""
 
     rows: Sequence[MatrixRow]
-    slice: Slice
+    slice: Slice[DatasetEntry]
     answers: Answers
     use: Use
     policy: ClearancePolicy

@@ -19,6 +19,7 @@ from governance.api import (
     UNREADABLE,
     FromFileViewSet,
     HouseViewSet,
+    Pages,
     organisation_for,
     queued,
     validated,
@@ -26,10 +27,12 @@ from governance.api import (
 from governance.errors import NotFoundError
 from governance.serializers import OrganisationField, ProblemSerializer, QuerySerializer, RowSerializer
 from provenance import access, services
+from provenance.api.keysets import NewestFirst
 from provenance.forms.catalogues import MESSAGES
 from provenance.jobs import MATCH
 from provenance.models import Catalogue, CatalogueAnswer, CatalogueMatch, CatalogueRun, Dataset
 from provenance.queries import catalogues
+from provenance.serializers.keysets import KeysetQuerySerializer
 from provenance.uploads import keep_source
 
 
@@ -104,6 +107,7 @@ class AgainSerializer(serializers.Serializer[Any]):
 
 @extend_schema(tags=["catalogues"])
 @extend_schema_view(
+    list=extend_schema(parameters=[KeysetQuerySerializer]),
     retrieve=extend_schema(responses={200: CatalogueSerializer, 404: NOT_HERE}),
     create=extend_schema(
         request={"multipart/form-data": BringSerializer},
@@ -121,10 +125,16 @@ class AgainSerializer(serializers.Serializer[Any]):
 class CatalogueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, FromFileViewSet[Catalogue]):
     """The caller's own catalogues, and those of a label that they audit for."""
 
+    pagination_class = NewestFirst
+    newest_by = "uploaded_at"
     serializer_class = CatalogueSerializer
 
     def get_queryset(self) -> QuerySet[Catalogue]:
         return access.catalogues_for_reading(self.caller)
+
+    def narrowed(self, rows: QuerySet[Catalogue]) -> QuerySet[Catalogue]:
+        self.asked(KeysetQuerySerializer)
+        return rows
 
     def get_object(self) -> Catalogue:
         return access.catalogue_for_reading(self.caller, self.public_id)
@@ -187,7 +197,7 @@ class CatalogueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, FromFil
         return found
 
     @extend_schema(responses={200: CatalogueRunSerializer(many=True), 404: NOT_HERE})
-    @action(detail=True)
+    @action(detail=True, pagination_class=Pages)
     def runs(self, request: Request, **_: Any) -> Response:
         """What each dataset answered last, counted."""
         runs = access.run_answers_for_reading(self.caller, self.get_object())
@@ -197,7 +207,7 @@ class CatalogueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, FromFil
         parameters=[CatalogueMatchQuerySerializer],
         responses={200: CatalogueMatchSerializer(many=True), 404: NOT_HERE},
     )
-    @action(detail=True)
+    @action(detail=True, pagination_class=Pages)
     def matches(self, request: Request, **_: Any) -> Response:
         """Every row in every dataset asked, with its evidence and the versions that hold what it was found in."""
         asked = self.asked(CatalogueMatchQuerySerializer)
@@ -215,10 +225,17 @@ class CatalogueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, FromFil
 
 
 @extend_schema(tags=["catalogues"])
+@extend_schema_view(list=extend_schema(parameters=[KeysetQuerySerializer]))
 class CatalogueQuestionViewSet(mixins.ListModelMixin, HouseViewSet[CatalogueRun]):
     """The owner's log: which catalogues were held against datasets of theirs; never which rows."""
 
+    pagination_class = NewestFirst
+    newest_by = "run_at"
     serializer_class = CatalogueRunSerializer
 
     def get_queryset(self) -> QuerySet[CatalogueRun]:
         return access.catalogue_runs_for_reading(self.caller)
+
+    def narrowed(self, rows: QuerySet[CatalogueRun]) -> QuerySet[CatalogueRun]:
+        self.asked(KeysetQuerySerializer)
+        return rows

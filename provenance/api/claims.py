@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from governance.api import NOT_HERE, NOT_NOW, NOT_YOURS, HouseViewSet, organisation_for, validated
 from provenance import access
-from provenance.api.newest_first import NewestFirst
+from provenance.api.keysets import NewestFirst
 from provenance.intake.claims import claim_of
 from provenance.models import RightsClaim
 from provenance.serializers.claims import (

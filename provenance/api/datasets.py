@@ -29,7 +29,7 @@ from governance.api import (
 from governance.models import Decision
 from governance.serializers import ProblemSerializer, ReasonSerializer, ReviewSerializer
 from provenance import access, queries, services
-from provenance.api.newest_first import NewestFirst
+from provenance.api.keysets import ByTitle, NewestFirst
 from provenance.jobs import INDEX, REGISTER, forget_uploads
 from provenance.models import (
     Conflict,
@@ -37,7 +37,9 @@ from provenance.models import (
     Dataset,
     DatasetEntry,
     DatasetVersion,
+    GrantRecording,
     Recording,
+    ReservationRecording,
 )
 from provenance.rights.values import Use
 from provenance.serializers.clearances import ClearanceQuerySerializer, ClearanceSummarySerializer
@@ -300,11 +302,13 @@ class VersionViewSet(mixins.RetrieveModelMixin, HouseViewSet[DatasetVersion]):
     retrieve=extend_schema(responses={200: RecordingDetailSerializer, 404: NOT_HERE}),
 )
 class RecordingViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[Recording]):
+    pagination_class = ByTitle
+
     def get_serializer_class(self) -> type[RecordingSerializer]:
         return RecordingDetailSerializer if self.action == "retrieve" else RecordingSerializer
 
     def get_queryset(self) -> QuerySet[Recording]:
-        return access.recordings_for_reading(self.caller).order_by("id")
+        return access.recordings_for_reading(self.caller)
 
     def narrowed(self, rows: QuerySet[Recording]) -> QuerySet[Recording]:
         asked = self.asked(RecordingQuerySerializer)
@@ -312,6 +316,13 @@ class RecordingViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseVi
             rows = rows.filter(
                 pk__in=DatasetEntry.objects.filter(dataset__public_id=dataset).values("recording")
             )
+        if grant := asked.pop("grant", None):
+            given = access.grants_for_reading(self.caller).filter(public_id=grant)
+            rows = rows.filter(pk__in=GrantRecording.objects.filter(grant__in=given).values("recording"))
+        if held := asked.pop("reservation", None):
+            said = access.reservations_for_reading(self.caller).filter(public_id=held)
+            bound = ReservationRecording.objects.filter(reservation__in=said)
+            rows = rows.filter(pk__in=bound.values("recording"))
         if part := asked.pop("search", ""):
             rows = rows.filter(Q(title__icontains=part) | Q(artist__icontains=part))
         return rows.filter(**asked)

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 
 from governance.api import NOT_HERE, NOT_NOW, NOT_YOURS, HouseViewSet
 from provenance import access
+from provenance.api.keysets import NewestFirst
 from provenance.models import EvidenceDocument, EvidenceSubject
 from provenance.serializers.evidence import (
     EvidenceDetailSerializer,
@@ -33,11 +34,14 @@ ABOUT = {"licence": "licence", "recording": "recording__public_id", "dataset": "
     retrieve=extend_schema(responses={200: EvidenceDetailSerializer, 404: NOT_HERE}),
 )
 class EvidenceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[EvidenceDocument]):
+    pagination_class = NewestFirst
+    newest_by = "received_at"
+
     def get_serializer_class(self) -> type[EvidenceSerializer]:
         return EvidenceDetailSerializer if self.action == "retrieve" else EvidenceSerializer
 
     def get_queryset(self) -> QuerySet[EvidenceDocument]:
-        return access.evidence_for_reading(self.caller).order_by("-received_at", "-id")
+        return access.evidence_for_reading(self.caller)
 
     def narrowed(self, rows: QuerySet[EvidenceDocument]) -> QuerySet[EvidenceDocument]:
         asked = {

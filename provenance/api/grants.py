@@ -18,7 +18,7 @@ from rest_framework.response import Response
 
 from governance.api import NOT_HERE, NOT_NOW, NOT_YOURS, HouseViewSet, organisation_for, validated
 from provenance import access, documents, services
-from provenance.api.newest_first import NewestFirst
+from provenance.api.keysets import NewestFirst
 from provenance.models import Grant, GrantRecording
 from provenance.serializers.grants import (
     GrantOutcomesSerializer,

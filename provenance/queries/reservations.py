@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from provenance.exports.odrl import offer
-from provenance.models import ExceptionMemo, MemoRecording, Reservation, ReservationRecording
+from provenance.models import ExceptionMemo, MemoRecording, Recording, Reservation, ReservationRecording
 from provenance.rights import values
 
 STATES = {"standing": Q(withdrawn_at=None), "withdrawn": Q(withdrawn_at__isnull=False)}
@@ -25,6 +25,12 @@ def memos_with_counts(memos: QuerySet[ExceptionMemo]) -> QuerySet[ExceptionMemo]
 
 def _counted(links: QuerySet[Any]) -> Coalesce:
     return Coalesce(Subquery(links.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0)
+
+
+def recordings_of(reservation: Reservation) -> QuerySet[Recording]:
+    """Return what an opt-out binds; each recording says why in ``because``."""
+    bound = Recording.objects.filter(reservation_links__reservation=reservation)
+    return bound.annotate(because=F("reservation_links__because"))
 
 
 def narrowed(

@@ -8,7 +8,7 @@ from governance.serializers import OrganisationField, RowSerializer
 from provenance.models import ClaimedRight, RightsClaim
 from provenance.rights.values import SOURCES
 from provenance.serializers.grants import ROW_STATUSES
-from provenance.serializers.newest_first import NewestFirstQuerySerializer
+from provenance.serializers.keysets import KeysetQuerySerializer
 
 
 class RightsClaimSerializer(RowSerializer[RightsClaim]):
@@ -34,7 +34,7 @@ class RightsClaimSerializer(RowSerializer[RightsClaim]):
         )
 
 
-class ClaimQuerySerializer(NewestFirstQuerySerializer):
+class ClaimQuerySerializer(KeysetQuerySerializer):
     recording = serializers.UUIDField(required=False)
     party = serializers.CharField(required=False, help_text="part of the party's name")
     right = serializers.ChoiceField(choices=ClaimedRight.choices, required=False)

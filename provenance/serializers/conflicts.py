@@ -4,7 +4,7 @@ from rest_framework import serializers
 
 from governance.serializers import QuerySerializer, ReasonSerializer, RowSerializer
 from provenance.models import Conflict, ConflictSide, ConflictStatus
-from provenance.serializers.newest_first import NewestFirstQuerySerializer
+from provenance.serializers.keysets import KeysetQuerySerializer
 
 
 class ConflictSerializer(RowSerializer[Conflict]):
@@ -50,5 +50,5 @@ class DatasetConflictQuerySerializer(QuerySerializer):
     kind = serializers.CharField(required=False)
 
 
-class ConflictQuerySerializer(NewestFirstQuerySerializer, DatasetConflictQuerySerializer):
+class ConflictQuerySerializer(KeysetQuerySerializer, DatasetConflictQuerySerializer):
     recording = serializers.UUIDField(required=False)

@@ -2,8 +2,9 @@
 
 from rest_framework import serializers
 
-from governance.serializers import QuerySerializer, RowSerializer
+from governance.serializers import RowSerializer
 from provenance.models import EvidenceDocument, EvidenceKind
+from provenance.serializers.keysets import KeysetQuerySerializer
 
 
 class EvidenceSerializer(RowSerializer[EvidenceDocument]):
@@ -40,7 +41,7 @@ class EvidenceDetailSerializer(EvidenceSerializer):
         return sorted(about.values_list("dataset__name", flat=True))
 
 
-class EvidenceQuerySerializer(QuerySerializer):
+class EvidenceQuerySerializer(KeysetQuerySerializer):
     kind = serializers.ChoiceField(choices=EvidenceKind.choices, required=False)
     sha256 = serializers.RegexField(r"^[0-9a-f]{64}$", required=False)
     url = serializers.CharField(required=False, max_length=2000, help_text="the address it was read from")

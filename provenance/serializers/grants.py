@@ -8,7 +8,7 @@ from rest_framework import serializers
 from governance.serializers import OrganisationField, RowSerializer
 from provenance.models import ClaimedRight, Grant, GrantBasis, Remuneration
 from provenance.rights.values import PURPOSES
-from provenance.serializers.newest_first import NewestFirstQuerySerializer
+from provenance.serializers.keysets import KeysetQuerySerializer
 
 
 class GrantSerializer(RowSerializer[Grant]):
@@ -58,7 +58,7 @@ class GrantSerializer(RowSerializer[Grant]):
         return grant.agreement_id is not None
 
 
-class GrantQuerySerializer(NewestFirstQuerySerializer):
+class GrantQuerySerializer(KeysetQuerySerializer):
     right = serializers.ChoiceField(choices=ClaimedRight.choices, required=False)
     licensor = serializers.CharField(required=False, help_text="part of the licensor's name")
     ends_within_days = serializers.IntegerField(required=False, min_value=0, max_value=36500)

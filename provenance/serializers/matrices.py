@@ -5,8 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from governance.api import Pages
+from governance.pages import PAGE_SIZE
 from governance.serializers import QuerySerializer
-from provenance.keyset import PAGE_SIZE
 from provenance.models import Right
 from provenance.queries.clearances import MatrixRow
 from provenance.rights.values import ANSWERS, PURPOSES

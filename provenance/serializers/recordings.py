@@ -5,10 +5,11 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from governance.serializers import QuerySerializer, RowSerializer
+from governance.serializers import RowSerializer
 from provenance import access
 from provenance.models import DatasetEntry, LicenceStatement, Recording, RightsClaim
 from provenance.serializers.grants import GrantSerializer
+from provenance.serializers.keysets import KeysetQuerySerializer
 
 
 class StatementSerializer(RowSerializer[LicenceStatement]):
@@ -76,10 +77,12 @@ class RecordingSerializer(RowSerializer[Recording]):
         return {"title": work.title, "iswc": work.iswc} if work else None
 
 
-class RecordingQuerySerializer(QuerySerializer):
+class RecordingQuerySerializer(KeysetQuerySerializer):
     isrc = serializers.CharField(required=False)
     sha256 = serializers.CharField(required=False)
     dataset = serializers.UUIDField(required=False)
+    grant = serializers.UUIDField(required=False, help_text="those that a grant is for")
+    reservation = serializers.UUIDField(required=False, help_text="those that an opt-out binds")
     search = serializers.CharField(required=False, help_text="part of a title or an artist")
 
 

@@ -23,6 +23,7 @@ from provenance.audio import AudioError
 from provenance.forms.catalogues import AskForm, BringForm, MatchFilterForm
 from provenance.intake.errors import IntakeError
 from provenance.jobs import MATCH
+from provenance.keyset import slice_asked
 from provenance.models import (
     Catalogue,
     CatalogueMatch,
@@ -34,7 +35,6 @@ from provenance.models import (
     Recording,
 )
 from provenance.queries import catalogues
-from provenance.stretches import stretch_of
 from provenance.views.datasets import started
 
 COLUMNS = (
@@ -46,10 +46,12 @@ COLUMNS = (
 @page
 @require_GET
 def catalogue_list(request: PersonRequest) -> HttpResponse:
-    found = stretch_of(request, access.catalogues_for_reading(request.user), by="uploaded_at")
+    found = slice_asked(
+        request, access.catalogues_for_reading(request.user), by="uploaded_at", newest_first=True
+    )
     answers = access.run_answers_of(request.user, found.rows)
     context = {
-        "stretch": found,
+        "slice": found,
         "catalogues": [(one, answers.get(one.pk, [])) for one in found.rows],
         "may_bring": _asked_of(request).exists(),
         "answers_for": access.catalogue_runs_for_reading(request.user).exists(),
@@ -281,4 +283,5 @@ def _deals_of(
 def asked(request: PersonRequest) -> HttpResponse:
     """The owner's log: who asked of which dataset, when, with how many rows, and how many were found."""
     runs = access.catalogue_runs_for_reading(request.user)
-    return render(request, "provenance/catalogue_asked.html", {"page": page_of(request, runs)})
+    found = slice_asked(request, runs, by="run_at", newest_first=True)
+    return render(request, "provenance/catalogue_asked.html", {"slice": found})

@@ -13,10 +13,10 @@ from governance import access as house
 from governance.pages import PersonRequest, page, refusals_in, say, show
 from provenance import access, queries, services
 from provenance.forms.datasets import CloseConflictForm, CloseConflictsForm, ConflictFilterForm
+from provenance.keyset import slice_asked
 from provenance.models import Conflict, ConflictSide, ConflictStatus, Recording
 from provenance.queries import conflicts as asked
 from provenance.rights.values import Use
-from provenance.stretches import stretch_of
 
 TRAINING: Final = "ai_generative_training"
 DISMISSED = ConflictStatus.DISMISSED.value
@@ -57,7 +57,7 @@ def _queue(request: PersonRequest, close_form: CloseConflictsForm | None) -> Htt
     if kind:
         found = found.filter(kind=kind)
     found = found.select_related("organisation", "recording_a", "recording_b")
-    shown = stretch_of(request, found, by="found_at")
+    shown = slice_asked(request, found, by="found_at", newest_first=True)
     may_close = bool(kind) and any(
         house.may(request.user, one.organisation, house.RESOLVES_CONFLICTS)
         for one in shown.rows
@@ -67,7 +67,7 @@ def _queue(request: PersonRequest, close_form: CloseConflictsForm | None) -> Htt
         close_form = CloseConflictsForm()
     context = {
         "form": form,
-        "stretch": shown,
+        "slice": shown,
         "kinds": kinds,
         "kind": kind,
         "close_form": close_form if may_close else None,

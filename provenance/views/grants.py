@@ -18,14 +18,14 @@ from governance import services as governance
 from governance import slots
 from governance.errors import ConflictError
 from governance.models import Organisation
-from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
+from governance.pages import PersonRequest, page, refusals_in, say, show
 from provenance import access, deals, documents, services, tables, uploads
 from provenance.forms.datasets import GrantFilterForm, RegisterGrantsForm, RevokeForm
 from provenance.forms.rights import DealForm
+from provenance.keyset import slice_asked
 from provenance.models import Grant
 from provenance.services.evidence import READS_CONFIDENTIAL
 from provenance.services.granting import GrantOutcome
-from provenance.stretches import stretch_of
 
 AGREEMENTS = (".pdf", ".txt", ".md", ".html", ".docx", ".odt", ".png", ".jpg", ".eml")
 DEALS = (".csv", ".xlsx", ".json", ".jsonl", ".ndjson")
@@ -40,10 +40,10 @@ def grant_list(request: PersonRequest) -> HttpResponse:
     ending = _ending(access.grants_for_reading(request.user), today)
     if form.is_valid():
         grants = _narrowed(grants, form.cleaned_data, today)
-    found = stretch_of(request, grants, by="registered_at")
+    found = slice_asked(request, grants, by="registered_at", newest_first=True)
     context = {
         "form": form,
-        "stretch": found,
+        "slice": found,
         "grants": [(grant, *tables.grant_state(grant, today)) for grant in found.rows],
         "may_register": _may_register(request),
         "n_ending": 0 if request.htmx else ending.count(),
@@ -107,7 +107,7 @@ def _deal_page(request: PersonRequest, grant: Grant, form: RevokeForm) -> HttpRe
         "terms": deals.terms_of(deal),
         "chains": deals.chains_of(deal),
         "standing": _standing(deal),
-        "page": page_of(request, recordings),
+        "slice": slice_asked(request, recordings, by="title"),
         "may_look_in": grant.organisation in house.organisations_of(request.user),
         "datasets": own_datasets.filter(entries__recording__in=recordings).distinct(),
         "versions": deals.versions_on(deal).filter(dataset__in=own_datasets),

@@ -11,7 +11,7 @@ from governance import access as house
 from governance import services as governance
 from governance.errors import NotFoundError
 from governance.models import Organisation
-from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
+from governance.pages import PersonRequest, page, refusals_in, say, show
 from provenance import access
 from provenance import access as recordings
 from provenance.access import datasets_for_reading
@@ -22,12 +22,12 @@ from provenance.forms.reservations import (
     SnapshotForm,
     WithdrawForm,
 )
+from provenance.keyset import slice_asked
 from provenance.models import Party, Reservation
 from provenance.queries import reservations as queries
 from provenance.services import memos, reserving
 from provenance.services.evidence import open_evidence
 from provenance.services.reserving import RecordedSnapshot
-from provenance.stretches import stretch_of
 
 
 @page
@@ -39,7 +39,7 @@ def reservation_list(request: PersonRequest) -> HttpResponse:
         found = queries.narrowed(found, **form.cleaned_data)
     context = {
         "form": form,
-        "stretch": stretch_of(request, found, by="declared_at"),
+        "slice": slice_asked(request, found, by="declared_at", newest_first=True),
         "may_record": _may(request, reserving.RECORDS),
         "may_declare": _may(request, (*reserving.RECORDS, *reserving.DECLARES)),
         "may_read_memos": _may(request, access.READS_MEMOS),
@@ -60,13 +60,12 @@ def reservation(request: PersonRequest, public_id: str) -> HttpResponse:
 def _reservation_page(request: PersonRequest, held: Reservation, form: WithdrawForm) -> HttpResponse:
     """Show an opt-out; whoever is of another house learns how many recordings it binds, not which."""
     ours = held.organisation in house.organisations_of(request.user)
-    links = held.subjects.select_related("recording").order_by("recording__title", "recording_id")
-    links = links.filter(recordings.readable_recordings(request.user, path="recording__"))
+    bound = queries.recordings_of(held).filter(recordings.readable_recordings(request.user))
     may_withdraw = held.withdrawn_at is None and reserving.may_withdraw(request.user, held)
     context = {
         "held": held,
         "n_recordings": held.subjects.count(),
-        "page": page_of(request, links) if ours else None,
+        "slice": slice_asked(request, bound, by="title") if ours else None,
         "form": form if may_withdraw else None,
         "may_open": ours and held.document is not None,
     }
@@ -174,7 +173,10 @@ def memo_list(request: PersonRequest) -> HttpResponse:
     may_end = [
         one for one in house.organisations_of(request.user) if house.may(request.user, one, house.DECIDES)
     ]
-    context = {"stretch": stretch_of(request, found, by="recorded_at"), "may_end": may_end}
+    context = {
+        "slice": slice_asked(request, found, by="recorded_at", newest_first=True),
+        "may_end": may_end,
+    }
     return render(request, "provenance/memo_list.html", context)
 
 

@@ -110,19 +110,19 @@ class TestTheGrantList:
         client, seen, address = client_of(shelf.people.officer), [], url("grant-list")
         stretches = []
         for _ in range(3):
-            stretch = client.get(address).context["stretch"]
+            stretch = client.get(address).context["slice"]
             stretches.append(stretch)
             seen += [grant.pk for grant in stretch.rows]
             address = f"{url('grant-list')}?after={stretch.after}"
         assert seen == list(Grant.objects.order_by("-registered_at", "-id").values_list("pk", flat=True))
         assert (stretches[0].before, stretches[2].after, stretches[2].n_in_all) == ("", "", 120)
 
-        back = client.get(f"{url('grant-list')}?before={stretches[2].before}").context["stretch"]
+        back = client.get(f"{url('grant-list')}?before={stretches[2].before}").context["slice"]
         assert back.rows == stretches[1].rows
 
     @pytest.mark.parametrize("wrong", ["after=nonsense", "before=00000000-0000-4000-8000-000000000000"])
     def test_starts_anew_at_what_is_not_there(self, shelf: Shelf, wrong: str) -> None:
-        stretch = client_of(shelf.people.officer).get(f"{url('grant-list')}?{wrong}").context["stretch"]
+        stretch = client_of(shelf.people.officer).get(f"{url('grant-list')}?{wrong}").context["slice"]
         assert list(stretch.rows) == [shelf.grant]
 
     def test_costs_the_same_at_any_length(self, shelf: Shelf, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ class TestTheGrantList:
         client = client_of(shelf.people.officer)
         text = client.get(url("grant-list")).content.decode()
         assert ("1 grant ends in the next 90 days" in text) == is_said
-        ending = client.get(f"{url('grant-list')}?state=ending").context["stretch"].rows
+        ending = client.get(f"{url('grant-list')}?state=ending").context["slice"].rows
         assert bool(ending) == is_said
 
 

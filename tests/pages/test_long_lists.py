@@ -1,4 +1,4 @@
-"""Lists read a stretch at a time: every row once, in order, for the same number of queries."""
+"""Lists read a page at a time: every row once, in order, whatever comes meanwhile, for the same number of queries."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,10 +17,14 @@ from provenance.models import (
     Conflict,
     Dataset,
     ExceptionMemo,
+    Grant,
+    GrantRecording,
+    Party,
     Recording,
     Reservation,
+    ReservationRecording,
 )
-from tests.people import People, a_dataset
+from tests.people import People, a_dataset, a_recording
 
 pytestmark = pytest.mark.django_db
 THEN = datetime(2026, 3, 2, tzinfo=UTC)
@@ -83,6 +87,7 @@ LISTS: dict[str, tuple[type[Model], Fill]] = {
     "reservation-list": (Reservation, opt_outs),
     "memo-list": (ExceptionMemo, memos),
     "catalogue-list": (Catalogue, catalogues),
+    "catalogue-asked": (CatalogueRun, catalogues),
 }
 
 
@@ -101,21 +106,33 @@ class TestALongList:
         model, fill = LISTS[name]
         fill(people, dataset, N_ROWS)
         address = reverse(f"provenance:{name}")
-        stretches: list[Any] = []
+        pages: list[Any] = []
         query = ""
-        while not stretches or query:
-            stretches.append(client.get(address + query).context["stretch"])
-            query = f"?after={stretches[-1].after}" if stretches[-1].after else ""
+        while not pages or query:
+            pages.append(client.get(address + query).context["slice"])
+            query = f"?after={pages[-1].after}" if pages[-1].after else ""
 
-        seen = [row.pk for stretch in stretches for row in stretch.rows]
+        seen = [row.pk for one in pages for row in one.rows]
         assert seen == list(model._default_manager.order_by("-pk").values_list("pk", flat=True))
-        assert [(len(one.rows), one.n_in_all) for one in stretches] == [
+        assert [(len(one.rows), one.n_in_all) for one in pages] == [
             (50, N_ROWS),
             (50, N_ROWS),
             (20, N_ROWS),
         ]
-        back = client.get(f"{address}?before={stretches[2].before}").context["stretch"]
-        assert back.rows == stretches[1].rows
+        back = client.get(f"{address}?before={pages[2].before}").context["slice"]
+        assert back.rows == pages[1].rows
+
+    def test_goes_on_where_it_was_though_rows_come(
+        self, people: People, dataset: Dataset, client: Client, name: str
+    ) -> None:
+        model, fill = LISTS[name]
+        fill(people, dataset, 60)
+        expected = list(model._default_manager.order_by("-pk").values_list("pk", flat=True))
+        address = reverse(f"provenance:{name}")
+        first = client.get(address).context["slice"]
+        fill(people, dataset, 3)
+        second = client.get(f"{address}?after={first.after}").context["slice"]
+        assert [row.pk for row in [*first.rows, *second.rows]] == expected
 
     def test_costs_as_many_queries_at_any_length(
         self, people: People, dataset: Dataset, client: Client, name: str
@@ -126,5 +143,88 @@ class TestALongList:
             fill(people, dataset, 10)
             with CaptureQueriesContext(connection) as asked:
                 client.get(reverse(f"provenance:{name}"))
+            counts.append(len(asked))
+        assert counts[0] == counts[1]
+
+
+class TestAFilteredList:
+    def test_goes_on_from_the_place_of_a_row_that_left_it(
+        self, people: People, dataset: Dataset, client: Client
+    ) -> None:
+        conflicts(people, dataset, 120)
+        expected = list(Conflict.objects.order_by("-pk").values_list("pk", flat=True))
+        address = f"{reverse('provenance:conflict-list')}?status=open"
+        first = client.get(address).context["slice"]
+        closed = {"resolved_by": people.officer, "resolved_at": THEN, "reason": "Read."}
+        Conflict.objects.filter(pk=first.rows[-1].pk).update(status="dismissed", **closed)
+        second = client.get(f"{address}&after={first.after}").context["slice"]
+        assert [row.pk for row in second.rows] == expected[50:100]
+
+    def test_leads_back_from_beyond_its_end(self, people: People, dataset: Dataset, client: Client) -> None:
+        conflicts(people, dataset, 60)
+        address = f"{reverse('provenance:conflict-list')}?status=open"
+        first = client.get(address).context["slice"]
+        Conflict.objects.filter(pk__lt=first.rows[-1].pk).delete()
+        beyond = client.get(f"{address}&after={first.after}")
+        assert not beyond.context["slice"].rows
+        assert '<a href="?status=open">First</a>' in beyond.content.decode()
+
+
+class TestRecordings:
+    @pytest.fixture(params=["grant", "reservation"])
+    def bound(self, request: Any, people: People, dataset: Dataset) -> tuple[str, Callable[[str, int], None]]:
+        """The page of a grant, or of an opt-out, and how recordings come to be under it."""
+        label = Party.objects.create(organisation=people.house, name="Cellar")
+        grant = Grant.objects.create(
+            organisation=people.house,
+            licensor=label,
+            licensee=label,
+            right="master",
+            purposes=["data_mining"],
+            registered_by=people.steward,
+            registered_at=THEN,
+            key="g",
+        )
+        opt_outs(people, dataset, 1)
+        held = Reservation.objects.get()
+
+        def bind(title: str, n: int) -> None:
+            for _ in range(n):
+                recording = a_recording(people.house, title=title)
+                if request.param == "grant":
+                    GrantRecording.objects.create(grant=grant, recording=recording)
+                else:
+                    ReservationRecording.objects.create(
+                        reservation=held, recording=recording, because=f"because of {title}"
+                    )
+
+        about = grant if request.param == "grant" else held
+        return reverse(f"provenance:{request.param}", args=[about.public_id]), bind
+
+    def test_of_a_grant_or_an_opt_out_come_once_though_others_come_in(
+        self, client: Client, bound: tuple[str, Callable[[str, int], None]]
+    ) -> None:
+        address, bind = bound
+        bind("m", 55)
+        page = client.get(address)
+        first = page.context["slice"]
+        bind("a", 2)
+        second = client.get(f"{address}?after={first.after}").context["slice"]
+        keys = [row.pk for row in [*first.rows, *second.rows]]
+        assert keys == list(Recording.objects.filter(title="m").order_by("pk").values_list("pk", flat=True))
+        assert (first.n_in_all, second.n_in_all) == (55, 57)
+        assert "50 of 55 recordings" in page.content.decode()
+        if "opt-outs" in address:
+            assert page.content.decode().count("because of m") == 50
+
+    def test_of_a_grant_or_an_opt_out_cost_as_many_queries_however_many(
+        self, client: Client, bound: tuple[str, Callable[[str, int], None]]
+    ) -> None:
+        address, bind = bound
+        counts = []
+        for _ in range(2):
+            bind("m", 5)
+            with CaptureQueriesContext(connection) as asked:
+                client.get(address)
             counts.append(len(asked))
         assert counts[0] == counts[1]

@@ -1,6 +1,7 @@
 """Kept answers: never shown once anything they rest on has changed, and narrowed as the live answers would be."""
 
-from collections.abc import Callable
+import base64
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from governance.models import LedgerEvent
 from provenance import keyset, queries, services
 from provenance.errors import ProvenanceError
 from provenance.models import (
+    Catalogue,
     ClearanceRow,
     ClearanceRun,
     ConflictStatus,
@@ -313,7 +315,10 @@ class TestSliceOf:
         dataset.entries.update(title="The same")
         entries = DatasetEntry.objects.filter(dataset=dataset)
         everything = list(entries.order_by(by, "id"))
-        walk: Callable[..., keyset.Slice] = lambda **mark: keyset.slice_of(entries, by=by, size=3, **mark)  # noqa: E731
+
+        def walk(**mark: str) -> keyset.Slice[DatasetEntry]:
+            return keyset.slice_of(entries, by=by, size=3, **mark)  # type: ignore[arg-type]
+
         first = walk()
         second = walk(after=first.after)
         third = walk(after=second.after)
@@ -323,6 +328,27 @@ class TestSliceOf:
         assert list(back.rows) == list(second.rows)
         assert list(walk(before=back.before).rows) == list(first.rows)
         assert walk(before=back.before).before == ""
+
+    def test_goes_on_where_a_row_was_that_is_deleted(self, people: People) -> None:
+        dataset = a_dataset(people.steward, people.house, n_recordings=1)
+        brought = {"format": "csv", "source_name": "c", "source_sha256": "0" * 64, "uploaded_at": NOON}
+        Catalogue.objects.bulk_create(
+            Catalogue(organisation=dataset.organisation, name=name, uploaded_by=people.officer, **brought)
+            for name in "abcdef"
+        )
+        rows = Catalogue.objects.all()
+        first = keyset.slice_of(rows, by="name", size=3)
+        rows.get(name="c").delete()
+        assert [row.name for row in keyset.slice_of(rows, by="name", size=3, after=first.after).rows] == [
+            *"def"
+        ]
+
+    def test_tells_nobody_a_key(self, people: People) -> None:
+        dataset = a_dataset(people.steward, people.house, n_recordings=3)
+        mark = keyset.slice_of(dataset.entries.all(), by="title", size=1).after
+        said = json.loads(base64.urlsafe_b64decode(mark + "=" * (-len(mark) % 4)))
+        entry = dataset.entries.order_by("title", "id")[0]
+        assert said == [entry.title, str(entry.public_id)]
 
     @pytest.mark.parametrize("mark", ["x", "bm9uZQ", "WzEsMl0", "é", "W10"])
     def test_begins_anew_at_a_mark_that_nobody_wrote(self, folk: Dataset, mark: str) -> None:
