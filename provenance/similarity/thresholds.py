@@ -49,13 +49,11 @@ VOTE_BIN_ITEMS = 3
 """Width of a diagonal for voting, in items: neighbouring windows may miss by one."""
 
 REPEAT_GAIN = 0.6
-"""A stretch with this share of the best one's gain, over the same part of the query, is the same music again.
-A
+"""A stretch with this share of the best one's gain, over the same part of the query, is the same music again. A
 repetition that falls between two items loses up to 0.35 of it."""
 
 EDGE_S = ((0.7, 1.55), (0.35, 1.5))
-"""Seconds, for chroma and for bands, by which a stretch reaches over the start and the end of a copy inside
-other
+"""Seconds, for chroma and for bands, by which a stretch reaches over the start and the end of a copy inside other
 music: items that lie mostly on the copy agree too. Medians over 134 planted copies of 4 to 10 s."""
 
 MOVEMENT_LAG_ITEMS = 4
@@ -76,9 +74,8 @@ class Convincing:
 CONVINCING = (Convincing(0.16, 0.15, 0.25, 0.18, 5.0), Convincing(0.16, 0.15, 0.25, 0.18, 5.0))
 """For chroma and for bands. Read off excerpts of 100 tracks, each against the index with it and against the
 index without its package: 95 % of the copies (clean, MP3, noise 10 dB, resynthesised) reach every value, and
-the nearest strangers miss at least one. 99 % of the copies move by more than 0.19; silences, fading tails and
-held chords that
-agreed with each other moved by less than 0.13."""
+the nearest strangers miss at least one. 99 % of the copies move by more than 0.19; silences, fading tails and held
+chords that agreed with each other moved by less than 0.13."""
 
 REVIEW_SCORE = 0.7
 """Score from which a person has to look.
@@ -86,8 +83,8 @@ REVIEW_SCORE = 0.7
 1,010 excerpts of 5, 10 and 30 s (two fifths of them resynthesised) of 204 tracks that the index of 109 does
 not hold scored 0.598 at most, and 60 of those tracks at full length 0.58. Were these numbers chosen
 beforehand, no false alarm would bound the rate at 0.3 % an excerpt and, since excerpts of one track are
-alike, at 1.5 % a track (95 %). They were
-chosen on these very tracks, so this is no calibration: a held-out set has to follow."""
+alike, at 1.5 % a track (95 %). They were chosen on these very tracks, so this is no calibration: a held-out set has
+to follow."""
 
 BLOCKED_SCORE = 0.8
 """Score from which an output is blocked: a tenth above the review's, for larger indexes bring closer strangers."""
