@@ -59,23 +59,25 @@ def folk(standing_folk: Dataset, db: None) -> Dataset:
     return deepcopy(standing_folk)
 
 
+@pytest.fixture(scope="class")
+def standing_notes(class_db: Path, founded_people: People) -> Dataset:
+    names = [f"{place}.mid" for place in range(4)]
+    for place, name in enumerate(names):
+        signals.write_midi(class_db / name, signals.melody(seed=place))
+    source = table(class_db / "rows.csv", [row(name) for name in names])
+    return register("notes", source, founded_people.steward, founded_people.house).dataset
+
+
+@pytest.fixture
+def notes(standing_notes: Dataset, db: None) -> Dataset:
+    return deepcopy(standing_notes)
+
+
 def train(*arguments: str) -> Ran:
     return run("train_model", "tide", *arguments, *AS_ENGINEER)
 
 
 class TestTrainModel:
-    @pytest.fixture(scope="class")
-    def standing_notes(self, class_db: Path, founded_people: People) -> Dataset:
-        names = [f"{place}.mid" for place in range(4)]
-        for place, name in enumerate(names):
-            signals.write_midi(class_db / name, signals.melody(seed=place))
-        source = table(class_db / "rows.csv", [row(name) for name in names])
-        return register("notes", source, founded_people.steward, founded_people.house).dataset
-
-    @pytest.fixture
-    def notes(self, standing_notes: Dataset, db: None) -> Dataset:
-        return deepcopy(standing_notes)
-
     def test_prints_what_came_of_it(self, people: People, notes: Dataset, tmp_path: Path) -> None:
         freeze(notes, people.officer, people.steward)
         (tmp_path / "tiny.json").write_text(json.dumps({**TINY, "batch": 2}))
