@@ -1,9 +1,15 @@
-"""Where a model and its outputs came from, as PROV-JSON (W3C member submission, 24 April 2013)."""
+"""Where a model and its outputs came from, as PROV-JSON (W3C member submission, 24 April 2013).
 
+Everything goes by its UUID, so that two models of one name are two, and a name may hold what it likes. What is not on
+record is left out: an empty text would be a statement.
+"""
+
+from collections.abc import Iterable
 from typing import Any
 
 from audit.exports.facts import ModelFacts
-from generation.models import Generation
+from generation.models import Generation, ModelVersion, TrainingRun
+from provenance.models import DatasetVersion
 
 PREFIX = {
     "ln": "https://w3id.org/liner-notes/vocabulary#",
@@ -14,70 +20,76 @@ PREFIX = {
 
 def prov(facts: ModelFacts) -> dict[str, Any]:
     """State the lineage: recordings, frozen version, training run, model version, outputs."""
-    version, run, trained_on = facts.version, facts.run, facts.trained_on
-    model_id, provider = f"id:{version.public_id}", f"id:{version.model.organisation.public_id}"
-    entities: dict[str, Any] = {
-        model_id: {
-            "prov:type": "ln:ModelVersion",
-            "prov:label": str(version),
-            "ln:weightsSha256": version.weights_sha256,
-        }
-    }
-    activities: dict[str, Any] = {}
-    said: dict[str, dict[str, Any]] = {
-        "wasGeneratedBy": {},
-        "used": {},
-        "wasDerivedFrom": {},
-        "hadMember": {},
-        "wasAttributedTo": {"_:a1": {"prov:entity": model_id, "prov:agent": provider}},
-    }
-    if trained_on is not None:
-        set_id = f"id:{trained_on.public_id}"
-        entities[set_id] = {
-            "prov:type": {"$": "prov:Collection", "type": "prov:QUALIFIED_NAME"},
-            "prov:label": str(trained_on),
-            "ln:merkleRoot": trained_on.merkle_root,
-        }
-        said["wasDerivedFrom"]["_:d0"] = {"prov:generatedEntity": model_id, "prov:usedEntity": set_id}
-        for position, one in enumerate(facts.recordings):
-            recording = one.leaf.recording
-            entities[f"id:{recording.public_id}"] = {
-                "prov:type": "ln:Recording",
+    return lineage(facts, Generation.objects.filter(model_version=facts.version).order_by("id"))
+
+
+def lineage(facts: ModelFacts, outputs: Iterable[Generation]) -> dict[str, Any]:
+    """State the lineage of a model and of these of its outputs, from rows that were read."""
+    graph = _Graph()
+    model, provider = f"id:{facts.version.public_id}", f"id:{facts.version.model.organisation.public_id}"
+    graph.add("agent", provider, "prov:Organization", {"prov:label": facts.provider})
+    graph.add("entity", model, "ln:ModelVersion", _of_model(facts.version))
+    graph.relate("wasAttributedTo", {"prov:entity": model, "prov:agent": provider})
+    if facts.trained_on is not None:
+        trained_on = f"id:{facts.trained_on.public_id}"
+        graph.add("entity", trained_on, "prov:Collection", _of_dataset(facts.trained_on))
+        graph.relate("wasDerivedFrom", {"prov:generatedEntity": model, "prov:usedEntity": trained_on})
+        for one in facts.recordings:
+            recording = f"id:{one.leaf.recording.public_id}"
+            about: dict[str, Any] = {
                 "prov:label": one.title,
-                "ln:sha256": recording.sha256 or "",
+                "ln:sha256": one.leaf.recording.sha256,
                 "ln:licence": one.licence,
             }
-            said["hadMember"][f"_:m{position}"] = {
-                "prov:collection": set_id,
-                "prov:entity": f"id:{recording.public_id}",
-            }
-        if run is not None:
-            run_id = f"id:{run.public_id}"
-            activities[run_id] = {
-                "prov:type": "ln:TrainingRun",
-                "prov:startTime": run.started_at.isoformat(),
-                **({"prov:endTime": run.finished_at.isoformat()} if run.finished_at else {}),
-                "ln:seed": run.seed,
-                "ln:steps": run.n_steps,
-            }
-            said["used"]["_:u0"] = {"prov:activity": run_id, "prov:entity": set_id}
-            said["wasGeneratedBy"]["_:g0"] = {"prov:entity": model_id, "prov:activity": run_id}
-    for position, made in enumerate(Generation.objects.filter(model_version=version).order_by("id"), start=1):
-        entities[f"id:{made.public_id}"] = {
-            "prov:type": "ln:Output",
-            "ln:sha256": made.sha256,
-            "ln:seed": made.seed,
-            "ln:state": made.state,
-            "prov:generatedAtTime": made.made_at.isoformat(),
-        }
-        said["wasDerivedFrom"][f"_:d{position}"] = {
-            "prov:generatedEntity": f"id:{made.public_id}",
-            "prov:usedEntity": model_id,
-        }
+            graph.add("entity", recording, "ln:Recording", about)
+            graph.relate("hadMember", {"prov:collection": trained_on, "prov:entity": recording})
+        if facts.run is not None:
+            run = f"id:{facts.run.public_id}"
+            graph.add("activity", run, "ln:TrainingRun", _of_run(facts.run))
+            graph.relate("used", {"prov:activity": run, "prov:entity": trained_on})
+            graph.relate("wasGeneratedBy", {"prov:entity": model, "prov:activity": run})
+            graph.relate("wasAssociatedWith", {"prov:activity": run, "prov:agent": provider})
+    for made in outputs:
+        output = f"id:{made.public_id}"
+        about = {"ln:sha256": made.sha256, "ln:seed": _long(made.seed), "ln:state": made.state}
+        graph.add("entity", output, "ln:Output", about)
+        graph.relate("wasGeneratedBy", {"prov:entity": output, "prov:time": made.made_at.isoformat()})
+        graph.relate("wasDerivedFrom", {"prov:generatedEntity": output, "prov:usedEntity": model})
+    return graph.said
+
+
+def _of_model(version: ModelVersion) -> dict[str, Any]:
+    return {"prov:label": str(version), "ln:weightsSha256": version.weights_sha256}
+
+
+def _of_dataset(version: DatasetVersion) -> dict[str, Any]:
+    return {"prov:label": str(version), "ln:merkleRoot": version.merkle_root}
+
+
+def _of_run(run: TrainingRun) -> dict[str, Any]:
     return {
-        "prefix": PREFIX,
-        "entity": entities,
-        "activity": activities,
-        "agent": {provider: {"prov:type": "prov:Organization", "prov:label": facts.provider}},
-        **{relation: rows for relation, rows in said.items() if rows},
+        "prov:startTime": run.started_at.isoformat(),
+        "prov:endTime": run.finished_at.isoformat() if run.finished_at else "",
+        "ln:seed": _long(run.seed),
+        "ln:steps": run.n_steps,
     }
+
+
+def _long(value: int) -> dict[str, str]:
+    """Return 64 bits as a typed text: as a number, a reader with doubles would take it for a neighbour."""
+    return {"$": str(value), "type": "xsd:long"}
+
+
+class _Graph:
+    """A document on its way: elements by their names, relations numbered by kind."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, dict[str, Any]] = {"prefix": PREFIX, "entity": {}, "activity": {}, "agent": {}}
+
+    def add(self, kind: str, name: str, type: str, about: dict[str, Any]) -> None:
+        known = {key: value for key, value in about.items() if value not in ("", None)}
+        self.said[kind][name] = {"prov:type": {"$": type, "type": "prov:QUALIFIED_NAME"}, **known}
+
+    def relate(self, kind: str, ends: dict[str, str]) -> None:
+        relations = self.said.setdefault(kind, {})
+        relations[f"_:{kind}{len(relations)}"] = ends
