@@ -30,3 +30,18 @@ def duration(seconds: float) -> str:
         return f"{minutes}{THIN}min {rest}{THIN}s"
     hours, minutes = divmod(minutes, 60)
     return f"{count(hours)}{THIN}h {minutes}{THIN}min"
+
+
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """A count with its noun, which fits it: ``1 claim``, ``2 claims``, ``0 entries``.
+
+    Parameters
+    ----------
+    n : int
+        At least 0.
+    noun : str
+        In the singular.
+    plural : str
+        Where it is not the singular with an s.
+    """
+    return f"{count(n)} {noun if n == 1 else plural or f'{noun}s'}"

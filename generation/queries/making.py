@@ -21,6 +21,7 @@ from generation.queries.cases import NO_CASE, Standing, standing_of
 from governance.models import Decision, Organisation, Question, Review
 from provenance import queries as provenance
 from provenance.models import Dataset, DatasetVersion, Grant, GrantRecording, Recording
+from provenance.rights.grants import in_scope
 from provenance.rights.values import Clearance
 
 MODEL_SCOPE = "model-scope"  # the condition of a grant that names models, asked without naming one
@@ -162,6 +163,7 @@ def gate_of(version: ModelVersion, *, at: datetime) -> Gate:
     decided = last_decision(version)
     if decided is not None and decided.decision in {Decision.REJECTED, Decision.SUSPENDED}:
         reasons.append(f"the model is {decided.get_decision_display().lower()}")
+    reasons += frozen_for_another(version)
     gate = Gate((*reasons, *standing.closed_by), needs_a_person=version.dataset_version is None)
     if version.dataset_version is None:
         return gate
@@ -170,11 +172,20 @@ def gate_of(version: ModelVersion, *, at: datetime) -> Gate:
     return gate.closed_by_clearance(model, not_cleared)
 
 
+def frozen_for_another(version: ModelVersion) -> list[str]:
+    """Say that a model was made from a version that was frozen for another one; empty where it was not."""
+    frozen = version.dataset_version
+    if frozen is None or not frozen.model or in_scope(str(version), (frozen.model,)):
+        return []
+    return [f"{frozen} was frozen for {frozen.model} alone"]
+
+
 def no_longer_cleared(
     version: DatasetVersion, *, at: datetime, model: str = "", standing: Standing = NO_CASE
 ) -> list[NotCleared]:
     """Return every recording of a frozen version that its use by ``model`` (NAME@VERSION) is not cleared for now.
 
+    Without ``model`` it is asked for the one that the version was frozen for, if for one.
     A grant that names other models does not clear. Left out are recordings that an officer chose to block at the
     output of the model whose ``standing`` is given.
     """
@@ -183,7 +194,7 @@ def no_longer_cleared(
         commercial=version.commercial,
         territory=version.territory,
         at=at,
-        model=model,
+        model=model or version.model,
     )
     policy = provenance.policy_of(version.dataset.organisation, version.policy_name)
     accepted = frozenset(version.conditions_accepted)

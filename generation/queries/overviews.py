@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet
 from generation.models import Check, Generation, Match, ModelVersion, TrainingRun, Verdict
 from generation.queries import MODEL_SCOPE, Gate, NotCleared, VerdictCounts
 from generation.queries.cases import NO_CASE, Standing, standing_of
+from generation.queries.making import frozen_for_another
 from governance.access import Person, houses_of, reads_whole
 from governance.models import Decision, Organisation, Question, Review
 from provenance import queries as provenance
@@ -162,6 +163,7 @@ def gates_of(versions: Sequence[ModelVersion], *, at: datetime) -> dict[int, Gat
         reasons = []
         if review is not None and review.decision in {Decision.REJECTED, Decision.SUSPENDED}:
             reasons.append(f"the model is {review.get_decision_display().lower()}")
+        reasons += frozen_for_another(version)
         standing = standings.get(version.pk, NO_CASE)
         gate = Gate((*reasons, *standing.closed_by), needs_a_person=version.dataset_version_id is None)
         if version.dataset_version_id is not None:

@@ -32,6 +32,7 @@ from generation.models import GenerativeModel, ModelVersion, TrainingRun, Traini
 from governance import access, ledger
 from governance.models import User
 from provenance.models import DatasetVersion
+from provenance.rights.grants import in_scope
 from provenance.storage import local_file
 
 TRAINING_PURPOSE = "ai_generative_training"
@@ -119,6 +120,10 @@ def _next_version(name: str, version: DatasetVersion) -> str:
 
 def _require_cleared(version: DatasetVersion, model: str, now: datetime) -> None:
     require_frozen_for_training(version)
+    if version.model and not in_scope(model, (version.model,)):
+        raise WrongUseError(
+            f"{version} was frozen for {version.model} alone, and this would make {model}: freeze a version for {model}."
+        )
     not_cleared = queries.no_longer_cleared(version, at=now, model=model)
     if gone := [one for one in not_cleared if not one.is_for_other_models]:
         raise WrongUseError(

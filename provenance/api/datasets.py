@@ -181,6 +181,8 @@ class DatasetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, FromFileV
         asked = self.asked(ClearanceQuerySerializer)
         dataset = self.get_object()
         version = self._version(dataset, asked.get("version"))
+        if version is not None and not asked.get("model"):
+            asked["model"] = version.model
         use = use_asked(asked, timezone.now())
         policy = queries.policy_of(dataset.organisation, asked["policy"], at=use.at)
         summary = queries.ClearanceSummary.empty(queries.conditions_accepted(dataset, version))

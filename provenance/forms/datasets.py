@@ -72,6 +72,7 @@ class UseForm(forms.Form):
             commercial=asked["commercial"] == "yes",
             territory=asked["territory"],
             at=_first_moment(asked.get("at"), now),
+            model=asked.get("model", ""),
         )
 
 
@@ -89,6 +90,12 @@ class AsOfForm(forms.Form):
 
 
 class FreezeForm(UseForm):
+    model = forms.CharField(
+        label="For one model alone",
+        help_text="Its name, or name@version. Grants that name it count then, and no other is trained on the version.",
+        required=False,
+        max_length=200,
+    )
     only_cleared = forms.BooleanField(
         label="Leave out what is not cleared",
         help_text="Without this, one recording that is not cleared stops the whole version.",

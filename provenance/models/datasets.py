@@ -225,6 +225,7 @@ class DatasetVersion(models.Model):
     purpose = models.CharField(max_length=60)
     commercial = models.BooleanField()
     territory = models.CharField(max_length=20, blank=True)
+    model = models.CharField(max_length=200, blank=True)  # NAME or NAME@VERSION; empty: for any model
     cleared_as_of = models.DateTimeField(null=True)  # null: before the instant was kept
     policy_name = models.CharField(max_length=100)
     policy_sha256 = models.CharField(max_length=64)

@@ -60,7 +60,11 @@ class Question:
     def use(self, now: datetime) -> Use:
         at = instant_of(self.day) or now
         use = queries.use_for(
-            purpose=self.purpose, commercial=self.commercial, territory=self.territory, at=at
+            purpose=self.purpose,
+            commercial=self.commercial,
+            territory=self.territory,
+            at=at,
+            model=self.version.model if self.version else "",
         )
         return queries.asked_by(use, self.dataset.organisation)
 

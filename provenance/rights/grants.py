@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import UTC
 from functools import lru_cache
@@ -211,13 +211,21 @@ def _miss(grant: Grant, use: Use) -> str:
         return out_of_term("", grant.valid_from, until, use.on).strip()
     if use.licensees and grant.licensee and party(grant.licensee) not in _folded(use.licensees):
         return f"was given to {grant.licensee}, not to {', '.join(sorted(use.licensees))}"
-    if grant.model_scope and use.model and not _is_in_scope(use.model, grant.model_scope):
+    if grant.model_scope and use.model and not in_scope(use.model, grant.model_scope):
         return f"is for {', '.join(sorted(grant.model_scope))}, not {use.model}"
     return ""
 
 
-def _is_in_scope(model: str, scope: frozenset[str]) -> bool:
-    """Say whether a grant names a model or this version of it: ``m`` is every version, ``m@2`` only that one."""
+def in_scope(model: str, scope: Collection[str]) -> bool:
+    """Say whether what is meant for some models is meant for this one, or this version of it.
+
+    Parameters
+    ----------
+    model : str
+        ``NAME@VERSION``, or ``NAME`` for every version.
+    scope : collection of str
+        Names in the same form: ``m`` is every version of m, ``m@2`` only that one.
+    """
     return model in scope or model.partition("@")[0] in scope
 
 

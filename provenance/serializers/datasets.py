@@ -119,6 +119,13 @@ class ApproveSerializer(serializers.Serializer[Any]):
 
 
 class FreezeSerializer(UseSerializer):
+    model = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=200,
+        help_text="NAME or NAME@VERSION: grants to that model count, and no other is trained on the version",
+    )
     only_cleared = serializers.BooleanField(required=False, default=False)
     only_listed = serializers.ListField(
         child=serializers.CharField(max_length=1000),
@@ -193,6 +200,7 @@ class VersionSerializer(RowSerializer[DatasetVersion]):
             "purpose",
             "commercial",
             "territory",
+            "model",
             "policy_name",
             "policy_sha256",
             "conditions_accepted",

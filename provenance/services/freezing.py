@@ -1,5 +1,6 @@
 """Freezing: a dataset version is a manifest under a Merkle root, and never changes."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,13 @@ from governance.models import Organisation, Review, User
 from lib.canonical import canonical_json
 from lib.merkle import leaf_hash, merkle_root
 from provenance import queries
-from provenance.errors import EmptyDatasetError, NotApprovedError, NotClearedError, ProtectedCollectionError
+from provenance.errors import (
+    EmptyDatasetError,
+    NotApprovedError,
+    NotClearedError,
+    ProtectedCollectionError,
+    ProvenanceError,
+)
 from provenance.models import (
     Dataset,
     DatasetEntry,
@@ -27,6 +34,8 @@ from provenance.queries import Cleared
 from provenance.rights.changes import loosenings
 from provenance.rights.policy import ClearancePolicy
 from provenance.rights.values import Use
+
+MODEL_NAME = re.compile(r"[\w-]{1,180}(@[1-9][0-9]{0,8})?")
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,7 @@ class Frozen:
                 "purpose": version.purpose,
                 "commercial": version.commercial,
                 "territory": version.territory or None,
+                "model": version.model or None,
                 "at": version.cleared_as_of.isoformat() if version.cleared_as_of else None,
                 "policy": version.policy_name,
             },
@@ -70,10 +80,13 @@ def freeze_dataset(
 ) -> Frozen:
     """Freeze what is cleared for ``use`` under the conditions that the dataset's approval accepted.
 
-    ``only_listed`` names external ids; the rest is left aside without a word.
+    Where the use names a model (``NAME`` or ``NAME@VERSION``) grants to that model count, and no other is trained on
+    the version. ``only_listed`` names external ids; the rest is left aside without a word.
 
     Raises
     ------
+    ProvenanceError
+        If what names the model is no name of one.
     NotApprovedError
         If no approval of what the dataset now holds stands.
     NotClearedError
@@ -87,6 +100,7 @@ def freeze_dataset(
         raise ProtectedCollectionError(
             f"{dataset.name} is a protected collection: it is never frozen for training."
         )
+    _require_model_name(use.model)
     approval = _approval(dataset)
     policy = _policy(dataset, policy_name, use)
     entries, omitted = _without_omitted(_entries(dataset, only_listed))
@@ -102,6 +116,11 @@ def freeze_dataset(
     if is_new:
         _record(version, dataset.organisation, by, now)
     return Frozen(version, tuple(left_out), is_new)
+
+
+def _require_model_name(model: str) -> None:
+    if model and not MODEL_NAME.fullmatch(model):
+        raise ProvenanceError(f"{model!r} names no model: write NAME, or NAME@VERSION for one version of it.")
 
 
 def _approval(dataset: Dataset) -> Review:
@@ -201,6 +220,7 @@ def _write(
         purpose=use.purpose,
         commercial=use.commercial,
         territory=territory,
+        model=use.model,
         policy_sha256=policy.sha256,
         conditions_accepted=list(approval.conditions),
     ).first()
@@ -213,6 +233,7 @@ def _write(
         purpose=use.purpose,
         commercial=use.commercial,
         territory=territory,
+        model=use.model,
         cleared_as_of=use.at,
         policy_name=policy.reference,
         policy_sha256=policy.sha256,
@@ -279,6 +300,7 @@ def _record(version: DatasetVersion, organisation: Organisation, by: User, now: 
             "policy_sha256": version.policy_sha256,
             "purpose": version.purpose,
             "commercial": version.commercial,
+            **({"model": version.model} if version.model else {}),
             "cleared_as_of": version.cleared_as_of.isoformat() if version.cleared_as_of else None,
             "review": str(version.review_id),
         },

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from generation import queries, services
-from generation.models import ModelVersion
+from generation.models import ModelVersion, TrainingRun
 from generation.queries import overviews
 from governance.errors import ConflictError
-from governance.models import Decision
+from governance.models import Decision, LedgerEvent
 from provenance import services as provenance
+from provenance.errors import NotClearedError, ProvenanceError
 from provenance.models import Dataset, DatasetVersion
+from provenance.services.freezing import Frozen
 from tests.catalogues import TRAINING, a_catalogue, register, run, table
 from tests.catalogues import approve as approve_dataset
 from tests.catalogues import training as use
@@ -147,6 +152,105 @@ class TestClearDataset:
         assert client.get(f"{where}/clearance/?{use}&model=tide@1").json()["allowed"] == 2
         (row, _) = client.get(f"{where}/entries/?{use}&model=wave@1").json()["results"]
         assert "is for tide@1, not wave@1" in str(row["clearance"]["master"]["reasons"])
+
+
+@pytest.fixture
+def own(people: People, folk: Dataset, tmp_path: Path) -> DatasetVersion:
+    """The same two, approved without a word on whose model it is, and frozen for the one that the grant names."""
+    grant(people, tmp_path, "tide@1")
+    approve_dataset(folk, people.officer)
+    asked = replace(use(), model="tide@1")
+    return provenance.freeze_dataset(dataset=folk, use=asked, by=people.steward, now=timezone.now()).version
+
+
+class TestFreezeForOneModel:
+    def test_counts_the_grants_that_name_it_and_remembers_it(self, own: DatasetVersion) -> None:
+        assert (own.model, own.n_recordings, own.conditions_accepted) == ("tide@1", 2, [])
+        assert own.entries.get(position=0).manifest["master"]["conditions"] == []
+        event = LedgerEvent.objects.filter(kind="provenance.dataset.frozen").order_by("-sequence")[0]
+        assert event.body["model"] == "tide@1"
+
+    def test_counts_none_that_names_another(self, people: People, own: DatasetVersion) -> None:
+        for model in ("tide@2", "tide", ""):
+            with pytest.raises(NotClearedError):
+                provenance.freeze_dataset(
+                    dataset=own.dataset,
+                    use=replace(use(), model=model),
+                    by=people.steward,
+                    now=timezone.now(),
+                )
+
+    def test_is_another_version_than_the_one_for_any_model(
+        self, people: People, own: DatasetVersion, tmp_path: Path
+    ) -> None:
+        grant(people, tmp_path, "tide@1;wave")
+        approve_dataset(own.dataset, people.officer)
+
+        def frozen_for(model: str) -> Frozen:
+            asked = replace(use(), model=model)
+            return provenance.freeze_dataset(
+                dataset=own.dataset, use=asked, by=people.steward, now=timezone.now()
+            )
+
+        wave = frozen_for("wave")
+        assert (wave.is_new, frozen_for("wave").is_new) == (True, False)
+        assert wave.version.number != frozen_for("tide@1").version.number
+
+    def test_refuses_what_names_no_model(self, people: People, own: DatasetVersion) -> None:
+        for model in ("tide 1", "tide@", "tide@0", "@1"):
+            with pytest.raises(ProvenanceError, match="names no model"):
+                provenance.freeze_dataset(
+                    dataset=own.dataset,
+                    use=replace(use(), model=model),
+                    by=people.steward,
+                    now=timezone.now(),
+                )
+
+    def test_trains_no_other_model(self, people: People, own: DatasetVersion) -> None:
+        given = ("--dataset", "folk@1", "--architecture", "symbolic", "--steps", "1", "--as", "ml_engineer")
+        said = run("train_model", "wave", *given)
+
+        assert said.code != 0
+        assert "folk@1 was frozen for tide@1 alone, and this would make wave@1" in said.err
+        assert not TrainingRun.objects.exists()
+
+    def test_closes_the_gate_of_another_even_where_all_is_cleared_for_it(
+        self, people: People, own: DatasetVersion, tmp_path: Path
+    ) -> None:
+        grant(people, tmp_path, "")
+        wave = a_model(tmp_path, own, people.engineer, people.house, name="wave")
+        tide = a_model(tmp_path / "music", own, people.engineer, people.house)
+
+        assert gate(wave).reasons == ("folk@1 was frozen for tide@1 alone",)
+        assert gate(tide).is_open
+
+    def test_is_asked_about_for_its_own_model(self, own: DatasetVersion) -> None:
+        assert queries.no_longer_cleared(own, at=timezone.now()) == []
+        said = run("clear_dataset", "folk@1", "--purpose", TRAINING, "--commercial", "--as", "data_steward")
+        assert (said.summary["allowed"], said.summary["model"]) == (2, "tide@1")
+
+    def test_by_command_api_and_page(self, people: People, own: DatasetVersion) -> None:
+        asked = ("folk", "--purpose", TRAINING, "--commercial", "--model", "tide@1", "--as", "data_steward")
+        done = run("freeze_dataset", *asked)
+        assert (done.lines[-1]["use"]["model"], done.lines[-1]["new"]) == ("tide@1", False)
+
+        at = f"/api/v1/datasets/{own.dataset.public_id}"
+        body = {"purpose": TRAINING, "commercial": True, "model": "tide@1"}
+        said = client_of(people.steward).post(f"{at}/freeze/", body, format="json")
+        assert (said.status_code, said.json()["model"]) == (201, "tide@1")
+        counted = client_of(people.steward).get(
+            f"{at}/clearance/?purpose={TRAINING}&commercial=true&version={own.number}"
+        )
+        assert counted.json()["allowed"] == 2
+
+        page = Client()
+        page.force_login(people.steward)
+        where = reverse("provenance:dataset-freeze", args=[own.dataset.public_id])
+        assert "For one model alone" in page.get(where).content.decode()
+        form = {"purpose": TRAINING, "commercial": "yes", "policy": "", "model": "tide@1"}
+        gone = page.post(where, form)
+        assert gone.status_code == 302
+        assert "only for the model" in page.get(gone["Location"]).content.decode()
 
 
 class TestRegisterModel:

@@ -29,7 +29,7 @@ class Command(DatasetCommand):
             commercial=options["commercial"],
             territory=options["territory"],
             at=instant(options["at"]),
-            model=options["model"],
+            model=options["model"] or (version.model if version else ""),
         )
         policy = queries.policy_of(dataset.organisation, options["policy"], at=use.at)
         summary = queries.ClearanceSummary.empty(queries.conditions_accepted(dataset, version))

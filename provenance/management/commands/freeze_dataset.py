@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from governance import access
 from governance.commands import DONE
+from lib.figures import counted
 from provenance import queries, services
 from provenance.commands import DatasetCommand, add_use_arguments, instant
 from provenance.errors import ProvenanceError
@@ -20,6 +21,12 @@ class Command(DatasetCommand):
         add_use_arguments(parser)
         parser.add_argument(
             "--at", default="", metavar="ISO", help="cleared as of that instant; default: now"
+        )
+        parser.add_argument(
+            "--model",
+            default="",
+            metavar="MODEL[@VERSION]",
+            help="for that model alone: grants that name it count, and no other is trained on the version",
         )
         parser.add_argument("--only-cleared", action="store_true", help="leave out what is not cleared")
         parser.add_argument(
@@ -36,6 +43,7 @@ class Command(DatasetCommand):
                 commercial=options["commercial"],
                 territory=options["territory"],
                 at=instant(options["at"]) if options["at"] else now,
+                model=options["model"],
             ),
             by=self.user,
             now=now,
@@ -48,7 +56,7 @@ class Command(DatasetCommand):
         version = frozen.version
         self.show(
             {**frozen.as_json(), "version": str(version.number)},  # a string, as in every line that names one
-            words=f"{version} holds {version.n_recordings} recordings under {version.merkle_root}.",
+            words=f"{version} holds {counted(version.n_recordings, 'recording')} under {version.merkle_root}.",
         )
         return DONE
 
