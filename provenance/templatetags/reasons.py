@@ -1,7 +1,7 @@
 """How pages write the reasons of an answer: with links where the engine names what decided by its id."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django import template
 from django.urls import reverse
@@ -9,6 +9,7 @@ from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from governance.templatetags.sleeve import words
+from provenance.models import DatasetEntry, Omission
 from provenance.rights.values import PURPOSES
 
 register = template.Library()
@@ -22,6 +23,12 @@ PAGES = {
     "memo": ("provenance:memo-list", "the memo"),
 }
 MACHINES = re.compile("|".join(sorted((name for name in PURPOSES if "_" in name), key=len, reverse=True)))
+
+
+@register.filter
+def omission_in(entry: DatasetEntry, standing: Mapping[int, Omission]) -> Omission | None:
+    """Return who left a recording out by hand, and why; None where nobody did."""
+    return standing.get(entry.pk)
 
 
 @register.filter

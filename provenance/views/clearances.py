@@ -116,7 +116,7 @@ def _answers(found: Matrix, after: str, before: str) -> dict[str, Any]:
     rows = clearances.answered_slice(
         cut.rows, use=found.question.use(found.now), policy=found.question.policy
     )
-    shown = [row.entry.pk for row in rows]
+    shown = [row.entry for row in rows]
     found.form.offer(found.run)
     return {
         "matrix": found,
@@ -127,11 +127,15 @@ def _answers(found: Matrix, after: str, before: str) -> dict[str, Any]:
         "job": None if found.run else clearances.job_for(found.question),
         "counts": _counts(found.run),
         "n_shown": clearances.n_like(entries, found.narrowing, found.run),
-        "omitted": set(
-            Omission.objects.filter(entry__in=shown, taken_back_at=None).values_list("entry_id", flat=True)
-        ),
+        "omitted": _omitted(shown),
+        "n_omitted": Omission.objects.filter(entry__dataset=found.dataset, taken_back_at=None).count(),
         "hides_all": found.run is None and found.narrowing.needs_answers,
     }
+
+
+def _omitted(entries: list[DatasetEntry]) -> dict[int, Omission]:
+    standing = Omission.objects.filter(entry__in=entries, taken_back_at=None)
+    return {one.entry_id: one for one in standing.select_related("left_out_by")}
 
 
 def _counts(run: ClearanceRun | None) -> list[tuple[str, int]]:
@@ -229,7 +233,10 @@ def _leave(found: Matrix, entries: QuerySet[DatasetEntry], form: forms.Form) -> 
         by=found.request.user,
         now=found.now,
     )
-    say(found.request, f"{n} recordings are left out of every version frozen from now on.")
+    say(
+        found.request,
+        f"{n} recordings are left out of every version frozen from now on, until somebody takes them back.",
+    )
     return redirect(found.address())
 
 

@@ -24,6 +24,7 @@ from provenance.intake.errors import IntakeError
 from provenance.jobs import INDEX, REGISTER
 from provenance.models import ConflictStatus, Dataset, DatasetKind, DatasetVersion
 from provenance.queries import clearances
+from provenance.queries.omissions import left_out_of
 from provenance.services.evidence import KEEPS_EVIDENCE, snapshots_for
 
 MAY_FREEZE = (*house.WRITES_DATASETS, *house.MAKES_MODELS)
@@ -255,6 +256,7 @@ def version(request: PersonRequest, public_id: str) -> HttpResponse:
         "version": found,
         "page": page_of(request, leaves),
         "review": _review_of(found),
+        "left_out": left_out_of(found) if whole and found.n_left_out and not request.htmx else None,
         "index": queries.latest_index(found.dataset, found),
         "may_index": house.may(request.user, found.dataset.organisation, MAY_INDEX),
         "pieces": [] if request.htmx else slots.shown("version", request, found),

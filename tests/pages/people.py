@@ -1,6 +1,7 @@
 """The people of the pages' tests, with a dataset registered from synthesised sound as a worker would register it."""
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -78,11 +79,11 @@ def a_grant(steward: User, people: People, folder: Path, now: datetime) -> Grant
     return outcomes[0].grants[0]
 
 
-def a_frozen(shelf: Shelf) -> DatasetVersion:
-    """Return the version frozen from what is cleared, approved by the officer with every condition."""
+def a_frozen(shelf: Shelf, accept: Sequence[str] = ("all",)) -> DatasetVersion:
+    """Return the version frozen from what is cleared, approved by the officer, with every condition unless told."""
     now = timezone.now()
     services.approve_dataset(
-        dataset=shelf.dataset, by=shelf.people.officer, reason="Read.", accept=["all"], now=now
+        dataset=shelf.dataset, by=shelf.people.officer, reason="Read.", accept=list(accept), now=now
     )
     use = queries.use_for(purpose="ai_generative_training", commercial=True, territory="", at=now)
     return services.freeze_dataset(

@@ -12,8 +12,15 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from governance.models import LedgerEvent, Role
-from provenance.models import EvidenceDocument, LicenceStatement, Omission, Party, RightsClaim
-from tests.pages.people import Shelf, more_entries
+from provenance.models import (
+    EvidenceDocument,
+    LicenceStatement,
+    Omission,
+    Party,
+    RightsClaim,
+)
+from provenance.queries.omissions import left_out_of
+from tests.pages.people import Shelf, a_frozen, more_entries
 from tests.pages.test_provenance_pages import client_of, sent, text_of, url  # noqa: F401
 
 
@@ -100,6 +107,26 @@ class TestMatrix:
         assert "have changed" in page.content.decode() or "has changed since" in page.content.decode()
         assert len(steward.get(matrix).context["rows"]) == 3
 
+    def test_says_where_one_answer_is_for_both_rights(
+        self, shelf: Shelf, steward: Client, matrix: str
+    ) -> None:
+        """Harbour and Meadow answer alike for both; Cellar's master is by a grant."""
+        for address in (matrix, url("dataset", shelf.dataset.public_id)):
+            assert text_of(steward, address).count("Both rights:") == 2
+        assert "Both rights:" in text_of(steward, url("recording", shelf.recording.public_id))
+
+    def test_explains_what_is_left_out_by_hand(self, shelf: Shelf, steward: Client, matrix: str) -> None:
+        assert "left out by hand" not in text_of(steward, matrix)
+        leave_cellar_out(shelf, steward)
+        text = " ".join(text_of(steward, matrix).split())
+        assert "1 recording left out by hand" in text
+        assert "left_out=on" in text
+        assert "by data_steward on" in text
+        assert "The label asked." in text
+        assert "tick it and choose “Take back into the next version”" in text
+        theirs = " ".join(text_of(client_of(shelf.people.officer), matrix).split())
+        assert "A steward can take it back" in theirs
+
     @pytest.mark.parametrize("role", Role.values)
     def test_opens_for_each_role(self, shelf: Shelf, matrix: str, role: str) -> None:
         """But for a label, which reads of other holders' music how much there is, and no row."""
@@ -134,6 +161,46 @@ def more_entries_later(shelf: Shelf) -> None:
         organisation=shelf.people.house,
         now=NOON,
     )
+
+
+def leave_cellar_out(shelf: Shelf, steward: Client) -> None:
+    entry = shelf.dataset.entries.get(external_id="cellar")
+    said: dict[str, Any] = {"scope": "chosen", "entry": [str(entry.public_id)], "confirmed": "yes"}
+    do(steward, shelf, "leave", reason="The label asked.", **said)
+
+
+class TestWhatAVersionLeftOut:
+    def test_is_named_with_the_answer_that_did_it(self, shelf: Shelf, steward: Client) -> None:
+        version = a_frozen(shelf)
+        text = " ".join(text_of(steward, url("version", version.public_id)).split())
+        told = text[text.index("What was left out") :]
+        assert "Cellar Door" in told
+        assert "Not allowed" in told
+        assert "CC-BY-NC-4.0 does not allow it" in told
+        assert "Harbour Lights" not in told
+        assert f"{url('matrix', shelf.dataset.public_id)}?purpose=ai_generative_training" in told
+        assert "#left-out-title" in text_of(steward, url("dataset", shelf.dataset.public_id))
+
+    def test_is_named_with_who_left_it_out_by_hand(self, shelf: Shelf, steward: Client) -> None:
+        leave_cellar_out(shelf, steward)
+        version = a_frozen(shelf)
+        do(steward, shelf, "back", scope="all", confirmed="yes", reason="They changed their mind.")
+        text = " ".join(text_of(steward, url("version", version.public_id)).split())
+        told = text[text.index("What was left out") :]
+        assert "1 of them by a steward's hand" in told
+        assert "Left out by data_steward" in told
+        assert "The label asked." in told
+
+    def test_is_named_with_the_conditions_that_nobody_accepted(self, shelf: Shelf, steward: Client) -> None:
+        version = a_frozen(shelf, accept=["attribution"])
+        found = {one.entry.external_id: one for one in left_out_of(version).rows}
+        assert (found["harbour"].answer, found["harbour"].missing) == ("constrained", ["share-alike-outputs"])
+
+    def test_is_kept_from_a_label(self, shelf: Shelf, steward: Client) -> None:
+        version = a_frozen(shelf)
+        answer = client_of(shelf.people.auditor).get(url("version", version.public_id)).content.decode()
+        assert "What was left out" not in answer
+        assert "Cellar Door" not in answer
 
 
 class TestDeeds:
