@@ -58,6 +58,19 @@ def model_version_for_reading(user: Person, public_id: UUID | str) -> ModelVersi
     return found
 
 
+def origins_for_reading(user: Person, version: ModelVersion) -> QuerySet[ModelVersion]:
+    """Return the versions with the same weights whose music is on record, where that of ``version`` is not.
+
+    Only those that ``user`` may know of; the system itself acts for one house and names nothing of another.
+    """
+    known = model_versions_for_reading(user).filter(
+        weights_sha256=version.weights_sha256, dataset_version__isnull=False
+    )
+    if isinstance(user, User) and user.is_system:
+        known = known.filter(model__organisation=version.model.organisation_id)
+    return known.order_by("id") if version.dataset_version_id is None else known.none()
+
+
 def generations_for_reading(user: Person) -> QuerySet[Generation]:
     """Return the outputs of the houses that ``user`` reads whole; a label's guest reads those like its music."""
     whole = Q(model_version__model__organisation__in=houses_of(user))

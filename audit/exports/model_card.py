@@ -68,6 +68,8 @@ def _release(facts: ModelFacts) -> str:
 def _training(facts: ModelFacts) -> str:
     trained_on = facts.trained_on
     if trained_on is None:
+        if facts.gate.origin:
+            return f"Registered without its music; {facts.gate.origin}. Each release of an output needs a person."
         return "Nobody could say what it was trained on. Each release of an output needs a person."
     rows = [f"| {licence} | {n} | {seconds / 60:.1f} |" for licence, (n, seconds) in facts.licences.items()]
     return "\n".join(

@@ -66,13 +66,17 @@ def snapshot_of(assessment: Assessment, *, report_id: UUID, key_id: str, now: da
 
 def _release(version: ModelVersion, gate: Gate) -> tuple[snapshot.Release, list[str]]:
     decided = generation.last_decision(version)
-    reasons = [f"{reason[0].upper()}{reason[1:]}." for reason in gate.reasons]
+    reasons = [f"{_capitalised(reason)}." for reason in gate.reasons]
     if gate.needs_a_person:
-        reasons.append("Nobody knows what the model was trained on: a person decides each release.")
+        reasons.append(f"{_capitalised(gate.why_a_person)}.")
     if decided is None:
         return "undecided", [*reasons, "No person has decided about this model yet."]
     reasons.insert(0, f"{_role(decided).replace('_', ' ').capitalize()}: {decided.reason}")
     return cast(snapshot.Release, str(decided.decision)), reasons
+
+
+def _capitalised(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _role(review: Review) -> str:
@@ -419,9 +423,9 @@ def limitations_of(version: ModelVersion, outputs: snapshot.Outputs) -> list[str
             "What the check misses was not measured for this model (audit_model --campaign robustness)."
         )
     if version.dataset_version is None:
-        said.append(
-            "Nobody knows what the model was trained on: outputs were held against what is registered here."
-        )
+        origins = generation.origins_of([version]).get(version.pk, [])
+        whose = generation.said_of(origins) or "nobody knows what the model was trained on"
+        said.append(f"{_capitalised(whose)}: outputs were held against what is registered here.")
     else:
         said.append("Licences were read from what the sources state; the rights holders were not asked.")
     said.append(

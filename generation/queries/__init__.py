@@ -39,6 +39,7 @@ from generation.queries.making import (
     no_longer_cleared,
     verdict_counts,
 )
+from generation.queries.origins import origins_of, said_of
 
 __all__ = [
     "BINDING_KINDS",
@@ -66,10 +67,12 @@ __all__ = [
     "model_version_named",
     "models_affected",
     "no_longer_cleared",
+    "origins_of",
     "proofs_of",
     "reasons_of",
     "recordings_named",
     "recordings_of",
+    "said_of",
     "standing_of",
     "suggestions_for",
     "takes_cases",

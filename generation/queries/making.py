@@ -18,6 +18,7 @@ from generation.models import (
     Verdict,
 )
 from generation.queries.cases import NO_CASE, Standing, standing_of
+from generation.queries.origins import origins_of, said_of
 from governance.models import Decision, Organisation, Question, Review
 from provenance import queries as provenance
 from provenance.models import Dataset, DatasetVersion, Grant, GrantRecording, Recording
@@ -56,6 +57,9 @@ class Gate:
     needs_a_person: bool = False
     n_not_cleared: int = 0
     names: tuple[str, ...] = ()  # ends of reasons that name recordings
+    origin: str = (
+        ""  # whose weights these are, where that is known and the version does not say what they heard
+    )
 
     def without_names(self) -> Self:
         """Say the same without naming a recording."""
@@ -83,9 +87,33 @@ class Gate:
                 reasons.append(f"{len(found)} {which} {why}{names[-1]}")
         return replace(self, reasons=tuple(reasons), n_not_cleared=len(not_cleared), names=tuple(names))
 
+    def closed_with(self, origins: Sequence[tuple[ModelVersion, "Gate"]]) -> Self:
+        """Say whose weights these are, and close it for whatever closes theirs: they heard the same music."""
+        behind = [
+            f"its weights are those of {one}, and {reason}"
+            for one, gate in origins
+            for reason in gate.reasons
+        ]
+        return replace(
+            self,
+            reasons=(*self.reasons, *behind),
+            n_not_cleared=self.n_not_cleared + sum(gate.n_not_cleared for _, gate in origins),
+            names=(*self.names, *(name for _, gate in origins for name in gate.names)),
+            origin=said_of([one for one, _ in origins]),
+        )
+
     @property
     def is_open(self) -> bool:
         return not self.reasons
+
+    @property
+    def why_a_person(self) -> str:
+        """Why a person decides about each output; empty where none has to."""
+        if not self.needs_a_person:
+            return ""
+        if self.origin:
+            return f"{self.origin}, and it was registered without its music: a person decides each release"
+        return "nobody knows what the model was trained on: a person decides each release"
 
 
 @dataclass(frozen=True)
@@ -157,7 +185,10 @@ def model_version_named(reference: str, organisations: Sequence[Organisation]) -
 
 
 def gate_of(version: ModelVersion, *, at: datetime) -> Gate:
-    """Tell whether outputs of a model may be released: its music still cleared, nobody has stopped it, no case open."""
+    """Tell whether outputs of a model may be released: its music still cleared, nobody has stopped it, no case open.
+
+    Of weights that were registered without their music, what is known of the same weights counts too.
+    """
     standing = standing_of([version]).get(version.pk, NO_CASE)
     reasons: list[str] = []
     decided = last_decision(version)
@@ -166,7 +197,8 @@ def gate_of(version: ModelVersion, *, at: datetime) -> Gate:
     reasons += frozen_for_another(version)
     gate = Gate((*reasons, *standing.closed_by), needs_a_person=version.dataset_version is None)
     if version.dataset_version is None:
-        return gate
+        origins = origins_of([version]).get(version.pk, [])
+        return gate.closed_with([(one, gate_of(one, at=at)) for one in origins])
     model = str(version)
     not_cleared = no_longer_cleared(version.dataset_version, at=at, model=model, standing=standing)
     return gate.closed_by_clearance(model, not_cleared)

@@ -12,6 +12,7 @@ from generation.models import Check, Generation, Match, ModelVersion, TrainingRu
 from generation.queries import MODEL_SCOPE, Gate, NotCleared, VerdictCounts
 from generation.queries.cases import NO_CASE, Standing, standing_of
 from generation.queries.making import frozen_for_another
+from generation.queries.origins import origins_of
 from governance.access import Person, houses_of, reads_whole
 from governance.models import Decision, Organisation, Question, Review
 from provenance import queries as provenance
@@ -157,6 +158,8 @@ def gates_of(versions: Sequence[ModelVersion], *, at: datetime) -> dict[int, Gat
     cleared = _cleared([dataset for dataset in datasets.values() if dataset is not None], at=at)
     decided = decisions_of(versions)
     standings = standing_of(versions)
+    origins = origins_of(versions)
+    behind = gates_of([one for found in origins.values() for one in found], at=at) if origins else {}
     gates = {}
     for version in versions:
         review = decided.get(version.pk)
@@ -171,6 +174,7 @@ def gates_of(versions: Sequence[ModelVersion], *, at: datetime) -> dict[int, Gat
             gate = gate.closed_by_clearance(
                 model, cleared[version.dataset_version_id].refused_to(model, standing)
             )
+        gate = gate.closed_with([(one, behind[one.pk]) for one in origins.get(version.pk, ())])
         gates[version.pk] = gate
     return gates
 

@@ -12,6 +12,7 @@ from generation import pipeline
 from generation.models import Check, Generation, Match, ModelVersion
 from generation.pipeline import Answer, Target
 from generation.queries.cases import NO_CASE, standing_of
+from generation.queries.origins import origins_of
 from governance import access, ledger
 from governance import services as governance
 from governance.models import Organisation, User
@@ -37,19 +38,24 @@ def targets_of_model(version: ModelVersion, *, by: User, now: datetime) -> list[
     """Return what a model's outputs must be held against: the music it was trained on, and the protected.
 
     What cases made a blocked reference of this model blocks whatever matches it, however faintly it is accepted.
-    Where nobody knows what it was trained on: everything there is.
+    Where nobody said what it was trained on: everything there is, and what the same weights are known to have heard.
     """
     organisation = version.model.organisation
-    targets = []
+    origins = origins_of([version]).get(version.pk, [])
+    heard = dict.fromkeys(one.dataset_version for one in (version, *origins) if one.dataset_version)
+    targets = [_target(frozen.dataset, frozen, by=by, now=now) for frozen in heard]
+    others = Dataset.objects.filter(organisation=organisation)
     if version.dataset_version is not None:
-        targets.append(_target(version.dataset_version.dataset, version.dataset_version, by=by, now=now))
-        others = Dataset.objects.filter(organisation=organisation, kind=DatasetKind.PROTECTED)
-    else:
-        others = Dataset.objects.filter(organisation=organisation)
+        others = others.filter(kind=DatasetKind.PROTECTED)
     for dataset in others.select_related("organisation").order_by("name"):
         if dataset.entries.exists():
             targets.append(_target(dataset, None, by=by, now=now))
-    blocked = standing_of([version]).get(version.pk, NO_CASE).blocked
+    standings = standing_of([version, *origins])
+    blocked = {
+        recording: case
+        for one in (version, *origins)
+        for recording, case in standings.get(one.pk, NO_CASE).blocked.items()
+    }
     return [replace(target, blocked=blocked) for target in targets]
 
 

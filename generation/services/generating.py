@@ -214,7 +214,7 @@ def hold_reasons(check: Check, gate: Gate) -> tuple[str, ...]:
     if check.verdict != Verdict.NO_MATCH:
         reasons.append(f"the check says {check.get_verdict_display().lower()}")
     if gate.needs_a_person:
-        reasons.append("nobody knows what the model was trained on: a person decides each release")
+        reasons.append(gate.why_a_person)
     return tuple(reasons)
 
 

@@ -10,6 +10,7 @@ from django.db.models import Max
 from generation.architectures import registry
 from generation.errors import GenerationError
 from generation.models import GenerativeModel, ModelVersion
+from generation.queries.origins import origins_of
 from generation.services.training import model_named, require_frozen_for_training
 from governance import access, ledger
 from governance.models import Organisation, User
@@ -28,6 +29,8 @@ def register_model(
     summary: str = "",
 ) -> ModelVersion:
     """Copy a checkpoint in, check that it can be loaded, and register it as the model's next version.
+
+    Weights whose music nobody names are looked for among those on record: see `generation.queries.origins`.
 
     A version whose music is no longer cleared can be named: what was trained is on record all the same, its gate
     is closed, and its outputs are held.
@@ -105,6 +108,7 @@ def _register(
             "version": version.number,
             "weights_sha256": version.weights_sha256,
             "dataset_version": str(dataset_version.public_id) if dataset_version else None,
+            "same_weights_as": [str(one.public_id) for one in origins_of([version]).get(version.pk, ())],
         },
     )
     return version

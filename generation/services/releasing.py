@@ -10,6 +10,7 @@ from generation.errors import GenerationError
 from generation.models import Check, Generation, GenerationState, ModelVersion, Verdict
 from generation.queries import Impact
 from generation.queries.cases import blocked_reference_in
+from generation.queries.origins import origins_of
 from governance import access
 from governance import services as governance
 from governance.errors import ConflictError, NotAllowedError
@@ -140,8 +141,10 @@ def _require_releasable(generation: Generation, by: User, now: datetime) -> None
     if not gate.is_open:
         raise ConflictError(f"No output of {generation.model_version} can leave: {'; '.join(gate.reasons)}.")
     check = generation.checks.filter(control=False).order_by("-id").first()
-    reference = blocked_reference_in(generation.model_version, check.pk) if check else ""
-    if reference:
+    version = generation.model_version
+    same = (version, *origins_of([version]).get(version.pk, ()))
+    found = (blocked_reference_in(one, check.pk) for one in same if check is not None)
+    if reference := next(filter(None, found), ""):
         raise ConflictError(
             f"This output matches a recording that is blocked for {generation.model_version} (case {reference}): "
             "nobody can release it."

@@ -86,6 +86,7 @@ def _card_of(request: PersonRequest, version: ModelVersion, form: DecisionForm) 
         "gate": overviews.gate_for_reading(
             request.user, version, queries.gate_of(version, at=timezone.now())
         ),
+        "origins": access.origins_for_reading(request.user, version),
         "decided": queries.last_decision(version),
         "open_review": overviews.open_review(Question.MODEL_RELEASE, version.public_id),
         "decisions": overviews.decisions_about(house.reviews_for_reading(request.user), version.public_id),

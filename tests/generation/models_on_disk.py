@@ -22,10 +22,10 @@ from tests.catalogues import approve, training
 TINY = {"width": 16, "layers": 1, "heads": 2, "context": 16}
 
 
-def weights(folder: Path, *, dataset: Mapping[str, str | None] | None = None) -> Path:
+def weights(folder: Path, *, dataset: Mapping[str, str | None] | None = None, seed: int = 1) -> Path:
     maker = registry.get("symbolic")
     config = maker.config_class.from_json(TINY)
-    network = build(config.network_shape(VOCABULARY), seed=1)  # type: ignore[attr-defined]
+    network = build(config.network_shape(VOCABULARY), seed=seed)  # type: ignore[attr-defined]
     tensors = {f"network.{name}": value for name, value in weights_of(network).items()}
     trained = Trained(
         tensors, {"vocabulary": list(VOCABULARY)}, TrainingMetrics(1.0, 2.0, 3.0, 2.5, 2.4, 5, 100, 10, 0.5)
@@ -43,10 +43,12 @@ def a_model(
     *,
     name: str = "tide",
     now: datetime | None = None,
+    seed: int = 1,
 ) -> ModelVersion:
+    """Register weights; the same ``seed`` gives the same ones."""
     return services.register_model(
         name=name,
-        weights=weights(folder / name),
+        weights=weights(folder / name, seed=seed),
         architecture="symbolic",
         dataset_version=version,
         by=by,

@@ -3,7 +3,9 @@ from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
+from django.utils.text import capfirst
 
+from generation import access as house
 from generation import queries, services
 from generation.architectures.base import ArchitectureError
 from generation.errors import GenerationError
@@ -45,10 +47,16 @@ class Command(ContractCommand):
         )
         gate = queries.gate_of(model_version, at=timezone.now())
         words = f"{model_version} is registered."
-        if version is None:
+        origins = list(house.origins_for_reading(self.user, model_version))
+        if origins:
+            words += f" {capfirst(queries.said_of(origins))}: a person decides each release."
+        elif version is None:
             words += " Nobody knows what it was trained on: a person decides each release."
         if not gate.is_open:
             words += f" None of its outputs can leave: {'; '.join(gate.reasons)}."
-        said = {"gate": {"open": gate.is_open, "reasons": list(gate.reasons)}}
+        said = {
+            "gate": {"open": gate.is_open, "reasons": list(gate.reasons)},
+            "same_weights_as": [{"model": str(one), "dataset": str(one.dataset_version)} for one in origins],
+        }
         self.show(model_json(model_version) | said, words=words)
         return DONE
