@@ -6,7 +6,6 @@ with it.
 
 import secrets
 import shutil
-import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,13 +19,13 @@ from governance.errors import LinerNotesError
 from lib.files import replacing
 from provenance.errors import ProvenanceError
 from provenance.intake.archive import Limits, unpack
-from provenance.intake.csv import _csv_rows, _xlsx_rows  # the reader's own, so that both see the same cells
+from provenance.intake.csv import table_rows  # what registering reads by too: both see the same cells
 from provenance.intake.sounds import EXTENSIONS
 
 TABLES = (".csv", ".xlsx")
 MAX_NAME_CHARS = 200
 FRESH_S = 3600.0
-FILE_COLUMNS = {"path", "fingerprint"}
+FILE_COLUMNS = ("path", "fingerprint")
 
 
 class UploadTooLargeError(LinerNotesError):
@@ -151,11 +150,9 @@ def _unpacked(archive: Path) -> Source:
 
 
 def _refuse_foreign_paths(source: Source) -> None:
-    rows = _xlsx_rows(source.path) if zipfile.is_zipfile(source.path) else _csv_rows(source.path)
-    _, header = next(rows, (0, []))
-    columns = [at for at, name in enumerate(header) if name.strip().lower() in FILE_COLUMNS]
+    _, rows = table_rows(source.path)
     for number, cells in rows:
-        for cell in (cells[at].strip() for at in columns if at < len(cells)):
+        for cell in (cells[name] for name in FILE_COLUMNS if name in cells):
             if Path(cell).is_absolute() or ".." in Path(cell).parts:
                 raise UnsafeUploadError(
                     f"{source.path.name}, row {number}: {cell!r} lies outside what was sent. "

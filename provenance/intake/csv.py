@@ -67,7 +67,8 @@ class TableIntake(Intake):
     path : Path
         The table.
     root : Path, optional
-        Where relative audio paths start; default: beside the file.
+        Where relative audio paths start, and outside of which no path may lead; default: beside the file, and then an
+        absolute path may lead anywhere, for whoever runs the command wrote it out.
 
     Raises
     ------
@@ -85,6 +86,7 @@ class TableIntake(Intake):
         super().__init__()
         self._path = path
         self._root = (root or path.parent).resolve()
+        self._is_bounded = root is not None
         self.source_sha256 = sha256_of(path)
         self._is_workbook = zipfile.is_zipfile(path)
         rows = _xlsx_rows(path) if self._is_workbook else _csv_rows(path)
@@ -110,7 +112,7 @@ class TableIntake(Intake):
             if not any(cell.strip() for cell in cells):
                 continue
             row = self._row(number, cells)
-            record = _record(row, self._root)
+            record = _Reading(row, self._root, self._is_bounded).record()
             earlier = seen.setdefault(record.external_id, number) if record.external_id else number
             if earlier != number:
                 problem = f"external_id {record.external_id!r} stands in row {earlier} too"
@@ -126,18 +128,14 @@ class TableIntake(Intake):
         )
 
 
-def _record(row: _Row, root: Path) -> IntakeRecord:
-    reading = _Reading(row, root)
-    return reading.record()
-
-
 class _Reading:
     """One row on its way to a record; collects what is wrong and what is worth telling."""
 
-    def __init__(self, row: _Row, root: Path) -> None:
+    def __init__(self, row: _Row, root: Path, is_bounded: bool) -> None:
         self._cells = row.cells
         self._number = row.number
         self._root = root
+        self._is_bounded = is_bounded
         self._problems = [row.problem] if row.problem else []
         self._notes: list[str] = []
 
@@ -192,9 +190,10 @@ class _Reading:
             self._problems.append(f"{column} holds a NUL character")
             return None
         path = Path(named)
-        found = (path if path.is_absolute() else self._root / path).resolve()
-        if not path.is_absolute() and not found.is_relative_to(self._root):
-            why = f"climbs out of {self._root}: name the right folder with --root"
+        found = (self._root / path).resolve()  # an absolute path stays what it is
+        if not found.is_relative_to(self._root) and (self._is_bounded or not path.is_absolute()):
+            deed = "lies outside" if path.is_absolute() else "climbs out of"
+            why = f"{deed} {self._root}: name the folder that holds it with --root"
             self._problems.append(f"{column} {named!r} {why}")
             return None
         if not found.is_file():

@@ -34,7 +34,8 @@ def open_intake(
     format : str
         ``csv``, ``dep5``, ``ddex``, ``croissant``, ``folder`` or ``auto``.
     root : Path or str, optional
-        Where relative audio paths start; default: beside the file.
+        Where relative audio paths start, and outside of which nothing is read; default: beside the file, where an
+        absolute path in a table is taken at its word, unless the table came in an archive.
     only : tuple of str
         Patterns (``*`` and ``?``, case ignored) of the paths inside a package or folder that are wanted,
         such as
@@ -132,7 +133,10 @@ def _open_archive(path: Path, format: str, root: Path | None, only: tuple[str, .
             if found.suffix.lower() in (".csv", ".xlsx", ".xml", ".json", ".jsonld")
         ]
         source = described[0] if len(described) == 1 and format == "auto" else folder
-        intake = _READERS[recognise(source) if format == "auto" else format](source, root, only)
+        bound = root or (
+            source.parent if source.is_file() else source
+        )  # what was sent names nothing that was not
+        intake = _READERS[recognise(source) if format == "auto" else format](source, bound, only)
     except BaseException:
         holder.cleanup()
         raise

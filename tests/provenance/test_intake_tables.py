@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from datetime import date, datetime
 from pathlib import Path
 
@@ -148,6 +149,50 @@ class TestRow:
     def test_says_all_that_is_wrong_with_it(self, tmp_path: Path) -> None:
         (record,) = read(write(tmp_path, "path,year,country\nnowhere.wav,soon,Narnia\n"))
         assert len(record.problems) == 3
+
+
+class TestPath:
+    """What is sent or bounded by a root names nothing outside; who runs a command on a table may write paths out."""
+
+    @pytest.fixture
+    def outside(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        path = tmp_path_factory.mktemp("elsewhere") / "secret.wav"
+        path.write_bytes(b"RIFF")
+        return path
+
+    def test_written_out_in_full_is_read_where_it_lies(self, tmp_path: Path, outside: Path) -> None:
+        (record,) = read(write(tmp_path, f"path\n{outside}\n"))
+        assert (record.audio, record.problems) == (outside, ())
+
+    @pytest.mark.parametrize("column", ["path", "fingerprint"])
+    def test_outside_of_a_root_that_is_named_is_refused(
+        self, tmp_path: Path, outside: Path, column: str
+    ) -> None:
+        path = write(tmp_path, f"external_id,{column}\nx,{outside}\n")
+        (record,) = read(path, tmp_path)
+        assert (record.row, record.audio, record.fingerprint) == (2, None, None)
+        assert record.problems == (
+            f"{column} {str(outside)!r} lies outside {tmp_path}: name the folder that holds it with --root",
+        )
+
+    @pytest.mark.parametrize("named", ["{}", "../{0.parent.name}/{0.name}"])
+    def test_in_a_root_that_covers_it_is_read_however_it_is_written(
+        self, tmp_path: Path, outside: Path, named: str
+    ) -> None:
+        path = write(tmp_path, f"path\n{named.format(outside)}\n")
+        records = read(path, outside.parent)
+        assert [record.audio for record in records] == [outside]
+
+    @pytest.mark.parametrize("named", ["{}", "../{0.parent.name}/{0.name}"])
+    def test_in_an_archive_names_nothing_outside_of_it(
+        self, tmp_path: Path, outside: Path, named: str
+    ) -> None:
+        with zipfile.ZipFile(tmp_path / "sent.zip", "w") as archive:
+            archive.writestr("songs.csv", f"path\na.wav\n{named.format(outside)}\n")
+            archive.writestr("a.wav", b"RIFF")
+        records = read(tmp_path / "sent.zip")
+        assert [bool(record.problems) for record in records] == [False, True]
+        assert "out" in records[1].problems[0]
 
 
 class TestTable:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from django.utils import timezone
+from openpyxl import Workbook
 
 from governance import jobs
 from governance import services as governance
 from governance.models import Job, JobState
 from provenance.jobs import REGISTER, forget_uploads
 from provenance.models import Dataset
-from provenance.uploads import upload_folder
+from provenance.uploads import UnsafeUploadError, keep_source, upload_folder
 from tests.catalogues import a_catalogue
 from tests.people import People
 
@@ -106,6 +109,31 @@ class TestWhatWasSent:
         source = a_catalogue(tmp_path / "music", 1)
         assert state_after(queued(people, source)) == JobState.DONE
         assert source.exists()
+
+
+class TestTableThatIsSent:
+    @pytest.mark.parametrize("column", ["path", " Fingerprint"])
+    @pytest.mark.parametrize("cell", ["/etc/hostname", "../../ledger.key", "music/../../x.wav"])
+    @pytest.mark.parametrize("name", ["rows.csv", "rows.xlsx"])
+    def test_names_nothing_of_the_server(self, name: str, column: str, cell: str) -> None:
+        with pytest.raises(UnsafeUploadError, match=rf"{name}, row 3: '{cell}' lies outside what was sent"):
+            keep_source(table_as(name, [["title", column], ["One", ""], ["Two", f" {cell} "]]))
+        assert not list(upload_folder().parent.glob("*"))
+
+    def test_is_kept_for_the_worker_where_its_paths_are_its_own(self) -> None:
+        source = keep_source(table_as("rows.xlsx", [["path", "title"], ["music/a.wav", "One"]]))
+        assert (source.path.name, source.format, source.root) == ("rows.xlsx", "csv", source.path.parent)
+
+
+def table_as(name: str, rows: list[list[str]]) -> SimpleUploadedFile:
+    if name.endswith(".csv"):
+        return SimpleUploadedFile(name, "\n".join(",".join(row) for row in rows).encode())
+    workbook, written = Workbook(), io.BytesIO()
+    sheet = workbook.worksheets[0]
+    for row in rows:
+        sheet.append(row)
+    workbook.save(written)
+    return SimpleUploadedFile(name, written.getvalue())
 
 
 class TestSweep:
