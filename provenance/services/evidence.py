@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path, PurePath
+from typing import Any
 
 from django.core.exceptions import SuspiciousFileOperation
 from django.db import transaction
@@ -94,6 +95,16 @@ class Subjects:
 class Linked:
     n_subjects: int  # new ones
     n_statements: int  # statements that had no document and now rest on this one
+
+
+@transaction.atomic
+def keep_evidence_for(
+    *, subjects: Subjects, organisation: Organisation, by: User, now: datetime, **facts: Any
+) -> tuple[EvidenceDocument, Linked]:
+    """Keep a file or page (``facts``, as `keep_evidence` takes them) and say what it is about: both, or neither."""
+    access.require(by, organisation, KEEPS_EVIDENCE, "attach evidence")
+    document = keep_evidence(organisation=organisation, by=by, now=now, **facts)
+    return document, link_evidence(document=document, subjects=subjects, by=by, now=now)
 
 
 @transaction.atomic

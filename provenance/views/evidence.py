@@ -19,8 +19,7 @@ from provenance.services.evidence import (
     KEEPS_EVIDENCE,
     Subjects,
     file_name,
-    keep_evidence,
-    link_evidence,
+    keep_evidence_for,
     open_evidence,
 )
 
@@ -77,8 +76,9 @@ def _keep(
     if form.is_valid():
         with refusals_in(form):
             now = timezone.now()
-            document = keep_evidence(organisation=organisation, by=request.user, now=now, **form.facts())
-            linked = link_evidence(document=document, subjects=subjects, by=request.user, now=now)
+            document, linked = keep_evidence_for(
+                subjects=subjects, organisation=organisation, by=request.user, now=now, **form.facts()
+            )
             rest = linked.n_statements
             also = f"; {rest} statement{'s' if rest != 1 else ''} now rest on it" if rest else ""
             say(request, f"{document.name} is kept as it was{also}.")

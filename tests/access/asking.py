@@ -122,6 +122,12 @@ def body_of(route: Route, house: House) -> Mapping[str, Any]:
         "api:dataset-freeze": USE,
         "api:dataset-matrix": USE,
         "api:dataset-list": {"name": "more", "file": file, **place},
+        "api:evidence-list": {
+            "file": file,
+            "kind": "web_page",
+            "recordings": [ids["recording"]],
+            **place,
+        },
         "api:generation-list": {"model": "tide"},
         "api:grant-list": {"deals": [{**deal, "recordings": [ids["recording"]]}], **place},
         "api:grant-revoke": REASON,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
@@ -259,6 +260,71 @@ class TestEvidence:
     ) -> None:
         found = answers(people, lambda client: client.post(f"{API}/evidence/{agreement.public_id}/open/"))
         assert found == statuses(members=200, ml_engineer=403, label_auditor=404, stranger=404)
+
+    def keep(self, client: APIClient, **said: Any) -> Any:
+        body = {
+            "file": SimpleUploadedFile("page.html", b"<p>Yours.", "text/html"),
+            "kind": "web_page",
+            **said,
+        }
+        return client.post(f"{API}/evidence/", body, format="multipart")
+
+    def test_is_kept_with_its_address_for_what_rests_on_it(
+        self, people: People, steward: APIClient, folk: Dataset
+    ) -> None:
+        read = {"url": "https://label.example/licence", "fetched_at": "2026-03-01T09:30:00Z"}
+        recording = folk.entries.order_by("external_id")[0].recording
+        given = self.keep(
+            steward,
+            **read,
+            recordings=[str(recording.public_id)],
+            datasets=[str(folk.public_id)],
+            licences=["CC0-1.0"],
+        )
+        said = given.json()
+        assert given.status_code == 201
+        assert (said["url"], said["fetched_at"], said["media_type"]) == (*read.values(), "text/html")
+        assert (said["licences"], said["recordings"], said["datasets"]) == (["CC0-1.0"], 1, ["folk"])
+        statements = LicenceStatement.objects.filter(document__public_id=said["id"])
+        assert said["n_statements"] == statements.count() > 0
+        assert steward.post(f"{API}/evidence/{said['id']}/open/").content == b"<p>Yours."
+        kinds = LedgerEvent.objects.filter(subject_id=said["id"]).values_list("kind", flat=True)
+        assert [*kinds.order_by("sequence")] == [
+            f"provenance.evidence.{deed}" for deed in ("kept", "linked", "opened")
+        ]
+
+    def test_is_kept_once(self, steward: APIClient, folk: Dataset) -> None:
+        codes = [self.keep(steward, datasets=[str(folk.public_id)]).status_code for _ in range(2)]
+        assert (codes, EvidenceDocument.objects.count()) == ([201, 200], 1)
+
+    def test_is_kept_by_those_who_keep_it_on_the_page(self, people: People, folk: Dataset) -> None:
+        found = answers(people, lambda client: self.keep(client, datasets=[str(folk.public_id)]))
+        assert found == statuses(members=403, stranger=404, data_steward=201, compliance_officer=201)
+
+    @pytest.mark.parametrize(
+        ("said", "status"),
+        [
+            ({}, 400),
+            ({"licences": ["Made-Up-1.0"]}, 400),
+            ({"licences": ["CC0-1.0"], "kind": "reservation"}, 400),
+            ({"licences": ["CC0-1.0"], "fetched_at": "2999-01-01T00:00:00Z"}, 400),
+            ({"licences": ["CC0-1.0"], "url": "javascript:alert(1)"}, 400),
+            ({"licences": ["CC0-1.0"], "organisation": "Nobody's"}, 404),
+            ({"recordings": ["00000000-0000-4000-8000-000000000000"]}, 404),
+        ],
+    )
+    def test_is_not_kept_where_something_is_wrong(
+        self, steward: APIClient, folk: Dataset, said: dict[str, Any], status: int
+    ) -> None:
+        assert self.keep(steward, **said).status_code == status
+        assert not EvidenceDocument.objects.exists()
+
+    def test_is_not_kept_where_it_is_too_large(
+        self, steward: APIClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("provenance.api.evidence.MAX_BYTES", 8)
+        refused = self.keep(steward, licences=["CC0-1.0"])
+        assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
 
     def test_says_so_where_the_bytes_are_no_longer_those_kept(
         self, steward: APIClient, agreement: EvidenceDocument
