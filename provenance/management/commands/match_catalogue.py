@@ -29,7 +29,9 @@ class Command(DatasetCommand):
             "--name", default="", help="what the catalogue is called; default: its file's name"
         )
         parser.add_argument("--format", choices=FORMATS, default="auto")
-        parser.add_argument("--root", default="", metavar="DIR", help="where audio paths start; none may lead out of it")
+        parser.add_argument(
+            "--root", default="", metavar="DIR", help="where audio paths start; none may lead out of it"
+        )
 
     def perform(self, **options: Any) -> int:
         source = Path(options["file"]).absolute()

@@ -25,7 +25,9 @@ class Command(DatasetCommand):
         parser.add_argument("name", metavar="NAME")
         parser.add_argument("--from", dest="source", required=True, metavar="PATH")
         parser.add_argument("--format", choices=FORMATS, default="auto")
-        parser.add_argument("--root", default="", metavar="DIR", help="where audio paths start; none may lead out of it")
+        parser.add_argument(
+            "--root", default="", metavar="DIR", help="where audio paths start; none may lead out of it"
+        )
         parser.add_argument(
             "--only", default="", metavar="PATTERN", help="read only ids that match, as */music/*"
         )
