@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 
 from provenance.exports.attribution import harmless
 from provenance.exports.register import ExportedRecording
+from provenance.rights.shares import SHARE_TOLERANCE
 from provenance.rights.territory import countries
 from provenance.rights.values import RIGHTS, WORLD, Claim, Right
 
@@ -25,7 +26,7 @@ Status = Literal["claimed", "share_not_stated", "unclaimed", "disputed"]
 DECIMALS: Final = 6
 """Of percentages. Parts are rounded so that the rounded ones still add up to 100 (largest remainder)."""
 WHOLE: Final = 100 * 10**DECIMALS
-TOLERANCE: Final = Fraction(1, 20)
+TOLERANCE: Final = Fraction(str(SHARE_TOLERANCE))
 """Percent. Three holders with 33.33 % each hold the whole, and what rounding left goes to them in proportion."""
 COLUMNS: Final = (
     *(

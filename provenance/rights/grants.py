@@ -10,12 +10,11 @@ from typing import Final
 
 from provenance.rights.names import party
 from provenance.rights.periods import in_force, out_of_term
+from provenance.rights.shares import SHARE_TOLERANCE
 from provenance.rights.values import PARTS, RANK, Claim, Grant, Right, RightAnswer, Use
 
 WEIGHTS_IN_USE: Final = frozenset({"ai_inference", "output_commercial"})
 """The purposes that go on after training, until a grant's sunset."""
-SHARE_TOLERANCE: Final = 0.01
-"""Percent. Three parties with 33.33 % each hold the whole."""
 
 
 def by_grants(
@@ -126,7 +125,7 @@ def _unclaimed(grants: list[Grant], right: str, use: Use) -> RightAnswer:
     whole = [grant for grant in best.values() if grant.share >= 100 - SHARE_TOLERANCE]
     if whole:
         return _granted([min(whole, key=lambda grant: len(_conditions(grant, use)))], use)
-    total = sum(grant.share for grant in best.values())
+    total = round(sum(grant.share for grant in best.values()), 4)
     if total >= 100 - SHARE_TOLERANCE:
         return _granted(list(best.values()), use)
     return RightAnswer(
@@ -150,7 +149,7 @@ def _by_shares(grants: list[Grant], claims: list[Claim], right: str, use: Use) -
             reasons=(f"the {right} is also claimed by {names}, who granted nothing",),
             unknown_because="share_not_granted",
         )
-    stated = sum(claim.share for claim in claims if claim.share is not None)
+    stated = round(sum(claim.share for claim in claims if claim.share is not None), 4)
     all_stated = all(claim.share is not None for claim in claims)
     if all_stated and stated < 100 - SHARE_TOLERANCE:
         return RightAnswer(

@@ -18,8 +18,8 @@ from provenance.rights.names import party
 from provenance.rights.territory import COUNTRIES, GROUPS, countries
 from provenance.rights.values import Claim, ClaimedRight
 
-TOLERANCE_PERCENT: Final = 0.05
-"""Three parties with 33.33 % each hold the whole; 99.9 % do not."""
+SHARE_TOLERANCE: Final = 0.05
+"""Percent. Shares have two decimals: a dozen cut off there (12 x 8.33) lack 0.04 together; 99.9 % lacks a holder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def _off(shares: tuple[_Share, ...]) -> tuple[_Off, ...]:
             stated = [shares[member].share for member in members]
             total = round(sum(share for share in stated if share is not None), 4)
             is_open = any(share is None for share in stated)
-            if total > 100 + TOLERANCE_PERCENT or (total < 100 - TOLERANCE_PERCENT and not is_open):
+            if total > 100 + SHARE_TOLERANCE or (total < 100 - SHARE_TOLERANCE and not is_open):
                 countries_of, members_of = off.setdefault(total, (set(), set()))
                 countries_of |= where
                 members_of |= set(members)
@@ -171,7 +171,7 @@ def _are_apart(one: dict[str, float | None], other: dict[str, float | None]) -> 
     if one.keys() != other.keys():
         return True
     pairs = [(one[name], other[name]) for name in one]
-    return any(a is not None and b is not None and abs(a - b) > TOLERANCE_PERCENT for a, b in pairs)
+    return any(a is not None and b is not None and abs(a - b) > SHARE_TOLERANCE for a, b in pairs)
 
 
 def _periods(claims: Iterable[Claim | _Share]) -> Iterator[tuple[date | None, date | None]]:

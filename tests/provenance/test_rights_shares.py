@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provenance.rights.clearance import clear
 from provenance.rights.shares import share_findings
-from provenance.rights.values import Claim
+from provenance.rights.values import Claim, Grant, RecordingRights, Use
 
 
 def claim(party: str, share: float | None = 100.0, **more: object) -> Claim:
@@ -21,6 +23,20 @@ class TestSums:
 
     def test_three_thirds_are_a_whole(self) -> None:
         assert share_findings([claim(name, 33.33) for name in "ABC"]) == []
+
+    @pytest.mark.parametrize("whole", [99.9, 99.94, 99.95, 99.96, 99.99])
+    def test_a_gap_that_is_a_finding_is_one_that_grants_leave(self, whole: float) -> None:
+        claims = (claim("A", 60), claim("B", round(whole - 60, 2)))
+        grants = tuple(
+            Grant(name, "master", name, frozenset({"ai_generative_training"}), commercial=True)
+            for name in "AB"
+        )
+        found = share_findings(claims)
+        used = Use(purpose="ai_generative_training", commercial=True, at=datetime(2026, 3, 1, tzinfo=UTC))
+        answer = clear(RecordingRights(claims=claims, grants=grants), used).master.answer
+
+        assert bool(found) == (whole < 99.95)
+        assert (answer == "allowed") == (not found)
 
     def test_a_gap_says_how_much_nobody_claims(self) -> None:
         (found,) = share_findings([claim("A", 60), claim("B", 15)])
