@@ -97,7 +97,7 @@ class PolicyForm(forms.Form):
             "name": said["name"],
             "describes": said["describes"],
             "readings": {name: said[QUESTION + name] for name in questions()},
-            "conditions": {name: said[CONDITION + name] for name in conditions()},
+            "conditions": {name: said[CONDITION + name] for name in condition_choices()},
             "overrides": list(overrides),
             "weak_evidence": said["weak_evidence"],
             "reservations_bind_licences": said["reservations"] == "true",
@@ -114,7 +114,7 @@ def filled_in(policy: ClearancePolicy) -> dict[str, Any]:
         "purpose": PURPOSES[0],
         "commercial": "yes",
         **{QUESTION + name: policy.reading_of(name) for name in questions()},
-        **{CONDITION + name: policy.reading_of_condition(name) for name in conditions()},
+        **{CONDITION + name: policy.reading_of_condition(name) for name in condition_choices()},
     }
 
 

@@ -18,7 +18,14 @@ from governance.models import Decision, Organisation, Policy, PolicyAdoption, Qu
 from provenance.errors import ProvenanceError
 from provenance.queries.datasets import policy_of, policy_value
 from provenance.rights.changes import ReadingChange
-from provenance.rights.policy import DEFAULT, MAX_BYTES, STRICT, ClearancePolicy, contested_conditions
+from provenance.rights.policy import (
+    DEFAULT,
+    MAX_BYTES,
+    STRICT,
+    WEAK_EVIDENCE,
+    ClearancePolicy,
+    contested_conditions,
+)
 from provenance.rights.readings import LicenceReading, read_axis
 from provenance.rights.terms import AXES, LicenceTerms, Term, conditions, questions
 
@@ -327,4 +334,5 @@ def condition_choices() -> dict[str, list[tuple[str, str]]]:
             if name != "not_owed" or condition in contested
         ]
         for condition in conditions()
+        if condition != WEAK_EVIDENCE  # which no licence makes
     }

@@ -15,7 +15,7 @@ from typing import Final, Literal, NamedTuple, TypeVar
 from provenance.rights import territory
 from provenance.rights.grants import by_grants, misses, only_out_of_term
 from provenance.rights.periods import in_force, out_of_term
-from provenance.rights.policy import DEFAULT, ClearancePolicy
+from provenance.rights.policy import DEFAULT, WEAK_EVIDENCE, ClearancePolicy
 from provenance.rights.readings import LicenceReading, read
 from provenance.rights.values import (
     ANSWERS,
@@ -367,6 +367,8 @@ def _weigh(
         )
     rank, _, decisive, reading = min(weighed, key=lambda one: one[:2])
     asked = {condition for one in weighed for condition in one[3].conditions}
+    if decisive.weak and policy.weak_evidence == "constrained":
+        asked.add(WEAK_EVIDENCE)  # or an answer that asks for nothing would clear by itself
     return _from_reading(ANSWERS[rank], decisive, reading, asked, policy)
 
 

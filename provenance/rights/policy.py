@@ -28,6 +28,8 @@ ConditionReading = Literal["not_owed", "refused"]
 CONDITION_READINGS: Final[tuple[str, ...]] = get_args(ConditionReading)
 """What a policy may say of a condition, beside ``as_stated``: that it is not owed, or that it can't be met."""
 AS_STATED: Final = "as_stated"
+WEAK_EVIDENCE: Final = "weak-evidence"
+"""The condition of an answer that weak evidence alone gives, where the policy makes that constrained."""
 GRANT_NOTHING: Final = frozenset({"reserved", "unstated"})
 """Families that give no permission: no reading of them can, only a grant."""
 T = TypeVar("T")
@@ -75,7 +77,10 @@ class ClearancePolicy:
     """Pairs of question and reading, sorted; a question not named is read by default."""
     overrides: tuple[Override, ...] = ()
     weak_evidence: Answer = "allowed"
-    """The loosest answer that weak evidence alone can give; ``unknown`` makes it clear nothing."""
+    """The loosest answer that weak evidence alone can give; ``unknown`` makes it clear nothing.
+
+    ``constrained`` asks for the condition ``weak-evidence``, which a person accepts with the dataset's approval.
+    """
     reservations_bind_licences: bool = True
     """Whether a rights holder's opt-out closes what an open licence allows. A grant prevails over it."""
     describes: str = field(default="", compare=False)
@@ -95,6 +100,10 @@ class ClearancePolicy:
         for condition, reading in self.condition_readings:
             where = ("conditions", condition)
             _known("condition", condition, conditions(), where)
+            if condition == WEAK_EVIDENCE:
+                raise PolicyError(
+                    "no licence makes this condition: weak_evidence says what it is worth", where
+                )
             _known("reading of a condition", reading, CONDITION_READINGS, where)
             if reading == "not_owed" and condition not in contested_conditions():
                 contested = ", ".join(contested_conditions())
@@ -165,7 +174,9 @@ class ClearancePolicy:
         lines.append(_dumped({"overrides": body["overrides"]}))
         lines += [f"# A condition of licences: {AS_STATED}, {', '.join(CONDITION_READINGS)}."]
         lines.append(_dumped({"conditions": dict(self.condition_readings)}))
-        lines += ["# The loosest answer that weak evidence alone can give."]
+        lines += [
+            f"# The loosest answer that weak evidence alone can give; constrained asks for {WEAK_EVIDENCE}."
+        ]
         lines.append(_dumped({"weak_evidence": self.weak_evidence}))
         lines += ["# Whether an opt-out closes what an open licence allows."]
         lines.append(_dumped({"reservations_bind_licences": self.reservations_bind_licences}))

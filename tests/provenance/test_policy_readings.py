@@ -17,6 +17,7 @@ from provenance.rights.policy import (
     DEFAULT,
     SHIPPED,
     STRICT,
+    WEAK_EVIDENCE,
     ClearancePolicy,
     Override,
     contested_conditions,
@@ -79,6 +80,7 @@ TIGHTER = st.builds(
     st.sampled_from([*AXES, "*"]),
     st.sampled_from(["not_allowed"]),
 )
+OF_LICENCES = sorted(conditions().keys() - {WEAK_EVIDENCE})
 POLICIES = st.builds(
     lambda readings, kept, overrides, weak, binds: ClearancePolicy(
         "own",
@@ -92,7 +94,7 @@ POLICIES = st.builds(
     st.fixed_dictionaries({name: st.sampled_from(sorted(one.readings)) for name, one in questions().items()}),
     st.one_of(
         st.just({}),
-        st.dictionaries(st.sampled_from(sorted(conditions())), st.just("refused"), max_size=2),
+        st.dictionaries(st.sampled_from(OF_LICENCES), st.just("refused"), max_size=2),
         st.dictionaries(st.sampled_from(sorted(contested_conditions())), st.just("not_owed"), max_size=2),
     ),
     st.lists(TIGHTER, max_size=2),
@@ -130,7 +132,7 @@ class TestAStricterPolicy:
                     sorted(
                         {
                             **dict(policy.condition_readings),
-                            data.draw(st.sampled_from(sorted(conditions()))): "refused",
+                            data.draw(st.sampled_from(OF_LICENCES)): "refused",
                         }.items()
                     )
                 ),
@@ -262,6 +264,10 @@ class TestConditions:
     def test_that_nobody_contests_are_owed(self) -> None:
         with pytest.raises(PolicyError, match="nobody contests that notice is owed"):
             own(conditions={"notice": "not_owed"})
+
+    def test_that_no_licence_makes_are_not_read_here(self) -> None:
+        with pytest.raises(PolicyError, match="weak_evidence says what it is worth"):
+            own(conditions={"weak-evidence": "refused"})
 
     def test_of_grants_are_left_alone(self) -> None:
         policy = own(conditions={"within-contract": "refused"})

@@ -162,6 +162,16 @@ class TestSources:
         careful = ClearancePolicy("careful", weak_evidence="unknown")
         assert clear(RecordingRights(both("CC0-1.0", weak=True)), training(), careful).answer == "unknown"
 
+    def test_asks_that_a_person_accepts_weak_evidence_where_the_policy_says_so(self) -> None:
+        careful = ClearancePolicy("careful", weak_evidence="constrained")
+        cleared = clear(RecordingRights(both("CC0-1.0", weak=True)), training(), careful)
+
+        assert (cleared.answer, cleared.conditions) == ("constrained", ("weak-evidence",))
+        assert not cleared.clears()
+        assert cleared.clears(frozenset({"weak-evidence"}))
+        strong = clear(RecordingRights(both("CC-BY-4.0") + both("CC-BY-4.0", weak=True)), training(), careful)
+        assert strong.conditions == ("attribution",)
+
     def test_weighs_the_other_side_of_an_open_conflict(self) -> None:
         conflict = Conflict("f1", "same_sound_two_licences", both("GPL-2.0-only"))
         recording = RecordingRights(both("CC-BY-3.0"), conflicts=(conflict,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
@@ -10,11 +11,13 @@ from django.utils import timezone
 
 from governance import ledger
 from governance.errors import NotAllowedError, NotFoundError
+from governance.models import Decision, Review
 from lib.canonical import canonical_json
 from lib.merkle import merkle_root
 from provenance import services
 from provenance.errors import EmptyDatasetError, NotApprovedError, NotClearedError, ProtectedCollectionError
 from provenance.models import Dataset, DatasetKind, DatasetVersion, LicenceStatement, VersionEntry
+from provenance.rights.policy import ClearancePolicy
 from provenance.services.freezing import Frozen
 from tests.catalogues import approve, training
 from tests.people import People, a_dataset, an_entry
@@ -51,6 +54,23 @@ class TestFreezeDataset:
 
         assert (first.is_new, again.is_new, again.version) == (True, False, first.version)
         assert freeze(folk, people, use=training(commercial=False)).version.number == 2
+
+    def test_takes_weak_evidence_only_where_an_officer_accepted_it(self, people: People) -> None:
+        careful = ClearancePolicy("careful", weak_evidence="constrained")
+        given: dict[str, Any] = {"by": people.steward, "reason": "Counsel.", "now": timezone.now()}
+        _, review = services.propose_policy(organisation=people.house, policy=careful, **given)
+        given = {"by": people.officer, "reason": "Agreed.", "now": timezone.now()}
+        services.decide_policy(review=review, decision=Decision.APPROVED, **given)
+        folk = a_dataset(people.steward, people.house)
+        LicenceStatement.objects.filter(entry__dataset=folk).update(weak=True)
+
+        approve(folk, people.officer)
+        with pytest.raises(NotClearedError, match="constrained: weak-evidence not accepted"):
+            freeze(folk, people)
+        approve(folk, people.officer, ["weak-evidence"])
+        version = freeze(folk, people).version
+        assert version.conditions_accepted == ["weak-evidence"]
+        assert Review.objects.get(public_id=version.review_id).conditions == ["weak-evidence"]
 
     def test_needs_an_approval(self, people: People) -> None:
         with pytest.raises(NotApprovedError, match="is a draft"):
