@@ -26,6 +26,8 @@ OWN_AGENT: Final = "LinerNotes"
 """The product token of our own fetcher, unless the installation names another."""
 SHOWN: Final = 8
 """Patterns named in a note; the file itself is kept whole."""
+CONFIRMED: Final = ("operator", "cited", "no")
+"""How far it was checked what an agent is for: the operator's page was read, others cite it, nothing was found."""
 _USES: Final[dict[str, frozenset[str]]] = {"training": TRAINING, "inference": frozenset({"ai_inference"})}
 _SITE: Final = "https://site.invalid"
 
@@ -38,6 +40,10 @@ class Crawler:
     operator: str
     use: str
     source: str
+    """Where the operator says so; empty where no such place was found."""
+    confirmed: str
+    """One of `CONFIRMED`."""
+    note: str = ""
 
     @property
     def purposes(self) -> frozenset[str]:
@@ -62,6 +68,8 @@ def crawlers() -> tuple[Crawler, ...]:
         raise CatalogueError(f"crawlers.yaml: {error}") from error
     if unknown := [one.agent for one in found if one.use not in _USES]:
         raise CatalogueError(f"crawlers.yaml: no use of {', '.join(unknown)}: write training or inference")
+    if unsaid := [one.agent for one in found if one.confirmed not in CONFIRMED]:
+        raise CatalogueError(f"crawlers.yaml: {', '.join(unsaid)} confirmed by? write {', '.join(CONFIRMED)}")
     return found
 
 
@@ -91,7 +99,7 @@ def read(snapshot: Snapshot, *, own_agent: str = OWN_AGENT) -> Reading:
         closed = {agent: _closed_to(raw, agent) for agent in _agents(purposes, own_agent)}
         if names := [agent for agent, patterns in closed.items() if patterns]:
             patterns = dict.fromkeys(pattern for agent in names for pattern in closed[agent])
-            note = f"{', '.join(names)} turned away from {', '.join(list(patterns)[:SHOWN])}"
+            note = f"{', '.join(map(_told, names))} turned away from {', '.join(list(patterns)[:SHOWN])}"
             findings.append(
                 Finding("robots", purposes, location=absolute(WHOLE_SITE, snapshot.url), raw=raw, note=note)
             )
@@ -103,6 +111,12 @@ def denied(raw: str, url: str, purposes: frozenset[str], *, own_agent: str = OWN
     asked = _SITE + path_of(url)
     rules = _parsed(raw)
     return tuple(agent for agent in _agents(purposes, own_agent) if not _may_fetch(rules, raw, asked, agent))
+
+
+def _told(agent: str) -> str:
+    """Return an agent's name, and beside it where nobody confirmed what it is for."""
+    unconfirmed = any(one.agent == agent and one.confirmed == "no" for one in crawlers())
+    return f"{agent} (what for is unconfirmed)" if unconfirmed else agent
 
 
 def _agents(purposes: frozenset[str], own_agent: str) -> list[str]:
