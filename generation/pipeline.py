@@ -28,10 +28,19 @@ class Target:
     problem: str = ""
     blocked: Mapping[str, str] = field(default_factory=dict)
     """Blocked references of the model that is asked for: recording -> case. What matches one is blocked."""
+    gap_decides: bool = True
+    """Whether recordings that nothing can be held against make the verdict ``unverifiable``, or are only named."""
+    way_out: str = "register with --only, or freeze a version without them"
+    """What to do about such recordings."""
 
     @property
     def covers_all(self) -> bool:
         return self.build is not None and self.index is not None and self.build.covers_all
+
+    @property
+    def hears_nothing(self) -> bool:
+        """Whether none of its recordings can be compared with anything."""
+        return self.build is not None and self.build.n_recordings == 0
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -173,7 +182,9 @@ def check_file(path: Path, *, name: str, targets: Sequence[Target], kinds: Seque
 
 def _hold_against(survey: audio.Survey, target: Target) -> Finding:
     if target.index is None:
-        return Finding(target, "unverifiable", (target.problem,))
+        return Finding(target, "unverifiable" if target.gap_decides else "", (target.problem,))
+    if target.hears_nothing and not target.gap_decides:
+        return Finding(target, "", (_gap(target),))
     found = likeness.check(survey.items, target.index, query_seconds=survey.seconds)
     candidates = tuple(_candidate(match) for match in found.matches)
     stopped = tuple(
@@ -185,13 +196,21 @@ def _hold_against(survey: audio.Survey, target: Target) -> Finding:
     reasons = (*found.reasons, *stopped)
     if target.covers_all or target.build is None:
         return Finding(target, verdict, reasons, candidates)
-    gap = (
-        f"the index of {target.dataset.name} covers {target.build.n_recordings} of "
-        f"{target.build.n_expected} recordings; the others are too short or too silent to fingerprint, or known "
-        "by metadata only (index_dataset names them): register with --only, or freeze a version without them"
-    )
-    verdict = min(verdict, "unverifiable", key=STRICTEST_FIRST.index)
-    return Finding(target, verdict, (*reasons, gap), candidates)
+    if target.gap_decides:
+        verdict = min(verdict, "unverifiable", key=STRICTEST_FIRST.index)
+    return Finding(target, verdict, (*reasons, _gap(target)), candidates)
+
+
+def _gap(target: Target) -> str:
+    """Say what of a dataset nothing was held against, why, and what to do about it."""
+    if target.build is None:
+        return target.problem
+    covered, expected = target.build.n_recordings, target.build.n_expected
+    why = "too short or too silent to fingerprint, or known by metadata only (index_dataset names them)"
+    if target.gap_decides:
+        held = f"the index of {target.dataset.name} covers {covered} of {expected} recordings"
+        return f"{held}; the others are {why}: {target.way_out}"
+    return f"nothing is said of {expected - covered} of {expected} recordings of {target.dataset.name}: they are {why}"
 
 
 def _candidate(match: likeness.RecordingMatch) -> Candidate:

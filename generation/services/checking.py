@@ -23,6 +23,11 @@ from provenance.errors import EmptyDatasetError, IndexMissingError
 from provenance.models import Dataset, DatasetEntry, DatasetKind, DatasetVersion, Recording
 from provenance.storage import local_file
 
+WAY_OUT_OF_ANY_MUSIC = (
+    "nobody said what the model was trained on, so it may have been these; where it is known, register the model "
+    "with its dataset"
+)
+
 
 def targets_for(
     references: Sequence[str], organisations: Sequence[Organisation], *, by: User, now: datetime
@@ -39,6 +44,13 @@ def targets_of_model(version: ModelVersion, *, by: User, now: datetime) -> list[
 
     What cases made a blocked reference of this model blocks whatever matches it, however faintly it is accepted.
     Where nobody said what it was trained on: everything there is, and what the same weights are known to have heard.
+    Recordings there that nothing can be held against are named, and make the verdict ``unverifiable`` unless
+
+    - the weights are known to have heard other music, or
+    - nothing at all in their dataset can be heard: it is then none of the collections that the output was checked
+      against, and ``no_match`` speaks of these alone.
+
+    The training set and protected collections must be covered whole, always.
     """
     organisation = version.model.organisation
     origins = origins_of([version]).get(version.pk, [])
@@ -49,7 +61,8 @@ def targets_of_model(version: ModelVersion, *, by: User, now: datetime) -> list[
         others = others.filter(kind=DatasetKind.PROTECTED)
     for dataset in others.select_related("organisation").order_by("name"):
         if dataset.entries.exists():
-            targets.append(_target(dataset, None, by=by, now=now))
+            target = _target(dataset, None, by=by, now=now)
+            targets.append(_of_any_music(target, origins) if version.dataset_version is None else target)
     standings = standing_of([version, *origins])
     blocked = {
         recording: case
@@ -65,6 +78,13 @@ def _target(dataset: Dataset, version: DatasetVersion | None, *, by: User, now: 
     except (IndexMissingError, EmptyDatasetError) as error:
         return Target(dataset, version, None, None, str(error))
     return Target(dataset, version, build, index)
+
+
+def _of_any_music(target: Target, origins: Sequence[ModelVersion]) -> Target:
+    """Return what a model whose music nobody named may have heard, as far as it bears on the verdict."""
+    is_protected = target.dataset.kind == DatasetKind.PROTECTED
+    decides = is_protected or (not origins and not target.hears_nothing)
+    return replace(target, gap_decides=decides, way_out=WAY_OUT_OF_ANY_MUSIC)
 
 
 def check_files(

@@ -16,14 +16,15 @@ from django.utils import timezone
 
 from audit.services import snapshots
 from audit.services.exporting import export
-from generation import queries, services
+from generation import pipeline, queries, services
 from generation.models import Generation, ModelVersion
+from generation.pipeline import Answer
 from generation.queries import overviews
 from generation.services.generating import Made
 from governance.errors import ConflictError
 from governance.models import Decision, LedgerEvent, Review
-from provenance.models import Dataset
-from tests.catalogues import a_catalogue, register, run
+from provenance.models import Dataset, DatasetKind
+from tests.catalogues import a_catalogue, register, run, sound, table
 from tests.generation.models_on_disk import a_model, freeze, weights
 from tests.people import People
 
@@ -219,3 +220,73 @@ class TestReading:
             kind="model-card", subject="copy", organisations=[copy.model.organisation], now=timezone.now()
         )
         assert f"Registered without its music; {SAID}." in card
+
+
+class TestWhatCanNotBeHeard:
+    """Recordings known by metadata only, in the house of a model that was registered without its music."""
+
+    @pytest.fixture
+    def paper(self, people: People, copy: ModelVersion, tmp_path: Path) -> Path:
+        return table(tmp_path / "paper.csv", [{"external_id": "on-paper", "title": "P"}])
+
+    def answer(self, version: ModelVersion, people: People, tmp_path: Path) -> Answer:
+        targets = services.targets_of_model(version, by=people.engineer, now=timezone.now())
+        path = sound(tmp_path / "other.wav", 77)
+        return pipeline.check_file(path, name=path.name, targets=targets, kinds=("recording",))
+
+    def unknown(self, people: People, tmp_path: Path) -> ModelVersion:
+        return a_model(tmp_path, None, people.engineer, people.house, name="stranger", seed=2)
+
+    def test_is_named_and_left_out_where_a_dataset_has_nothing_else(
+        self, people: People, paper: Path, tmp_path: Path
+    ) -> None:
+        register("paper", paper, people.steward, people.house)
+        answer = self.answer(self.unknown(people, tmp_path), people, tmp_path)
+
+        assert (answer.verdict, answer.covers_all) == ("no_match", False)
+        (reason,) = answer.reasons
+        assert reason.startswith("nothing is said of 1 of 1 recordings of paper: they are too short or")
+
+    def test_hides_no_match_with_what_can(
+        self, people: People, paper: Path, tmp_path: Path, copy: ModelVersion
+    ) -> None:
+        register("paper", paper, people.steward, people.house)
+        targets = services.targets_of_model(
+            self.unknown(people, tmp_path), by=people.engineer, now=timezone.now()
+        )
+        path = sound(tmp_path / "copy.wav", 1)
+        answer = pipeline.check_file(path, name=path.name, targets=targets, kinds=("recording",))
+        assert answer.verdict == "blocked"
+
+    def test_counts_where_it_lies_among_what_can(self, people: People, paper: Path, tmp_path: Path) -> None:
+        register("folk", paper, people.steward, people.house)
+        answer = self.answer(self.unknown(people, tmp_path), people, tmp_path)
+
+        assert answer.verdict == "unverifiable"
+        (reason,) = answer.reasons
+        assert "folk covers 2 of 3 recordings" in reason
+        assert reason.endswith("where it is known, register the model with its dataset")
+
+    def test_does_not_count_where_the_weights_are_known_to_have_heard_other_music(
+        self, people: People, paper: Path, tmp_path: Path, copy: ModelVersion
+    ) -> None:
+        register("folk", paper, people.steward, people.house)  # on paper after folk@1 was frozen
+        answer = self.answer(copy, people, tmp_path)
+        assert answer.verdict == "no_match"
+        assert answer.reasons[0].startswith("nothing is said of 1 of 3 recordings of folk")
+
+    @pytest.mark.parametrize("seed", [1, 2])
+    def test_counts_in_a_protected_collection_whatever_is_known(
+        self, people: People, paper: Path, tmp_path: Path, seed: int
+    ) -> None:
+        register("label", paper, people.steward, people.house, kind=DatasetKind.PROTECTED)
+        version = a_model(tmp_path, None, people.engineer, people.house, name="stranger", seed=seed)
+        assert self.answer(version, people, tmp_path).verdict == "unverifiable"
+
+    def test_alone_can_verify_nothing(self, people: People, paper: Path, tmp_path: Path) -> None:
+        register("paper", paper, people.stranger, people.elsewhere)
+        version = a_model(tmp_path, None, people.stranger, people.elsewhere)
+        targets = services.targets_of_model(version, by=people.stranger, now=timezone.now())
+        path = sound(tmp_path / "other.wav", 77)
+        answer = pipeline.check_file(path, name=path.name, targets=targets, kinds=("recording",))
+        assert answer.verdict == "unverifiable"
