@@ -16,8 +16,10 @@ from audit import queries
 from audit.models import Report
 from generation.models import ModelVersion, Publication
 from generation.queries import Gate, VerdictCounts, overviews
+from generation.queries.making import frozen_for_another
 from governance.errors import NotFoundError
 from governance.models import Decision, Review
+from lib import figures
 from provenance.models import DatasetEntry, DatasetVersion, VersionEntry
 from provenance.rights.terms import conditions
 
@@ -66,13 +68,19 @@ class PublicCard:
 
     @property
     def why_closed(self) -> list[str]:
-        """Why outputs may not leave, in words that name no recording."""
+        """Why outputs may not leave, in words that name no recording and no deal."""
         said = []
         if self.decided and self.decided.decision in {Decision.REJECTED, Decision.SUSPENDED}:
             said.append(f"the model is {self.decided.get_decision_display().lower()}")
-        if self.gate.n_not_cleared:
-            n = self.gate.n_not_cleared
-            said.append(f"{n} recording{'s are' if n > 1 else ' is'} no longer cleared for this use")
+        elsewhere = self.gate.n_for_other_models
+        for n, why in (
+            (self.gate.n_not_cleared - elsewhere, "no longer cleared for this use"),
+            (elsewhere, "licensed for other models"),
+        ):
+            if n:
+                said.append(f"{figures.counted(n, 'recording')} {'is' if n == 1 else 'are'} {why}")
+        if frozen_for_another(self.version):
+            said.append("its music was cleared for another model")
         return said
 
     @property

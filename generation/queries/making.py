@@ -56,6 +56,7 @@ class Gate:
     reasons: tuple[str, ...]
     needs_a_person: bool = False
     n_not_cleared: int = 0
+    n_for_other_models: int = 0  # of these: licensed, and not for this model
     names: tuple[str, ...] = ()  # ends of reasons that name recordings
     origin: str = (
         ""  # whose weights these are, where that is known and the version does not say what they heard
@@ -85,7 +86,13 @@ class Gate:
                 )
                 names.append(f": {', '.join(one.external_id for one in found[:3])}")
                 reasons.append(f"{len(found)} {which} {why}{names[-1]}")
-        return replace(self, reasons=tuple(reasons), n_not_cleared=len(not_cleared), names=tuple(names))
+        return replace(
+            self,
+            reasons=tuple(reasons),
+            n_not_cleared=len(not_cleared),
+            n_for_other_models=len(elsewhere),
+            names=tuple(names),
+        )
 
     def closed_with(self, origins: Sequence[tuple[ModelVersion, "Gate"]]) -> Self:
         """Say whose weights these are, and close it for whatever closes theirs: they heard the same music."""
@@ -98,6 +105,7 @@ class Gate:
             self,
             reasons=(*self.reasons, *behind),
             n_not_cleared=self.n_not_cleared + sum(gate.n_not_cleared for _, gate in origins),
+            n_for_other_models=self.n_for_other_models + sum(gate.n_for_other_models for _, gate in origins),
             names=(*self.names, *(name for _, gate in origins for name in gate.names)),
             origin=said_of([one for one, _ in origins]),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +17,7 @@ from generation import services
 from generation.models import GenerationState, ModelVersion
 from governance.models import Decision, Role
 from provenance.models import DatasetEntry, VersionEntry
+from provenance.services import register_grants
 from tests.audit import scene as rows
 from tests.audit.scene import NOW, Scene
 
@@ -109,6 +111,37 @@ class TestPublicCard:
             entry.statements.update(expression="LicenseRef-closed")
         text = page_of(published)
         assert "1 recording is no longer cleared for this use." in text
+
+    def test_tells_what_is_licensed_for_other_models_and_names_no_deal(
+        self, scene: Scene, published: ModelVersion, tmp_path: Path
+    ) -> None:
+        (north,) = DatasetEntry.objects.filter(external_id="North")
+        north.statements.update(expression="LicenseRef-closed")
+        deal = {
+            "licensor": "Secret Label",
+            "licensee": scene.organisation.name,
+            "right": "both",
+            "recordings": [str(north.recording.public_id)],
+            "purposes": ["ai_generative_training"],
+            "model_scope": ["day-drive"],
+        }
+        file = tmp_path / "deals.json"
+        file.write_text(json.dumps([deal]))
+        (outcome,) = register_grants(source=file, by=scene.steward, organisation=scene.organisation, now=NOW)
+        assert outcome.grants, outcome.reasons
+        text = page_of(published)
+
+        assert "1 recording is licensed for other models." in text
+        assert "no longer cleared" not in text
+        assert "Secret Label" not in text
+        assert "day-drive" not in text
+
+    def test_tells_of_music_that_was_cleared_for_another_model(self, published: ModelVersion) -> None:
+        frozen = published.dataset_version
+        assert frozen is not None
+        frozen.model = "day-drive"
+        card = public.card_of(published, at=timezone.now())
+        assert card.why_closed == ["its music was cleared for another model"]
 
     def test_names_who_must_be_named(self, published: ModelVersion) -> None:
         """The house accepted the condition to do so wherever the card is published."""
