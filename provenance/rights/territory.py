@@ -9,6 +9,7 @@ System (2136 or 2WL = World, 2120 or 2EU = Europe, 276 or DEU = Germany). A lead
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -64,10 +65,22 @@ def normalise(code: str) -> str:
     name = "-".join(code.strip().removeprefix("-").upper().split())
     name = _ALIASES.get(name, name)
     if name not in GROUPS and name not in COUNTRIES:
+        if several := _several(code):
+            raise UnknownTerritory(
+                f"{code!r} names {len(several)} territories, which are set apart by semicolons: {'; '.join(several)}"
+            )
         raise UnknownTerritory(
             f"{code!r} is neither an ISO 3166-1 country nor a group of CISAC's territories: {', '.join(GROUPS)}"
         )
     return excluded + name
+
+
+def _several(code: str) -> list[str]:
+    """Return the territories that are written into one code with something else between them; empty if none are."""
+    written = [part for part in re.split(r"[\s,/|+&]+", code.strip()) if part]
+    names = [part.removeprefix("-").upper() for part in written]
+    known = [_ALIASES.get(name, name) in GROUPS or _ALIASES.get(name, name) in COUNTRIES for name in names]
+    return written if len(written) > 1 and all(known) and all(names) else []
 
 
 def read_territory(codes: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -122,6 +122,7 @@ class TestRow:
             ("path,country", "a.wav,Narnia", "no ISO 3166-1"),
             ("path,country", "a.wav,EU", "no ISO 3166-1"),
             ("path,territory", "a.wav,DE;ZZ", "'ZZ'"),
+            ("path,territory", "a.wav,FR DE", "set apart by semicolons: FR; DE"),
             ("path,valid_from", "a.wav,01/02/2024", "no ISO date"),
             ("path,acquired_on", "a.wav,2024-13-01", "no ISO date"),
             ("path,licence_scope", "a.wav,some", "neither master nor all"),

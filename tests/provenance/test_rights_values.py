@@ -29,6 +29,18 @@ class TestTerritory:
     def test_starts_from_the_world_where_only_exclusions_stand(self) -> None:
         assert territory.countries(("-US",)) == territory.COUNTRIES - {"US"}
 
+    @pytest.mark.parametrize("written", ["FR DE", "fr/deu", "WORLD -US", "EU + CH", "FR | 276"])
+    def test_says_how_several_codes_are_set_apart(self, written: str) -> None:
+        with pytest.raises(
+            territory.UnknownTerritory, match="2 territories, which are set apart by semicolons"
+        ):
+            territory.normalise(written)
+
+    @pytest.mark.parametrize("written", ["FR ZZ", "Latin Neverland", "/"])
+    def test_says_so_of_codes_alone(self, written: str) -> None:
+        with pytest.raises(territory.UnknownTerritory, match="is neither"):
+            territory.normalise(written)
+
     def test_names_the_unknown_code(self) -> None:
         with pytest.raises(territory.UnknownTerritory, match="XX"):
             territory.countries(("XX",))
