@@ -48,11 +48,17 @@ def _metadata(dataset: ExportedDataset, stated: Counter[str]) -> dict[str, Any]:
     size = next((name for limit, name in SIZES if n_recordings < limit), "n>1M")
     return {
         "pretty_name": f"{dataset.name} {dataset.version}",
-        "license": "other",
-        "license_name": ", ".join(name for name, _ in stated.most_common(8)),
+        **_licence(stated),
         "size_categories": [size],
         "tags": ["music", "audio"],
     }
+
+
+def _licence(stated: Counter[str]) -> dict[str, str]:
+    """Name the licences; of a dataset without recordings there are none, and the Hub takes no empty name."""
+    if not stated:
+        return {"license": "unknown"}
+    return {"license": "other", "license_name": ", ".join(name for name, _ in stated.most_common(8))}
 
 
 def _table(title: str, counted: Counter[str]) -> str:

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 from copy import deepcopy
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from django.core.management import CommandError, call_command
 
 from audit import services
 from audit.errors import AuditError
+from audit.exports.dataset_card import dataset_card
 from generation.models import ModelVersion
+from provenance.exports.register import ExportedDataset
 from provenance.models import Dataset, DatasetKind
 from tests.audit import scene as scenes
 from tests.audit.scene import NOW, Scene
@@ -268,6 +271,16 @@ class TestOthersReaders:
         data = hub.DatasetCard(exported(scene, "dataset-card", "tides@1")).data.to_dict()
         assert data["license"] == "other"
         assert data["size_categories"] == ["n<1K"]
+
+    def test_hugging_face_reads_the_card_of_nothing(self) -> None:
+        """The Hub refuses an empty name of a licence; what holds nothing is under none."""
+        hub: Any = pytest.importorskip("huggingface_hub")
+        nothing = ExportedDataset(
+            "tides", "draft", "Nothing yet.", "https://s", "House", date(2026, 1, 1), ()
+        )
+        data = hub.DatasetCard(dataset_card(nothing)).data.to_dict()
+        assert data["license"] == "unknown"
+        assert "license_name" not in data
 
     def test_a_json_ld_reader_expands_the_agreements(self, scene: Scene, model: ModelVersion) -> None:
         jsonld: Any = pytest.importorskip("pyld.jsonld")
