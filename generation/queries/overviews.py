@@ -1,5 +1,6 @@
 """What pages show of models and outputs, found in a number of queries that does not grow with the rows."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from typing import Any
 from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet
 
 from generation.models import Check, Generation, Match, ModelVersion, TrainingRun, Verdict
-from generation.queries import MODEL_SCOPE, Gate, NotCleared, VerdictCounts
+from generation.queries import MODEL_SCOPE, Gate, NotCleared, VerdictCounts, latest_checks
 from generation.queries.cases import NO_CASE, Standing, standing_of
 from generation.queries.making import frozen_for_another
 from generation.queries.origins import origins_of
@@ -338,6 +339,12 @@ def index_of(version: ModelVersion) -> IndexBuild | None:
     if version.dataset_version is None:
         return None
     return provenance.latest_index(version.dataset_version.dataset, version.dataset_version)
+
+
+def policies_of(version: ModelVersion) -> list[dict[str, Any]]:
+    """Return what the newest checks of a model's outputs were judged by, as each recorded it, newest first."""
+    recorded = latest_checks(version).order_by("-id").values_list("policy", flat=True)
+    return [*{json.dumps(policy, sort_keys=True): policy for policy in recorded}.values()]
 
 
 def with_verdicts(generations: QuerySet[Generation], readable: QuerySet[Match]) -> QuerySet[Generation]:

@@ -99,6 +99,7 @@ def _card_of(request: PersonRequest, version: ModelVersion, form: DecisionForm) 
         "beats_baselines": overviews.beats_baselines(version),
         "licences": overviews.licences_of(frozen) if frozen else [],
         "index": overviews.index_of(version),
+        "policies": overviews.policies_of(version),
         "states": overviews.state_counts(version),
         "form": form,
         "may_decide": house.may(request.user, organisation, house.DECIDES),

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from generation import access, jobs, queries, services
-from generation.models import Check, Generation, GenerationState, ModelVersion
+from generation.models import Check, Generation, GenerationState, Match, ModelVersion
 from generation.queries import overviews
 from generation.views import checks as check_views
 from governance import services as governance
@@ -190,8 +190,27 @@ class TestModelPage:
         assert "0 of 1 in the control" in text
         assert "night-control@1" in text
 
-    def test_says_that_the_thresholds_are_not_calibrated(self, house: House) -> None:
-        assert "not calibrated" in self.page(house)
+    def test_says_what_the_checks_recorded_of_their_policy(self, house: House) -> None:
+        assert "The thresholds (recording-1) are not calibrated" in self.page(house)
+        checks = Check.objects.filter(generation__model_version=house.version, control=False)
+        newest = checks.order_by("-id")[:1].get()
+        for target, said in [
+            (0.001, "calibrated for a false-alarm rate of 0.001."),
+            (None, "calibrated, with no"),
+        ]:
+            newest.policy = {"id": "house-2", "false_alarm_target": target, "calibrated": True}
+            newest.save(update_fields=["policy"])
+            text = self.page(house)
+            assert text.index(f"The thresholds (house-2) are {said}") < text.index(
+                "The thresholds (recording-1)"
+            )
+
+    def test_says_that_nothing_was_checked_yet(self, house: House) -> None:
+        Match.objects.all().delete()
+        Check.objects.all().delete()
+        text = self.page(house)
+        assert "No output was checked yet" in text
+        assert "calibrated" not in text
 
     def test_draws_and_tables_the_losses_against_the_baselines(self, house: House) -> None:
         text = self.page(house)
