@@ -16,25 +16,9 @@ from pathlib import Path
 from benchmarks.figures import Figure, Ran, run_command
 from benchmarks.rights import SIZES, wait_for_the_servers_to_stop
 
-PARTS = (
-    "ka",
-    "lo",
-    "ven",
-    "tir",
-    "mas",
-    "ru",
-    "bel",
-    "no",
-    "shi",
-    "dor",
-    "ane",
-    "wy",
-    "quo",
-    "fel",
-    "ist",
-    "gra",
-)
-N_WORDS = 3_000
+CONSONANTS, VOWELS = "bcdfghjklmnprstvwz", "aeiou"
+N_WORDS = 8_000
+SONGS_OF_AN_ARTIST = 12
 HEADER = ("external_id", "title", "artist", "isrc", "duration")
 KINDS = ("same", "same", "same", "same", "isrc", "typo", "stranger", "stranger", "stranger", "stranger")
 
@@ -63,7 +47,7 @@ def measure() -> Iterator[Figure]:
 
 def _asked(size: int, folder: Path, data_dir: Path) -> Iterator[tuple[str, Ran]]:
     rng = random.Random(size)
-    words = ["".join(rng.choices(PARTS, k=rng.randint(2, 3))).capitalize() for _ in range(min(N_WORDS, size))]
+    words = _words(rng)
     songs = [_song(rng, words, number, f"{size}-{number}", "QZ") for number in range(size)]
     dataset, name = folder / f"dataset-{size}.csv", f"bench-{size}"
     _write(dataset, songs)
@@ -88,9 +72,20 @@ def _asked(size: int, folder: Path, data_dir: Path) -> Iterator[tuple[str, Ran]]
         )
 
 
+def _words(rng: random.Random) -> list[str]:
+    """Return words that are said, the common ones as often as in a language: each as often as its rank is low."""
+    syllables = [consonant + vowel for consonant in CONSONANTS for vowel in VOWELS]
+    drawn = {
+        "".join(rng.choices(syllables, k=rng.randint(1, 4))) + rng.choice(CONSONANTS) for _ in range(N_WORDS)
+    }
+    known = sorted(drawn)
+    return rng.choices(known, weights=[1 / (10 + rank) for rank in range(len(known))], k=20 * N_WORDS)
+
+
 def _song(rng: random.Random, words: list[str], number: int, external_id: str, registrant: str) -> Song:
     title = " ".join(rng.choices(words, k=rng.randint(1, 4)))
-    artist = " ".join(words[(number // 12 * 7 + place) % len(words)] for place in range(2))
+    album = random.Random(number // SONGS_OF_AN_ARTIST)
+    artist = " ".join(album.choices(words, k=2))
     return (external_id, title, artist, f"{registrant}AAA26{number:05}", str(rng.randint(90, 400)))
 
 
