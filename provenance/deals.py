@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
 
 from django.db.models import Q, QuerySet
 
 from provenance import tables
 from provenance.models import DatasetVersion, Grant, GrantRecording, Recording, VersionEntry
+from provenance.rights.territory import spelled
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,11 @@ class Term:
 
 
 def where(territory: Sequence[str]) -> str:
-    """Write a territory in words: worldwide; EU, CH; Europe; worldwide without US."""
-    inside = [_place(place) for place in territory if not place.startswith("-") and place != "WORLD"]
-    outside = [_place(place.removeprefix("-")) for place in territory if place.startswith("-")]
+    """Write a territory in words: worldwide; DE (Germany), South America; worldwide without US (United States)."""
+    inside = [spelled(place) for place in territory if not place.startswith("-") and place != "WORLD"]
+    outside = [spelled(place.removeprefix("-")) for place in territory if place.startswith("-")]
     words = ", ".join(inside) or "worldwide"
     return f"{words} without {', '.join(outside)}" if outside else words
-
-
-INITIALS: Final = 4  # letters that a group has at most whose name is not a word: EFTA, DACH
-
-
-def _place(code: str) -> str:
-    """Write a group that has a name as a name, and leave codes and initials as they are."""
-    return code.replace("-", " ").title() if len(code) > INITIALS else code
 
 
 def last_day(valid_until: date | None) -> str:

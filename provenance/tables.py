@@ -28,6 +28,7 @@ from provenance.queries import clearances
 from provenance.queries.clearances import MatrixRow, Question
 from provenance.rights import terms
 from provenance.rights.policy import SHIPPED, ClearancePolicy
+from provenance.rights.titles import spelled
 from provenance.rights.values import ANSWERS, Use
 from provenance.services.clearing import Answers, answers_to
 
@@ -190,7 +191,7 @@ def _said(sources: list[SourceStatements], right: Right) -> list[Step]:
                 holders = ", ".join(statement.holders[:3])
                 steps[statement.expression, source.source] = Step(
                     statement.valid_from,
-                    statement.expression or "No licence stated",
+                    spelled(statement.expression) if statement.expression else "No licence stated",
                     f"according to the {source.source.lower()}" + (f"; holder {holders}" if holders else ""),
                     _period(statement.valid_from, statement.valid_until),
                 )
@@ -211,7 +212,8 @@ def _granted(grant: Grant) -> Step:
 
 def _frozen(entry: VersionEntry, right: Right) -> Step:
     answer = entry.manifest.get(right.value, {})
-    by = answer.get("licence") or answer.get("grant") or "no basis recorded"
+    licence = answer.get("licence")
+    by = spelled(licence) if licence else answer.get("grant") or "no basis recorded"
     return Step(
         entry.version.frozen_at.date(),
         str(entry.version),

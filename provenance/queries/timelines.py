@@ -12,6 +12,7 @@ from provenance.models import (
     RightsClaim,
     VersionEntry,
 )
+from provenance.rights.titles import spelled
 
 WIDTH = 1000.0  # of the drawing, in its own units
 MARGIN_DAYS = 30
@@ -113,7 +114,8 @@ def spans_of(
 
 
 def _stated(statement: LicenceStatement) -> Span:
-    what = f"{statement.expression or 'No licence stated'}, by the {statement.get_source_display().lower()}"
+    licence = spelled(statement.expression) if statement.expression else "No licence stated"
+    what = f"{licence}, by the {statement.get_source_display().lower()}"
     return Span("licence", statement.right, what, statement.valid_from, statement.valid_until)
 
 

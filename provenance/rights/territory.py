@@ -33,6 +33,12 @@ GROUPS: Final[dict[str, frozenset[str]]] = {
 }
 """Named groups. The EU is that of 2020 and later, without the United Kingdom."""
 
+NAMES: Final[dict[str, str]] = {
+    **{line[:2]: line[3:] for written in _WRITTEN["names"].splitlines() for line in written.split(", ")},
+    **_WRITTEN["initials"],
+}
+"""What people call a country, or a group that is known by its initials."""
+
 _ALIASES: Final[dict[str, str]] = {
     **{str(code): name for name, group in _WRITTEN["groups"].items() for code in group.get("tis", ())},
     **{
@@ -81,6 +87,24 @@ def _several(code: str) -> list[str]:
     names = [part.removeprefix("-").upper() for part in written]
     known = [_ALIASES.get(name, name) in GROUPS or _ALIASES.get(name, name) in COUNTRIES for name in names]
     return written if len(written) > 1 and all(known) and all(names) else []
+
+
+def spelled(code: str) -> str:
+    """Write a code so that nobody has to know it: DE (Germany), EU (European Union), South America.
+
+    Parameters
+    ----------
+    code : str
+        In its one spelling, without a minus.
+
+    Returns
+    -------
+    str
+        A group whose code is its name by that name alone; a code that nobody here knows as it is.
+    """
+    if code in NAMES:
+        return f"{code} ({NAMES[code]})"
+    return code.replace("-", " ").title() if code in GROUPS else code
 
 
 def read_territory(codes: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -9,7 +9,9 @@ from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from governance.templatetags.sleeve import words
-from provenance.models import DatasetEntry, Omission
+from provenance.deals import where
+from provenance.models import DatasetEntry, Omission, StatementSource
+from provenance.rights import titles
 from provenance.rights.values import PURPOSES
 
 register = template.Library()
@@ -22,6 +24,13 @@ PAGES = {
     "reservation": ("provenance:reservation", "the opt-out"),
     "memo": ("provenance:memo-list", "the memo"),
 }
+LICENCE_REF = re.compile(r"\bLicenseRef-[A-Za-z0-9.+-]*[A-Za-z0-9+]")
+PLACE = r"-?[A-Z]{2}|-?[A-Z][A-Z-]{2,}"
+PLACES = re.compile(
+    rf"(?P<lead>\bis (?:stated )?for |, not for |the strictest is |(?:composition|master| %) in |the world without )"
+    rf"(?P<codes>(?:{PLACE})(?:, (?:{PLACE}))*)(?![\w-])"
+)
+BY_SOURCE = re.compile(rf"\((?P<source>{'|'.join(StatementSource.values)})\)")
 MACHINES = re.compile("|".join(sorted((name for name in PURPOSES if "_" in name), key=len, reverse=True)))
 
 
@@ -55,8 +64,39 @@ def _of_conflicts(conflicts: Sequence[tuple[str, str]]) -> SafeString:
     return format_html("{} open conflicts ({}): {}", len(pages), links, follows)
 
 
+@register.filter
+def told(sentence: str) -> str:
+    """Write what the engine says without its codes: sources and places in words, licences by name."""
+    written = BY_SOURCE.sub(lambda found: f"(according to {source_words(found['source'])})", sentence)
+    written = PLACES.sub(lambda found: found["lead"] + _places(found["codes"]), written)
+    return LICENCE_REF.sub(lambda found: titles.spelled(found[0]), written)
+
+
+def _places(codes: str) -> str:
+    return where(codes.split(", "))
+
+
+@register.filter
+def source_words(source: str) -> str:
+    """Write who says something: the data steward, the tag in the file; other sources by their names."""
+    if source in StatementSource.values:
+        return f"the {StatementSource(source).label.lower()}"
+    return words(source)
+
+
+@register.filter
+def licence_title(expression: str) -> str:
+    return titles.title(expression) if expression else ""
+
+
+@register.filter
+def spelled(territory: str) -> str:
+    """Write one territory, or the world where none is named."""
+    return where([territory] if territory else [])
+
+
 def _linked(reason: str) -> SafeString:
-    written = str(conditional_escape(MACHINES.sub(lambda found: words(found[0]), reason)))
+    written = str(conditional_escape(MACHINES.sub(lambda found: words(found[0]), told(reason))))
     return mark_safe(NAMED.sub(_link, written))  # noqa: S308 — escaped above; an id needs no escaping
 
 

@@ -56,7 +56,7 @@ class TestADealsPage:
             text = text_of(shelf.people.officer, url("grant", grant.public_id))
             assert "The master" in text
             assert "The composition" in text
-            assert 'data-label="Master">EU<' in text
+            assert 'data-label="Master">EU (European Union)<' in text
             assert 'data-label="Composition">worldwide<' in text
             assert text.count('<span class="tag">differs</span>') == 1
             assert "Anna" in text

@@ -306,7 +306,7 @@ class TestRecordingPage:
         assert "Meadow &amp; Brook" in text
         assert "Data steward" in text
         assert str(version) in text
-        assert "frozen under CC0-1.0" in text
+        assert "frozen under Creative Commons Zero 1.0 Universal (CC0-1.0)" in text
 
     def test_shows_a_revoked_grant_as_a_broken_link(self, shelf: Shelf) -> None:
         cellar = shelf.grant.subjects.get().recording

@@ -50,7 +50,7 @@ class TestADealByHand:
         assert (grant.territory, grant.subjects.count()) == (["EU", "CH"], 2)
         assert grant.agreement is not None
         text = response.content.decode()
-        assert "EU, CH" in text
+        assert "EU (European Union), CH (Switzerland)" in text
         opened = client.get(url("grant-agreement", grant.public_id))
         assert opened.content == b"We allow it."
         assert opened["Content-Disposition"].startswith("attachment")
