@@ -70,6 +70,10 @@ def row(
     return Evidence(kind=kind, id=str(public_id), label=label, value=value, effective_on=effective_on)
 
 
+def outputs_row(facts: Facts, label: str, value: int) -> Evidence:
+    return row("model_version", facts.version.public_id, label, value)
+
+
 def gather(version: ModelVersion, *, at: datetime) -> Facts:
     """Read what all collectors need; some fifteen queries, whatever the number of outputs."""
     trained_on = version.dataset_version

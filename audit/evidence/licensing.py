@@ -6,6 +6,7 @@ from typing import Any
 from audit.evidence.facts import Facts, row
 from audit.evidence.registry import collector
 from audit.reports.snapshot import Answer
+from lib.figures import counted
 from provenance.rights.bases import legal_basis
 
 
@@ -29,10 +30,16 @@ def grounds(facts: Facts) -> Answer:
     ]
     if groundless:
         return Answer(
-            "not_met", f"{len(groundless)} recordings rest on no permitted ground: {groundless[0]}.", evidence
+            "not_met",
+            f"{counted(len(groundless), 'recording rests', 'recordings rest')} on no permitted ground: {groundless[0]}.",
+            evidence,
         )
     if facts.not_cleared:
-        return Answer("not_met", f"{len(facts.not_cleared)} recordings are not cleared today.", evidence)
+        return Answer(
+            "not_met",
+            f"{counted(len(facts.not_cleared), 'recording is', 'recordings are')} not cleared today.",
+            evidence,
+        )
     if version.conditions_accepted:
         evidence.append(
             row("review", version.review_id, "conditions accepted", ", ".join(version.conditions_accepted))
@@ -78,7 +85,7 @@ def diligence(facts: Facts) -> Answer:
         return Answer(
             "partly",
             f"{len(with_evidence)} of {len(facts.recordings)} recordings have evidence on file; "
-            f"{len(facts.open_conflicts)} conflicts are open.",
+            f"{counted(len(facts.open_conflicts), 'conflict is', 'conflicts are')} open.",
             evidence,
         )
     return Answer(

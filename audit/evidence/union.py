@@ -3,6 +3,7 @@
 from audit.evidence.facts import Facts, row
 from audit.evidence.registry import collector
 from audit.reports.snapshot import Answer
+from lib.figures import counted
 
 
 @collector("eu_art53", "1.2")
@@ -59,9 +60,15 @@ def third_parties(facts: Facts) -> Answer:
         row("dataset_version", version.public_id, "recordings under other licences", len(bases) - n_grants),
     ]
     if n_groundless:
-        return Answer("partly", f"{n_groundless} recordings have no known ground.", evidence)
+        return Answer(
+            "partly",
+            f"{counted(n_groundless, 'recording has', 'recordings have')} no known ground.",
+            evidence,
+        )
     return Answer(
-        "met", f"{n_grants} recordings are under grants, the others under public licences.", evidence
+        "met",
+        f"{counted(n_grants, 'recording is', 'recordings are')} under grants, the others under public licences.",
+        evidence,
     )
 
 
