@@ -227,11 +227,18 @@ REST_FRAMEWORK = {
     "PAGE_SIZE": 50,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.AnonRateThrottle",
-        "rest_framework.throttling.UserRateThrottle",
-        "rest_framework.throttling.ScopedRateThrottle",
+        "governance.throttles.AnonThrottle",
+        "governance.throttles.UserThrottle",
+        "governance.throttles.ScopedThrottle",
     ],
-    "DEFAULT_THROTTLE_RATES": {"anon": "60/min", "user": "600/min", "login": "10/min", "check": "60/min"},
+    "DEFAULT_THROTTLE_RATES": {
+        "anon": "60/min",
+        "user": "600/min",
+        "login": "10/min",
+        "check": "60/min",
+        "case_filing": "20/hour",
+        "case_following": "30/min",
+    },
     "NUM_PROXIES": _number("NUM_PROXIES", 0, int),
     "EXCEPTION_HANDLER": "config.exceptions.api_exception_handler",
 }
@@ -261,7 +268,32 @@ SPECTACULAR_SETTINGS = {
         "RowStatusEnum": "provenance.serializers.grants.ROW_STATUSES",
     },
 }
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+
+def _counts() -> dict[str, Any]:
+    """Return where all processes count requests together: with the broker, in Redis' protocol."""
+    url = env.str("COUNTS_URL", default="") or CELERY_BROKER_URL
+    if url == "local":
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    if urlsplit(url).scheme in {"amqp", "amqps"}:
+        raise ImproperlyConfigured(
+            "COUNTS_URL is missing, and BROKER_URL is AMQP, with which nothing can be counted: name a Redis or Valkey "
+            "(redis://… or rediss://…), or write `local` to let each process count for itself."
+        )
+    if urlsplit(url).scheme not in {"redis", "rediss", "redis+socket"}:
+        raise ImproperlyConfigured(
+            f"COUNTS_URL {_beginning(urlsplit(url).scheme)}: use redis://, rediss://, or `local` to let each process "
+            "count for itself; unset it to count with the broker."
+        )
+    return {
+        "BACKEND": "config.counts.Counts",
+        "LOCATION": url.replace("redis+socket://", "unix://", 1),
+        "KEY_PREFIX": "liner-notes",
+        "OPTIONS": {"serializer": "config.counts.Json", "socket_connect_timeout": 1, "socket_timeout": 1},
+    }
+
+
+CACHES = {"default": _counts()}
 
 TIME_ZONE = "UTC"
 USE_TZ = True

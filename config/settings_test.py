@@ -10,11 +10,13 @@ os.environ["DATA_DIR"] = os.environ.setdefault(
 os.environ["SECRET_KEY"] = "known to everybody, and only for tests"  # noqa: S105
 
 from config.settings import *  # noqa: F403
-from config.settings import REST_FRAMEWORK
+from config.settings import CACHES, REST_FRAMEWORK
 
 WHITENOISE_AUTOREFRESH = True  # else every test client lists all static files anew
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 REST_FRAMEWORK = {
     **REST_FRAMEWORK,
-    "DEFAULT_THROTTLE_RATES": {"anon": None, "user": None, "login": None, "check": None},
+    "DEFAULT_THROTTLE_RATES": dict.fromkeys(REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]),
 }
+# xdist's workers have one Valkey and must not count together.
+CACHES = {"default": {**CACHES["default"], "KEY_PREFIX": os.environ.get("PYTEST_XDIST_WORKER", "tests")}}

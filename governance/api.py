@@ -21,7 +21,6 @@ from rest_framework.parsers import BaseParser, JSONParser, MultiPartParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
@@ -41,6 +40,7 @@ from governance.serializers import (
     VerificationSerializer,
     WhoAmISerializer,
 )
+from governance.throttles import WritingThrottle
 
 logger = logging.getLogger(__name__)
 M = TypeVar("M", bound=Model)
@@ -73,21 +73,18 @@ class BoundedMultiPartParser(MultiPartParser):
         return super().parse(stream, media_type, parser_context)
 
 
-class LoginAddressThrottle(SimpleRateThrottle):
+class LoginAddressThrottle(WritingThrottle):
     """So many attempts from one address, whoever they claim to be."""
 
     scope = "login"
 
-    def get_cache_key(self, request: Request, view: APIView) -> str:
-        return f"throttle_login_address_{self.get_ident(request)}"
 
-
-class LoginNameThrottle(SimpleRateThrottle):
+class LoginNameThrottle(WritingThrottle):
     """So many attempts at one name, from wherever: an address is cheap to change."""
 
     scope = "login"
 
-    def get_cache_key(self, request: Request, view: APIView) -> str:
+    def get_cache_key(self, request: Any, view: Any) -> str:
         name = _name_claimed(request.META.get("HTTP_AUTHORIZATION", ""))
         return f"throttle_login_name_{sha256(name.encode()).hexdigest()}"
 

@@ -14,8 +14,6 @@ from rest_framework.decorators import action
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import SimpleRateThrottle
-from rest_framework.views import APIView
 
 from generation import access, queries, services
 from generation.models import Case, CaseKind
@@ -40,6 +38,7 @@ from generation.serializers.cases import (
     WithdrawSerializer,
 )
 from generation.services.cases import FILES, TRIAGES, Filed, Filing, UnclearCaseError
+from generation.throttles import FilingThrottle, FollowingThrottle, TakingBackThrottle
 from governance import access as house
 from governance.api import (
     NOT_HERE,
@@ -63,14 +62,6 @@ ANSWER = {
     404: NOT_HERE,
 }
 OWN_WORDS = ("kind", "holder", "contact", "holds", "words")
-
-
-class FilingThrottle(SimpleRateThrottle):
-    scope = "case_filing"  # shared with the form: one address files so often, by whatever way
-    rate = "20/hour"
-
-    def get_cache_key(self, request: Request, view: APIView) -> str:
-        return f"throttle_case_filing_{self.get_ident(request)}"
 
 
 @extend_schema(tags=["cases"])
@@ -310,9 +301,12 @@ class PublicCaseView(HouseView):
 class FollowedCaseView(HouseView):
     permission_classes = (AllowAny,)
     authentication_classes = ()
+    throttle_classes = (FollowingThrottle,)
 
     @extend_schema(
-        operation_id="public_cases_follow", responses={200: FollowedSerializer, 404: NOT_HERE}, auth=[]
+        operation_id="public_cases_follow",
+        responses={200: FollowedSerializer, 404: NOT_HERE, 429: TOO_MANY},
+        auth=[],
     )
     def get(self, request: Request, reference: str, secret: str) -> Response:
         """How far a case is, and its answer, for whoever has its secret."""
@@ -323,11 +317,12 @@ class FollowedCaseView(HouseView):
 class WithdrawnCaseView(HouseView):
     permission_classes = (AllowAny,)
     authentication_classes = ()
+    throttle_classes = (TakingBackThrottle,)
 
     @extend_schema(
         operation_id="public_cases_withdraw",
         request=WithdrawSerializer,
-        responses={200: FollowedSerializer, 404: NOT_HERE, 409: NOT_NOW},
+        responses={200: FollowedSerializer, 404: NOT_HERE, 409: NOT_NOW, 429: TOO_MANY},
         auth=[],
     )
     def post(self, request: Request, reference: str, secret: str) -> Response:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from redis.exceptions import RedisError
 from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -315,9 +316,12 @@ def followed(job: Job) -> Response:
 def worker_was_seen(queue: str) -> bool:
     """Tell whether a worker answered lately: asking takes a second or two, so a yes holds for half a minute."""
     key = f"generation.worker.{queue}"
-    if not cache.get(key):
-        cache.set(key, work.worker_answers(queue), SEEN_S)
-    return bool(cache.get(key))
+    try:
+        if not cache.get(key):
+            cache.set(key, work.worker_answers(queue), SEEN_S)
+        return bool(cache.get(key))
+    except RedisError:
+        return work.worker_answers(queue)  # nothing is remembered: ask
 
 
 @extend_schema(tags=["recordings"])

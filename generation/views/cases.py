@@ -16,7 +16,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from rest_framework.throttling import SimpleRateThrottle
 
 from generation import access, queries, services
 from generation.forms.cases import (
@@ -38,11 +37,13 @@ from generation.queries.aftermath import aftermath_of, may_undo, rights_now
 from generation.queries.answers import events_of
 from generation.services.cases import FILES, TRIAGES, Filed, Filing, UnclearCaseError
 from generation.services.listening import SOUND_ROOM
+from generation.throttles import FilingThrottle, FollowingThrottle, TakingBackThrottle
 from governance import access as house
 from governance import jobs as work
 from governance.errors import LinerNotesError, NotAllowedError, NotFoundError, PartMissingError
 from governance.models import Organisation, User
 from governance.pages import PersonRequest, page, page_of, refusal, refusals_in, say, show
+from governance.throttles import AddressThrottle
 from provenance import storage
 from provenance.access import grants_for_reading
 from provenance.models import Grant
@@ -52,26 +53,6 @@ logger = logging.getLogger(__name__)
 CASES_A_PAGE = 50
 RECORDINGS_SHOWN = 50
 GRANTS_OFFERED = 500
-
-
-class FilingThrottle(SimpleRateThrottle):
-    """So many filings an hour from one address: a form without a login must not be a way to bury the officers."""
-
-    scope = "case_filing"
-    rate = "20/hour"
-
-    def get_cache_key(self, request: Any, view: Any) -> str:
-        return f"throttle_case_filing_{self.get_ident(request)}"
-
-
-class FollowingThrottle(SimpleRateThrottle):
-    """So many looks a minute from one address: nobody tries out links."""
-
-    scope = "case_following"
-    rate = "30/min"
-
-    def get_cache_key(self, request: Any, view: Any) -> str:
-        return f"throttle_case_following_{self.get_ident(request)}"
 
 
 # ── For strangers ────────────────────────────────────────────────────────────────────────────────
@@ -107,7 +88,12 @@ def public_filing(request: HttpRequest) -> HttpResponseBase:
     form = PublicFilingForm(request.POST, request.FILES, organisations=organisations)
     if not form.is_valid():
         return _public_form(request, form, organisations, status=422)
-    if not FilingThrottle().allow_request(request, None):  # type: ignore[arg-type]  # it reads META alone
+    try:
+        may_file = FilingThrottle().allows(request)
+    except PartMissingError as error:
+        form.add_error(None, str(error))
+        return _public_form(request, form, organisations, status=error.status)
+    if not may_file:
         form.add_error(None, "Too many requests came from your address within the hour: try again later.")
         return _public_form(request, form, organisations, status=429)
     with refusals_in(form):
@@ -150,7 +136,7 @@ def followed(request: HttpRequest, reference: str, secret: str) -> HttpResponseB
 @public
 def followed_withdraw(request: HttpRequest, reference: str, secret: str) -> HttpResponseBase:
     """Take back one's own case: the link is what shows that it is one's own."""
-    found = _case_followed(request, reference, secret)
+    found = _case_followed(request, reference, secret, TakingBackThrottle)
     form = WithdrawForm(request.POST, after=aftermath_of(found), may_undo=False)
     reason = form.cleaned_data["reason"] if form.is_valid() else ""
     services.withdraw_case(case=found, by=None, secret=secret, reason=reason, now=timezone.now())
@@ -163,8 +149,10 @@ def followed_answer(request: HttpRequest, reference: str, secret: str, number: i
     return _answer_file(_case_followed(request, reference, secret), number)
 
 
-def _case_followed(request: HttpRequest, reference: str, secret: str) -> Case:
-    if not FollowingThrottle().allow_request(request, None):  # type: ignore[arg-type]
+def _case_followed(
+    request: HttpRequest, reference: str, secret: str, throttle: type[AddressThrottle] = FollowingThrottle
+) -> Case:
+    if not throttle().allows(request):
         raise TooManyError("Too many requests came from your address: try again in a minute.")
     return access.case_of_holder(reference, secret)
 

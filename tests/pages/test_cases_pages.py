@@ -6,18 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from rest_framework.throttling import SimpleRateThrottle
 
+from config.counts import Counts
 from generation import services
 from generation.models import Case, CaseKind
 from governance.models import Job, Role, User
 from tests.generation.case_scene import NOW, CaseHouse, a_case_house, filed, opened
 from tests.pages.live import faults_of, overflow_px, sign_in, transactional_db, triggers_back  # noqa: F401
 
+OFF = SimpleRateThrottle.THROTTLE_RATES
 FORM = {"kind": "opt_out", "holder": "Ana Lua", "contact": "ana@lua.example", "isrcs": "GB-AAA-26-00000"}
 
 
@@ -95,9 +99,55 @@ class TestPublicForm:
         services.listen_to_case(case=case, by=job.asked_by, now=NOW)
         assert "can't be read" in case.heard_problem
 
-    def test_takes_so_many_an_hour_from_one_address(self, house: CaseHouse) -> None:
-        assert [sent(house).status_code for _ in range(21)] == [*[201] * 20, 429]
+    def test_takes_so_many_an_hour_from_one_address(
+        self, house: CaseHouse, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", {**OFF, "case_filing": "2/hour"})
+        assert [sent(house).status_code for _ in range(3)] == [201, 201, 429]
         cache.clear()
+
+    def test_is_looked_at_and_taken_back_so_often_from_one_address(
+        self, house: CaseHouse, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = filed(house)
+        monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", {**OFF, "case_following": "3/min"})
+        looks, takes_back = (
+            reverse(f"generation:{name}", args=[found.case.reference, secret])
+            for name, secret in (("case-followed", "wrong"), ("case-followed-withdraw", found.secret))
+        )
+        api = f"/api/v1/public/cases/{found.case.reference}/{found.secret}/"
+        client, said = Client(), {"reason": "Sold."}
+        assert [client.get(looks).status_code, client.get(api).status_code] == [404, 200]
+        assert [
+            client.post(f"{api}withdraw/", said, content_type="application/json").status_code
+            for _ in range(2)
+        ] == [200, 429]
+        assert client.post(takes_back).status_code == 429
+        assert client.get(api).status_code == 429
+        cache.clear()
+
+    def test_waits_while_nothing_can_be_counted(
+        self, house: CaseHouse, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where no broker answers the form opens and keeps what was written, but takes nothing; a link opens."""
+        found = filed(house)
+        n_before = Case.objects.count()
+        nobody = settings.CACHES["default"]
+        monkeypatch.setattr(SimpleRateThrottle, "cache", Counts("unix:///tmp/nobody-is-here.sock", nobody))
+        rates = {**OFF, "case_filing": "20/hour", "case_following": "30/min", "anon": "60/min"}
+        monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", rates)
+        assert Client().get(reverse("generation:case-public")).status_code == 200
+        refused = sent(house)
+        assert refused.status_code == 503
+        assert "nothing was done" in refused.content.decode()
+        assert "ana@lua.example" in refused.content.decode()
+        at = [found.case.reference, found.secret]
+        assert Client().get(reverse("generation:case-followed", args=at)).status_code == 200
+        assert Client().post(reverse("generation:case-followed-withdraw", args=at)).status_code == 503
+        api = f"/api/v1/public/cases/{found.case.reference}/{found.secret}/"
+        assert [Client().get(api).status_code, Client().post(f"{api}withdraw/").status_code] == [200, 503]
+        assert Client().get("/api/v1/public/models/").status_code == 200
+        assert (Case.objects.count(), Case.objects.get().state) == (n_before, found.case.state)
 
     def test_opens_nothing_without_the_secret(self, house: CaseHouse) -> None:
         found = filed(house)
