@@ -87,6 +87,7 @@ class CatalogueRun(models.Model):
 
     class Meta:
         ordering = ["-run_at", "-id"]
+        indexes = [models.Index(fields=["run_at", "id"])]
         constraints = [
             models.UniqueConstraint(
                 fields=["catalogue", "dataset"],

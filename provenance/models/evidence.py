@@ -35,6 +35,7 @@ class EvidenceDocument(models.Model):
 
     class Meta:
         ordering = ["-received_at", "-id"]
+        indexes = [models.Index(fields=["received_at", "id"])]
         constraints = [
             models.UniqueConstraint(
                 fields=["organisation", "kind", "sha256", "url"], name="evidence_document_once"
