@@ -64,6 +64,15 @@ def overflow_px(page: Page) -> int:
     return wider
 
 
+def cut_tables(page: Page) -> list[str]:
+    """Return the tables that are wider than their place, by their names."""
+    found: list[str] = page.evaluate(
+        "[...document.querySelectorAll('.table-scroll')].filter((one) => one.scrollWidth > one.clientWidth)"
+        ".map((one) => one.getAttribute('aria-label'))"
+    )
+    return found
+
+
 def wait_for(is_so: Callable[[], bool], *, seconds: float = 10.0) -> None:
     """Ask until it is so; playwright's own waiting needs eval, which the pages forbid."""
     until = time.monotonic() + seconds

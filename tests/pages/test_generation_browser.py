@@ -12,7 +12,16 @@ from audit import services as audit
 from generation import services as generation
 from governance.models import Job, User
 from tests.pages.generation_scene import House, a_house
-from tests.pages.live import faults_of, heard, overflow_px, sign_in, transactional_db, triggers_back, wait_for  # noqa: F401
+from tests.pages.live import (  # noqa: F401
+    cut_tables,
+    faults_of,
+    heard,
+    overflow_px,
+    sign_in,
+    transactional_db,
+    triggers_back,
+    wait_for,
+)
 
 WIDTHS = (390, 1440)
 
@@ -65,6 +74,7 @@ class TestPages:
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 900})
                 assert overflow_px(page) <= 0, f"{url} at {width}"
+                assert url != reverse("home") or cut_tables(page) == []
 
     def test_print_the_report_page_and_open_the_report_itself(
         self, house: House, live_server: LiveServer, page: Page, tmp_path: Path
