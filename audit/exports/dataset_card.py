@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from lib.figures import counted
 from provenance.exports.register import ExportedDataset, licences
 from provenance.rights.terms import conditions
 
@@ -22,7 +23,7 @@ def dataset_card(dataset: ExportedDataset) -> str:
         f"# {dataset.name} {dataset.version}",
         dataset.description,
         "## Composition",
-        f"{n_recordings} recordings, {seconds / 60:.1f} minutes. Title is known for "
+        f"{counted(n_recordings, 'recording')}, {seconds / 60:.1f} minutes. Title is known for "
         f"{sum(bool(one.title) for one in dataset.recordings)}, artist for "
         f"{sum(bool(one.artist) for one in dataset.recordings)}, ISRC for "
         f"{sum(bool(one.isrc) for one in dataset.recordings)}.",

@@ -6,6 +6,7 @@ import yaml
 
 from audit.exports.facts import ModelFacts
 from generation.architectures import registry
+from lib.figures import counted
 
 LIMIT_OF_LIKENESS = "Likeness is not infringement, and no match is not legal advice."
 
@@ -74,8 +75,8 @@ def _training(facts: ModelFacts) -> str:
     rows = [f"| {licence} | {n} | {seconds / 60:.1f} |" for licence, (n, seconds) in facts.licences.items()]
     return "\n".join(
         [
-            f"{trained_on.n_recordings} recordings, {trained_on.seconds / 60:.1f} minutes: {trained_on}, frozen "
-            f"{trained_on.frozen_at.date().isoformat()}, Merkle root `{trained_on.merkle_root}`, cleared for "
+            f"{counted(trained_on.n_recordings, 'recording')}, {trained_on.seconds / 60:.1f} minutes: {trained_on}, "
+            f"frozen {trained_on.frozen_at.date().isoformat()}, Merkle root `{trained_on.merkle_root}`, cleared for "
             f"{trained_on.purpose.replace('_', ' ')}{' (commercial)' if trained_on.commercial else ''} under the policy "
             f"{trained_on.policy_name}.",
             "",

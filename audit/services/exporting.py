@@ -25,6 +25,7 @@ from generation import queries as generation
 from generation.errors import UnknownModelError
 from generation.models import ModelVersion
 from governance.models import Organisation
+from lib.figures import counted
 from provenance import queries as provenance
 from provenance.errors import UnknownDatasetError
 from provenance.exports.attribution import attribution_csv
@@ -210,9 +211,9 @@ def _party_ids(dataset: Dataset, rows: Sequence[ExportedRecording]) -> dict[str,
 def _description(dataset: Dataset, version: DatasetVersion | None, n_recordings: int) -> str:
     if version is None:
         kind = "protected collection" if dataset.kind == DatasetKind.PROTECTED else "draft"
-        return f"A {kind} of {n_recordings} recordings, registered with licences and evidence."
+        return f"A {kind} of {counted(n_recordings, 'recording')}, registered with licences and evidence."
     use = f"{version.purpose.replace('_', ' ')}{', commercial' if version.commercial else ''}"
-    return f"{n_recordings} recordings, frozen for {use} under the policy {version.policy_name}."
+    return f"{counted(n_recordings, 'recording')}, frozen for {use} under the policy {version.policy_name}."
 
 
 def _exported_recording(

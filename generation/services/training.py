@@ -31,6 +31,7 @@ from generation.errors import GenerationError, StoppedError, WrongUseError
 from generation.models import GenerativeModel, ModelVersion, TrainingRun, TrainingRunState
 from governance import access, ledger
 from governance.models import User
+from lib.figures import counted
 from provenance.models import DatasetVersion
 from provenance.rights.grants import in_scope
 from provenance.storage import local_file
@@ -127,13 +128,15 @@ def _require_cleared(version: DatasetVersion, model: str, now: datetime) -> None
     not_cleared = queries.no_longer_cleared(version, at=now, model=model)
     if gone := [one for one in not_cleared if not one.is_for_other_models]:
         raise WrongUseError(
-            f"{len(gone)} recordings of {version} are no longer cleared for training: {_shown(gone)}. "
+            f"{counted(len(gone), 'recording')} of {version} {'is' if len(gone) == 1 else 'are'} no longer cleared for "
+            f"training: {_shown(gone)}. "
             "Freeze a new version without them."
         )
     if not_cleared:
+        is_or_are = "is" if len(not_cleared) == 1 else "are"
         raise WrongUseError(
-            f"{len(not_cleared)} recordings of {version} are licensed for other models than {model}: "
-            f"{_shown(not_cleared)}. That takes a grant for {model}, or a version without them."
+            f"{counted(len(not_cleared), 'recording')} of {version} {is_or_are} licensed for other models than "
+            f"{model}: {_shown(not_cleared)}. That takes a grant for {model}, or a version without them."
         )
 
 

@@ -11,6 +11,7 @@ from governance import access
 from governance import services as governance
 from governance.errors import NotAllowedError
 from governance.models import Decision, Organisation, Question, Review, User
+from lib.figures import counted
 from provenance import queries
 from provenance.errors import EmptyDatasetError, ProtectedCollectionError, ProvenanceError
 from provenance.models import Dataset, DatasetEntry, DatasetKind, Grant
@@ -31,7 +32,7 @@ def ask_for_approval(*, dataset: Dataset, by: User, now: datetime, why: str = ""
         organisation=dataset.organisation,
         asked_by=by,
         now=now,
-        why=why or f"{dataset.entries.count()} recordings are registered.",
+        why=why or f"{counted(dataset.entries.count(), 'recording is', 'recordings are')} registered.",
     )
 
 

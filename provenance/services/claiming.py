@@ -18,6 +18,7 @@ from governance.errors import ConflictError
 from governance.models import Organisation, User
 from lib.batches import batches
 from lib.canonical import canonical_json
+from lib.figures import counted
 from lib.ids import new_public_id
 from lib.merkle import merkle_root
 from provenance.bulk import copy_rows
@@ -274,7 +275,7 @@ class _Registrar:
             organisation=self.organisation,
             by=self.by,
             now=self.now,
-            why=f"{len(fresh)} claims were registered",
+            why=f"{counted(len(fresh), 'claim was', 'claims were')} registered",
         )
         leaves = [
             canonical_json(

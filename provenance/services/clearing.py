@@ -13,6 +13,7 @@ from governance import access, ledger
 from governance import services as governance
 from governance.models import Job, User
 from lib.canonical import canonical_json
+from lib.figures import counted
 from lib.ids import new_public_id
 from lib.merkle import merkle_root
 from provenance import queries
@@ -299,7 +300,7 @@ def correct_statements(
             organisation=dataset.organisation,
             by=by,
             now=now,
-            why=f"{len(fresh)} statements were corrected",
+            why=f"{counted(len(fresh), 'statement was', 'statements were')} corrected",
         )
         recordings = list(touched.values_list("recording_id", flat=True))
         n_conflicts = find_conflicts(dataset=dataset, by=by, now=now, fresh=recordings)

@@ -13,6 +13,7 @@ from governance import access, ledger
 from governance.errors import NotFoundError
 from governance.models import Organisation, Review, User
 from lib.canonical import canonical_json
+from lib.figures import counted
 from lib.merkle import leaf_hash, merkle_root
 from provenance import queries
 from provenance.errors import (
@@ -196,7 +197,8 @@ def _refusal(dataset: Dataset, left_out: list[tuple[str, str]]) -> str:
     shown = "; ".join(f"{name} ({why})" for name, why in left_out[:3])
     more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
     return (
-        f"{len(left_out)} of {dataset.name}'s recordings are not cleared: {shown}{more}. "
+        f"{counted(len(left_out), 'recording')} of {dataset.name} {'is' if len(left_out) == 1 else 'are'} not cleared: "
+        f"{shown}{more}. "
         "Resolve them, accept their conditions when approving, or freeze with --only-cleared."
     )
 

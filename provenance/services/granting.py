@@ -18,6 +18,7 @@ from governance.errors import ConflictError, NotAllowedError
 from governance.models import Organisation, User
 from lib.batches import batches
 from lib.canonical import canonical_json, canonical_sha256, sha256_hex
+from lib.figures import counted
 from lib.ids import new_public_id
 from lib.merkle import merkle_root
 from provenance.bulk import copy_models, copy_rows
@@ -258,7 +259,7 @@ class _Registrar:
             organisation=self._organisation,
             by=self._by,
             now=self._now,
-            why=f"{len(fresh)} grants were registered",
+            why=f"{counted(len(fresh), 'grant was', 'grants were')} registered",
         )
         self._record(fresh)
 
@@ -570,9 +571,7 @@ def reinstate_grants(
         organisation=ended[0].organisation,
         by=by,
         now=now,
-        why=f"{len(anew)} revoked grants were given again"
-        if len(anew) > 1
-        else "a revoked grant was given again",
+        why=f"{counted(len(anew), 'revoked grant was', 'revoked grants were')} given again",
     )
     _record_reinstated(ended, anew, by, now)
     return tuple(anew)

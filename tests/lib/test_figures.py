@@ -41,3 +41,15 @@ class TestShare:
 class TestCount:
     def test_sets_thousands_apart(self) -> None:
         assert plain(figures.count(1234567)) == "1 234 567"
+
+
+class TestCounted:
+    def test_puts_the_noun_in_the_plural_for_all_but_one(self) -> None:
+        assert [figures.counted(n, "claim") for n in (0, 1, 2)] == ["0 claims", "1 claim", "2 claims"]
+
+    def test_takes_a_plural_of_its_own_and_a_verb(self) -> None:
+        assert figures.counted(1, "entry", "entries") == "1 entry"
+        assert figures.counted(2, "grant was", "grants were") == "2 grants were"
+
+    def test_sets_thousands_apart(self) -> None:
+        assert figures.counted(12_000, "output") == f"{figures.count(12_000)} outputs"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
 from governance import ledger
@@ -126,6 +129,17 @@ class TestRegisterGrants:
         a_dataset(people.stranger, people.elsewhere)
         (outcome,) = register(people, table(tmp_path / "deals.csv", [DEAL]))
         assert outcome.status == "rejected"
+
+
+class TestWhatTheCommandSays:
+    def test_counts_in_words_that_fit(self, people: People, closed: Dataset, tmp_path: Path) -> None:
+        first = closed.entries.order_by("id")[0].recording
+        deal = {"licensor": "Label", "licensee": "House", "right": "master", "purposes": TRAINING}
+        file = table(tmp_path / "one.csv", [{**deal, "recordings": str(first.public_id)}])
+        out = StringIO()
+        with suppress(SystemExit):
+            call_command("register_grants", str(file), "--as", people.steward.username, stdout=out)
+        assert "(1 recording)" in out.getvalue()
 
 
 class TestRevokeGrant:

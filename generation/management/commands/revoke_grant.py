@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from generation import services
 from governance.commands import DONE, ContractCommand
+from lib.figures import counted
 from provenance import access
 from provenance.commands import instant
 from provenance.errors import ProvenanceError
@@ -51,9 +52,9 @@ class Command(ContractCommand):
             **impact.as_json(),
         }
         words = (
-            f"Revoked: the {' and the '.join(line['rights'])}. It reaches {line['recordings']} recordings, "
+            f"Revoked: the {' and the '.join(line['rights'])}. It reaches {counted(line['recordings'], 'recording')}, "
             f"datasets {', '.join(line['datasets']) or 'none'}, models {', '.join(line['models']) or 'none'} "
-            f"and {line['outputs']} outputs."
+            f"and {counted(line['outputs'], 'output')}."
         )
         self.show(line, words=words)
         return DONE

@@ -5,6 +5,7 @@ from typing import Any
 from django.utils import timezone
 
 from governance.commands import DONE
+from lib.figures import counted
 from provenance.commands import DatasetCommand
 from provenance.models import ReservedRight
 from provenance.services import publishing, reserving
@@ -58,6 +59,7 @@ class Command(DatasetCommand):
         )
         self.show(
             outcome.as_json(),
-            words=f"{outcome.status} {outcome.reservation.public_id}: it binds {outcome.n_recordings} recordings",
+            words=f"{outcome.status} {outcome.reservation.public_id}: it binds "
+            f"{counted(outcome.n_recordings, 'recording')}",
         )
         return DONE

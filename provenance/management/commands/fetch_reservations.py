@@ -6,6 +6,7 @@ from django.utils import timezone
 from governance import access
 from governance.commands import DONE, PART_MISSING
 from governance.errors import LinerNotesError
+from lib.figures import counted
 from provenance import fetching
 from provenance.commands import DatasetCommand
 from provenance.services import publishing, reserving
@@ -48,7 +49,7 @@ class Command(DatasetCommand):
             )
             return False
         one = publishing.brought(url, recorded)
-        words = f"{one.status:<10} {url}: {len(one.outcomes)} opt-outs"
+        words = f"{one.status:<10} {url}: {counted(len(one.outcomes), 'opt-out')}"
         self.show({"url": url, **one.as_json()}, words=words)
         return True
 

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from governance import access as house
 from governance.commands import DONE
+from lib.figures import counted
 from provenance import access, queries
 from provenance.commands import DatasetCommand, instant
 from provenance.errors import ProvenanceError, UnknownDatasetError
@@ -70,7 +71,8 @@ class Command(DatasetCommand):
             "statements": linked.n_statements,
         }
         self.show(
-            line, words=f"kept: {document.name} ({document.sha256[:12]}), {linked.n_statements} statements"
+            line,
+            words=f"kept: {document.name} ({document.sha256[:12]}), {counted(linked.n_statements, 'statement')}",
         )
         return DONE
 

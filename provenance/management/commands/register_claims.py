@@ -5,6 +5,7 @@ from typing import Any
 from django.utils import timezone
 
 from governance.commands import ANSWER_IS_NO, DONE
+from lib.figures import counted
 from provenance.commands import DatasetCommand
 from provenance.services.claiming import ClaimOutcome, register_claims
 
@@ -33,5 +34,5 @@ class Command(DatasetCommand):
 
     def tell_claim(self, outcome: ClaimOutcome) -> None:
         said = "; ".join((*outcome.reasons, *outcome.notes))
-        words = f"{outcome.status:<10} row {outcome.row}: {outcome.party} ({len(outcome.claims)} claims)"
+        words = f"{outcome.status:<10} row {outcome.row}: {outcome.party} ({counted(len(outcome.claims), 'claim')})"
         self.show(outcome.as_json(), words=f"{words}{': ' if said else ''}{said}")

@@ -5,6 +5,7 @@ from typing import Any
 from django.utils import timezone
 
 from governance.commands import ANSWER_IS_NO, DONE
+from lib.figures import counted
 from provenance import services
 from provenance.commands import DatasetCommand
 from provenance.services.granting import GrantOutcome
@@ -40,6 +41,8 @@ class Command(DatasetCommand):
 
     def tell_deal(self, outcome: GrantOutcome) -> None:
         reasons = (
-            f": {'; '.join(outcome.reasons)}" if outcome.reasons else f" ({outcome.n_recordings} recordings)"
+            f": {'; '.join(outcome.reasons)}"
+            if outcome.reasons
+            else f" ({counted(outcome.n_recordings, 'recording')})"
         )
         self.show(outcome.as_json(), words=f"{outcome.status:<10} row {outcome.row}{reasons}")

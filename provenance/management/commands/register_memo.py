@@ -6,6 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from governance.commands import DONE
+from lib.figures import counted
 from provenance.commands import DatasetCommand
 from provenance.errors import ProvenanceError
 from provenance.rights.values import PURPOSES
@@ -59,7 +60,7 @@ class Command(DatasetCommand):
         )
         n_recordings = memo.subjects.count()
         line = {"memo": str(memo.public_id), "recordings": n_recordings, "signed_by": memo.signed_by}
-        self.show(line, words=f"recorded: {memo} ({n_recordings} recordings)")
+        self.show(line, words=f"recorded: {memo} ({counted(n_recordings, 'recording')})")
         return DONE
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.utils import timezone
 
 from governance.commands import ANSWER_IS_NO, DONE
+from lib.figures import counted
 from provenance.commands import DatasetCommand
 from provenance.services import publishing
 from provenance.services.publishing import ALL_KINDS, Brought
@@ -40,12 +41,12 @@ class Command(DatasetCommand):
         words = ", ".join(f"{count} {status}" for status, count in counts.items())
         self.show(
             {"summary": {**counts, "recordings": n_bound, "dry_run": options["dry_run"]}},
-            words=f"{words}; {n_bound} recordings bound",
+            words=f"{words}; {counted(n_bound, 'recording')} bound",
         )
         return ANSWER_IS_NO if counts["rejected"] else DONE
 
     def tell_file(self, one: Brought) -> None:
-        said = [f"{o.reservation} binds {o.n_recordings} recordings" for o in one.outcomes]
+        said = [f"{o.reservation} binds {counted(o.n_recordings, 'recording')}" for o in one.outcomes]
         said += [*one.reasons, *(f"no longer said: {gone}; withdraw it if it is over" for gone in one.gone)]
         self.show(
             one.as_json(), words=f"{one.status:<10} {one.name}: {'; '.join(said) or 'reserves nothing'}"

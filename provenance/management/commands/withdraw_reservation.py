@@ -4,6 +4,7 @@ from typing import Any
 from django.utils import timezone
 
 from governance.commands import DONE
+from lib.figures import counted
 from provenance.access import reservation_for_reading
 from provenance.commands import DatasetCommand
 from provenance.services import reserving
@@ -30,5 +31,5 @@ class Command(DatasetCommand):
             "recordings": n_bound,
             "withdrawn_at": str(held.withdrawn_at),
         }
-        self.show(line, words=f"withdrawn: {held} ({n_bound} recordings)")
+        self.show(line, words=f"withdrawn: {held} ({counted(n_bound, 'recording')})")
         return DONE
