@@ -128,6 +128,18 @@ class TestTdmrep:
         said = json.loads(exported(scene, "tdmrep", "catalogue"))
         assert said == [{"location": "/music/secret.flac", "tdm-reservation": 1}]
 
+    @pytest.mark.parametrize(
+        ("url", "location"),
+        [("https://[", "/"), ("https://label.example/Nº 5 *.flac", "/N%C2%BA%205%20%2A.flac")],
+    )
+    def test_takes_addresses_as_they_were_written_down(self, scene: Scene, url: str, location: str) -> None:
+        collection = scenes.a_dataset(scene, "catalogue")
+        Dataset.objects.filter(pk=collection.pk).update(kind=DatasetKind.PROTECTED)
+        scenes.a_recording(scene, collection, "secret")
+        collection.entries.update(source_url=url)
+        said = json.loads(exported(scene, "tdmrep", "catalogue"))
+        assert said == [{"location": location, "tdm-reservation": 1}]
+
     def test_reserves_nothing_of_training_music(self, scene: Scene, model: ModelVersion) -> None:
         with pytest.raises(AuditError, match="no protected collection"):
             exported(scene, "tdmrep", "tides")
