@@ -20,6 +20,7 @@ from pathlib import Path
 
 from benchmarks.figures import NothingToMeasureError
 from provenance import audio
+from provenance.intake.sounds import is_sound
 from provenance.similarity.copies import NewItems
 
 LIST = Path(__file__).with_name("protocol.tsv")
@@ -125,7 +126,7 @@ def _survey(path: Path) -> audio.Survey | None:
 def _hashed(folder: Path) -> Iterator[tuple[str, Path]]:
     if not folder.is_dir():
         raise NothingToMeasureError(f"{folder} is missing: benchmarks/packages.txt says how to fetch it.")
-    for path in sorted(place for place in folder.rglob("*") if place.is_file() and not place.is_symlink()):
+    for path in sorted(place for place in folder.rglob("*") if is_sound(place) and not place.is_symlink()):
         with path.open("rb") as opened:
             yield hashlib.file_digest(opened, "sha256").hexdigest(), path
 
