@@ -1,15 +1,16 @@
 """Every address of the product."""
 
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from config.api import DescribedOnce, nowhere
 from governance import views as governance
+from governance.signing_in import SignInView
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", governance.home, name="home"),
-    path("login/", LoginView.as_view(redirect_authenticated_user=False), name="login"),
+    path("login/", SignInView.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("", include("governance.urls")),
     path("", include("provenance.urls")),

@@ -1,9 +1,7 @@
 """The part of the API that governance answers, and what every part of it shares."""
 
-import base64
 import logging
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
@@ -40,7 +38,7 @@ from governance.serializers import (
     VerificationSerializer,
     WhoAmISerializer,
 )
-from governance.throttles import WritingThrottle
+from governance.throttles import LoginAddressThrottle, LoginNameThrottle
 
 logger = logging.getLogger(__name__)
 M = TypeVar("M", bound=Model)
@@ -71,29 +69,6 @@ class BoundedMultiPartParser(MultiPartParser):
         if announced > limit_bytes:
             raise TooLargeError(f"The request has {announced:,} bytes; at most {limit_bytes:,} are taken.")
         return super().parse(stream, media_type, parser_context)
-
-
-class LoginAddressThrottle(WritingThrottle):
-    """So many attempts from one address, whoever they claim to be."""
-
-    scope = "login"
-
-
-class LoginNameThrottle(WritingThrottle):
-    """So many attempts at one name, from wherever: an address is cheap to change."""
-
-    scope = "login"
-
-    def get_cache_key(self, request: Any, view: Any) -> str:
-        name = _name_claimed(request.META.get("HTTP_AUTHORIZATION", ""))
-        return f"throttle_login_name_{sha256(name.encode()).hexdigest()}"
-
-
-def _name_claimed(header: str) -> str:
-    try:
-        return base64.b64decode(header.partition(" ")[2]).partition(b":")[0].decode("utf-8", "replace")
-    except ValueError:
-        return ""
 
 
 class Pages(LimitOffsetPagination):

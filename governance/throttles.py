@@ -3,7 +3,9 @@ nothing is counted: what is done without a login, and signing in, waits until it
 log says so.
 """
 
+import base64
 import logging
+from hashlib import sha256
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -73,3 +75,32 @@ class ReadingThrottle(_Goes, AddressThrottle):
 
 class WritingThrottle(_Waits, AddressThrottle):
     pass
+
+
+class LoginAddressThrottle(WritingThrottle):
+    """So many attempts from one address, whoever they claim to be."""
+
+    scope = "login"
+
+
+class LoginNameThrottle(WritingThrottle):
+    """So many attempts at one name, from wherever: an address is cheap to change."""
+
+    scope = "login"
+
+    def get_cache_key(self, request: Any, view: Any) -> str:
+        return f"throttle_login_name_{sha256(self.name_claimed(request).encode()).hexdigest()}"
+
+    def name_claimed(self, request: Any) -> str:
+        header = request.META.get("HTTP_AUTHORIZATION", "")
+        try:
+            return base64.b64decode(header.partition(" ")[2]).partition(b":")[0].decode("utf-8", "replace")
+        except ValueError:
+            return ""
+
+
+class FormNameThrottle(LoginNameThrottle):
+    """The same name on the page counts as the same name in the API."""
+
+    def name_claimed(self, request: Any) -> str:
+        return str(request.POST.get("username", ""))
