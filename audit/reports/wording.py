@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lib.figures import count
+from lib.figures import counted as counted
 
 WORDS = {
     "no_match": "no match",
@@ -29,11 +30,6 @@ NOT_KNOWN = "not known"
 def word(answer: str) -> str:
     """The words for an answer's name; a name that is not known keeps its letters, without underscores."""
     return WORDS.get(answer, answer.replace("_", " "))
-
-
-def counted(n: int, one: str, many: str) -> str:
-    """A number with its noun: ``1 recording``, ``12 recordings``."""
-    return f"{count(n)} {one if n == 1 else many}"
 
 
 def figure(value: float | None, digits: int = 3) -> str:

@@ -24,7 +24,7 @@ def controllability(facts: Facts) -> Answer | None:
         return None
     n_steered = facts.n_with_prompt + facts.n_with_prompt_audio
     said = (
-        f"{n_steered} outputs were steered by a prompt, and whether they follow it has not been tested."
+        f"{counted(n_steered, 'output was', 'outputs were')} steered by a prompt; whether it is followed was not tested."
         if n_steered
         else "Seed and length of an output can be chosen; no output on record was steered by a musical control."
     )
@@ -55,7 +55,11 @@ def deception_avoidance(facts: Facts) -> Answer | None:
         outputs_row(facts, "outputs released", len(facts.released)),
     ]
     if unchecked:
-        return Answer("not_met", f"{len(unchecked)} outputs were released unchecked.", evidence)
+        return Answer(
+            "not_met",
+            f"{counted(len(unchecked), 'output was', 'outputs were')} released unchecked.",
+            evidence,
+        )
     return Answer(
         "partly",
         "Every output has a stored verdict; released files carry no statement on the rights in them.",

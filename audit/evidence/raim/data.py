@@ -80,7 +80,9 @@ def reuse_of_music(facts: Facts) -> Answer:
         )
         names = ", ".join(one.external_id for one in facts.not_cleared[:3])
         return Answer(
-            "not_met", f"{len(facts.not_cleared)} recordings are not cleared today: {names}.", evidence
+            "not_met",
+            f"{counted(len(facts.not_cleared), 'recording is', 'recordings are')} not cleared today: {names}.",
+            evidence,
         )
     constrained = [one for one in facts.recordings if one.leaf.manifest.get("answer") == "constrained"]
     if constrained:

@@ -4,6 +4,7 @@ from audit import queries
 from audit.evidence.facts import Facts, outputs_row, row
 from audit.evidence.registry import collector
 from audit.reports.snapshot import Answer
+from lib.figures import counted
 
 MIN_OUTPUTS = 100
 """Outputs below which a low rate says little: with 100 and none flagged the true rate may still be 3.7 %."""
@@ -173,7 +174,9 @@ def prompt_to_gen(facts: Facts) -> Answer | None:
     ]
     if incomplete:
         return Answer(
-            "not_met", f"{len(incomplete)} outputs lack what is needed to make them again.", evidence
+            "not_met",
+            f"{counted(len(incomplete), 'output lacks', 'outputs lack')} what is needed to be made again.",
+            evidence,
         )
     tried = [
         (campaign, campaign.figures["made_again"])

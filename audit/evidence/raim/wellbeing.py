@@ -3,6 +3,7 @@
 from audit.evidence.facts import Facts, outputs_row, row
 from audit.evidence.registry import collector
 from audit.reports.snapshot import Answer
+from lib.figures import counted
 
 
 @collector("raim", "6-01")
@@ -48,7 +49,11 @@ def ip_validation(facts: Facts) -> Answer | None:
         outputs_row(facts, "outputs released", len(facts.released)),
     ]
     if unchecked:
-        return Answer("not_met", f"{len(unchecked)} outputs were released without a check.", evidence)
+        return Answer(
+            "not_met",
+            f"{counted(len(unchecked), 'output was', 'outputs were')} released without a check.",
+            evidence,
+        )
     return Answer(
         "partly",
         "Every output is checked before release, for likeness in sound only and with thresholds that are not "
