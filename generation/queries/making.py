@@ -21,7 +21,7 @@ from generation.queries.cases import NO_CASE, Standing, standing_of
 from generation.queries.origins import origins_of, said_of
 from governance.models import Decision, Organisation, Question, Review
 from provenance import queries as provenance
-from provenance.models import Dataset, DatasetVersion, Grant, GrantRecording, Recording
+from provenance.models import Dataset, DatasetEntry, DatasetVersion, Grant, GrantRecording, Recording
 from provenance.rights.grants import in_scope
 from provenance.rights.values import Clearance
 
@@ -36,17 +36,36 @@ class NotCleared:
     answer: str
     grants: tuple[str, ...] = ()  # what the answer says of grants
     is_for_other_models: bool = False
+    name: str = ""  # title and artist, where the recording has a title
 
     @classmethod
-    def of(cls, external_id: str, clearance: Clearance, *, is_for_other_models: bool) -> Self:
+    def of(cls, entry: DatasetEntry, clearance: Clearance, *, is_for_other_models: bool) -> Self:
         said = dict.fromkeys((*clearance.master.reasons, *clearance.composition.reasons))
         grants = tuple(reason for reason in said if reason.startswith("grant "))
-        return cls(external_id, clearance.answer, grants, is_for_other_models)
+        return cls(entry.external_id, clearance.answer, grants, is_for_other_models, _called(entry))
 
     def __str__(self) -> str:
         if self.is_for_other_models:
             return f"{self.external_id} ({'; '.join(self.grants)})"
         return f"{self.external_id} is {self.answer}"
+
+
+def _called(entry: DatasetEntry) -> str:
+    """Return how people call a recording; empty where it has no title."""
+    title, artist = entry.title or entry.recording.title, entry.artist or entry.recording.artist
+    return f"“{title}” by {artist}" if title and artist else f"“{title}”" if title else ""
+
+
+def _told_apart(found: Sequence[NotCleared]) -> list[str]:
+    """Return a name for each: with its external id where it has no other, or shares the other."""
+    names = [one.name for one in found]
+    return [_apart(one, names.count(one.name) > 1) for one in found]
+
+
+def _apart(one: NotCleared, shares_its_name: bool) -> str:
+    if not one.name:
+        return one.external_id
+    return f"{one.name} ({one.external_id})" if shares_its_name else one.name
 
 
 @dataclass(frozen=True)
@@ -84,7 +103,7 @@ class Gate:
                     if len(found) == 1
                     else "recordings that it was trained on are"
                 )
-                names.append(f": {', '.join(one.external_id for one in found[:3])}")
+                names.append(f": {', '.join(_told_apart(found[:3]))}")
                 reasons.append(f"{len(found)} {which} {why}{names[-1]}")
         return replace(
             self,
@@ -253,7 +272,7 @@ def no_longer_cleared(
         if cleared.clearance.clears(accepted | {MODEL_SCOPE})
     }
     return [
-        NotCleared.of(one.entry.external_id, one.clearance, is_for_other_models=one.entry.pk in elsewhere)
+        NotCleared.of(one.entry, one.clearance, is_for_other_models=one.entry.pk in elsewhere)
         for one in refused
     ]
 

@@ -198,7 +198,7 @@ class _Cleared:
             *(found for found in here if not found[1].clears(self.accepted)),
         ]
         return [
-            NotCleared.of(entry.external_id, clearance, is_for_other_models=elsewhere)
+            NotCleared.of(entry, clearance, is_for_other_models=elsewhere)
             for entry, clearance, elsewhere in sorted(both, key=lambda found: found[0].external_id)
             if not standing.excuses(entry.recording_id, clearance)
         ]

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from generation import access, jobs, queries, services
 from generation.models import Check, Generation, GenerationState, Match, ModelVersion
-from generation.queries import overviews
+from generation.queries import Gate, NotCleared, overviews
 from generation.views import checks as check_views
 from governance import services as governance
 from governance.models import Decision, Job, LedgerEvent, Question, Review, Role, User
@@ -225,7 +225,7 @@ class TestModelPage:
         house.recording.entries.get().statements.update(expression="CC-BY-NC-4.0", raw="CC-BY-NC-4.0")
         text = self.page(house)
         assert "Gate closed" in text
-        assert "1 recording that it was trained on is no longer cleared: Frozen Jam" in text
+        assert "1 recording that it was trained on is no longer cleared: “Song Frozen Jam” by Ana Lua" in text
 
     def test_puts_the_worst_match_with_players_first(self, house: House) -> None:
         house.recording.audio = "recordings/x.wav"
@@ -595,7 +595,20 @@ class TestSlots:
         assert "Every gate is open" in self.home(house, Role.COMPLIANCE_OFFICER)
         house.recording.entries.get().statements.update(expression="CC-BY-NC-4.0", raw="CC-BY-NC-4.0")
         text = self.home(house, Role.COMPLIANCE_OFFICER)
-        assert "no longer cleared: Frozen Jam" in text
+        assert "no longer cleared: “Song Frozen Jam” by Ana Lua" in text
+
+    def test_name_recordings_as_people_do_and_tell_two_of_a_name_apart(self) -> None:
+        gone = [
+            NotCleared("usr/share/a.ogg", "unknown", name="“Theme” by Ana Lua"),
+            NotCleared("usr/share/b.ogg", "unknown", name="“Theme” by Ana Lua"),
+            NotCleared("usr/share/c.ogg", "unknown"),
+        ]
+        (reason,) = Gate(()).closed_by_clearance("m", gone).reasons
+        assert reason.endswith(
+            ": “Theme” by Ana Lua (usr/share/a.ogg), “Theme” by Ana Lua (usr/share/b.ogg), usr/share/c.ogg"
+        )
+        (reason,) = Gate(()).closed_by_clearance("m", gone[:1]).reasons
+        assert reason.endswith(": “Theme” by Ana Lua")
 
     def test_tell_the_officer_of_models_nobody_asked_about(self, house: House) -> None:
         assert "Models nobody has asked about" in self.home(house, Role.COMPLIANCE_OFFICER)
