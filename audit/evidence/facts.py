@@ -13,7 +13,15 @@ from audit.models import Campaign
 from audit.queries import TrainingRecording
 from audit.reports.snapshot import Evidence, Scalar
 from generation import queries as generation
-from generation.models import Check, Generation, GenerationState, ModelVersion, TrainingRun
+from generation.models import (
+    Case,
+    CaseState,
+    Check,
+    Generation,
+    GenerationState,
+    ModelVersion,
+    TrainingRun,
+)
 from generation.queries import Gate
 from governance.models import Job, JobState, Member, Organisation, Role
 from provenance.models import Conflict, ConflictStatus, DatasetVersion, Grant
@@ -49,6 +57,10 @@ class Facts:
     n_stopped: int
     auditors: Sequence[Member]
     n_grants_revoked: int
+    n_cases: int
+    n_cases_open: int  # filed or being decided
+    n_cases_late: int  # of these, past the day by which an answer was due
+    strangers_may_file: bool
     remarks: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -84,6 +96,8 @@ def gather(version: ModelVersion, *, at: datetime) -> Facts:
     campaigns = {kind: queries.newest_campaign(version, kind) for kind in kinds}
     gate = generation.gate_of(version, at=at)
     recordings = queries.training_recordings(trained_on) if trained_on else []
+    cases = Case.objects.filter(organisation=organisation, filed_at__lte=at)
+    waiting = cases.filter(state__in=(CaseState.FILED, CaseState.OPEN))
     return Facts(
         version=version,
         at=at,
@@ -105,6 +119,10 @@ def gather(version: ModelVersion, *, at: datetime) -> Facts:
         .count(),
         auditors=list(members.select_related("user")),
         n_grants_revoked=Grant.objects.filter(organisation=organisation, revoked_at__isnull=False).count(),
+        n_cases=cases.count(),
+        n_cases_open=waiting.count(),
+        n_cases_late=waiting.filter(due_on__lt=at.date()).count(),
+        strangers_may_file=generation.terms_of(organisation).public_form,
         remarks=_remarks(recordings),
     )
 

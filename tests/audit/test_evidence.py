@@ -17,7 +17,7 @@ from audit.metrics.sound import FLOOR_DB, describe
 from audit.models import Campaign
 from audit.queries import training_recordings
 from audit.reports.snapshot import Answer
-from generation.models import Generation, GenerationState, ModelVersion, TrainingRun
+from generation.models import Case, CaseTerms, Generation, GenerationState, ModelVersion, TrainingRun
 from generation.queries import NotCleared, overviews
 from provenance import audio
 from provenance.models import IndexBuild, Recording
@@ -285,6 +285,46 @@ class TestDescribe:
     def test_refuses_what_is_no_sound(self, samples: np.ndarray[Any, Any]) -> None:
         with pytest.raises(ValueError, match=r"channel|finite"):
             describe(samples, 22050)
+
+
+class TestRedress:
+    def redress(self, model: ModelVersion) -> Answer:
+        return answers(model)["7-04"]
+
+    def a_case(self, scene: Scene, n: int, *, due_in: int = 30, **said: Any) -> Case:
+        return Case.objects.create(
+            reference=f"C-{n}",
+            secret_sha256="0" * 64,
+            organisation=scene.organisation,
+            kind="inquiry",
+            channel="public",
+            holder="Meadow",
+            salt="salt",
+            filed_at=NOW,
+            due_on=(LATER + timedelta(days=due_in)).date(),
+            **said,
+        )
+
+    def test_is_partly_met_while_nobody_has_tried_it(self, scene: Scene, model: ModelVersion) -> None:
+        found = self.redress(model)
+        assert found.conformance == "partly"
+        assert "by anybody, without an account;" in found.reason
+        assert found.reason.endswith("none was filed yet.")
+        CaseTerms.objects.create(organisation=scene.organisation, public_form=False)
+        assert "by labels, and by members for others;" in self.redress(model).reason
+
+    def test_is_partly_met_while_a_claim_waits(self, scene: Scene, model: ModelVersion) -> None:
+        self.a_case(scene, 1, due_in=-1)
+        self.a_case(scene, 2, state="withdrawn", closed_at=NOW)
+        found = self.redress(model)
+        assert found.conformance == "partly"
+        assert found.reason.endswith("2 were filed, 1 not answered yet, 1 of them past the day.")
+
+    def test_is_met_where_each_has_its_answer(self, scene: Scene, model: ModelVersion) -> None:
+        said: dict[str, Any] = {"closed_at": NOW, "closed_by": scene.officer, "closing_words": "Not in it."}
+        self.a_case(scene, 1, state="rejected", **said)
+        found = self.redress(model)
+        assert (found.conformance, found.evidence[0]["value"]) == ("met", 1)
 
 
 class TestAlter:

@@ -26,12 +26,22 @@ def audit_access(facts: Facts) -> Answer:
 
 @collector("raim", "7-04")
 def redress(facts: Facts) -> Answer:
-    return Answer(
-        "not_met",
-        "Revoking a grant closes the models that rest on it, and a person can refuse an output; whoever is harmed "
-        "from outside can't file a claim here.",
-        [
-            row("organisation", facts.organisation.public_id, "grants revoked", facts.n_grants_revoked),
-            row("organisation", facts.organisation.public_id, "claims filed", 0),
-        ],
+    organisation = facts.organisation.public_id
+    evidence = [
+        row("organisation", organisation, "claims filed", facts.n_cases),
+        row("organisation", organisation, "claims not answered yet", facts.n_cases_open),
+        row("organisation", organisation, "of these past their day", facts.n_cases_late),
+        row("organisation", organisation, "grants revoked", facts.n_grants_revoked),
+    ]
+    who = "anybody, without an account" if facts.strangers_may_file else "labels, and by members for others"
+    said = (
+        f"A claim can be filed by {who}; an opened revocation, opt-out or leak holds back the models that it is "
+        "about, and a revoked grant closes those that rest on it;"
     )
+    if not facts.n_cases:
+        return Answer("partly", f"{said} none was filed yet.", evidence)
+    filed = counted(facts.n_cases, "was filed", "were filed")
+    if facts.n_cases_open:
+        late = f", {facts.n_cases_late} of them past the day" if facts.n_cases_late else ""
+        return Answer("partly", f"{said} {filed}, {facts.n_cases_open} not answered yet{late}.", evidence)
+    return Answer("met", f"{said} {filed}, and each has its dated answer.", evidence)
