@@ -250,7 +250,9 @@ class WithdrawForm(forms.Form):
             del self.fields["reinstate"]
         elif after.still_ended:
             offered.label = "Give the grant again from today on"
-            offered.help_text = "A new grant on the same terms; the old one stays revoked, and for the time between too."
+            offered.help_text = (
+                "A new grant on the same terms. The old one stays revoked: in between nothing is permitted."
+            )
         else:
             offered.label = "Withdraw the opt-out too"
             offered.help_text = "From today on it binds nothing. Until today it did."

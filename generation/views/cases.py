@@ -457,11 +457,7 @@ def withdraw(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
             held = services.withdraw_case(
                 case=found, by=request.user, now=timezone.now(), **form.cleaned_data
             )
-            sentences = [
-                f"Case {held.reference} is withdrawn: it binds no model any more.",
-                *rights_now(held),
-            ]
-            say(request, " ".join(sentences))
+            say(request, f"Case {held.reference} is withdrawn: it binds no model any more.")
             return redirect("generation:case", held.public_id)
     return _case_page(request, found, bound={"withdraw": form}, status=422)
 
