@@ -206,6 +206,8 @@ class TestReading:
         assert reverse("generation:model-version", args=[tide.public_id]) in said
         assert reverse("provenance:version", args=[tide.dataset_version.public_id]) in said  # type: ignore[union-attr]
         assert "Nobody could say" not in said
+        assert "Music not known" not in said
+        assert "each output is held against every dataset" in said
 
     def test_of_the_report_says_whose_weights_they_are(self, copy: ModelVersion) -> None:
         _, reasons = snapshots._release(copy, gate(copy))
