@@ -32,6 +32,7 @@ urlpatterns = [
     path("recordings/", recordings.recording_list, name="recording-list"),
     path("recordings/<uuid:public_id>/", recordings.recording, name="recording"),
     path("recordings/<uuid:public_id>/claims/", claims.claim, name="claim"),
+    path("claims/", claims.claim_list, name="claim-list"),
     path("claims/<uuid:public_id>/withdraw/", claims.withdraw, name="claim-withdraw"),
     path("recordings/<uuid:public_id>/audio", recordings.recording_audio, name="recording-audio"),
     path("recordings/<uuid:public_id>/peaks", recordings.recording_peaks, name="recording-peaks"),

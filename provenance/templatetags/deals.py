@@ -1,6 +1,7 @@
 """How pages write where and until when a deal holds."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 from django import template
 
@@ -10,6 +11,12 @@ from provenance.models import ExceptionMemo, Grant, RightsClaim
 register = template.Library()
 register.filter(where)
 register.filter(last_day)
+
+
+@register.filter
+def percent(share: Decimal | None) -> str:
+    """Write a share with the decimals that it has: 50 %, 12.5 %."""
+    return "not said" if share is None else f"{share.normalize():f} %"
 
 
 @register.filter

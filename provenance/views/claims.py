@@ -1,19 +1,30 @@
-"""Pages of claims: one added to a recording, one withdrawn."""
+"""Pages of claims: all of them, one added to a recording, one withdrawn."""
 
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from governance import access as house
-from governance.pages import PersonRequest, page, refusals_in, say
+from governance.pages import PersonRequest, page, refusals_in, say, show
 from provenance import access
+from provenance.forms.claims import ClaimFilterForm
 from provenance.forms.rights import ClaimForm
 from provenance.intake.claims import claim_of
+from provenance.keyset import slice_asked
 from provenance.models import Conflict, ConflictStatus, Recording
 from provenance.services.claiming import register_claim_rows, withdraw_claim
 from provenance.services.shares import SHARE_KINDS
+
+
+@page
+@require_GET
+def claim_list(request: PersonRequest) -> HttpResponse:
+    form = ClaimFilterForm(request.GET)
+    claims = form.narrowed(access.claims_for_reading(request.user))
+    context = {"form": form, "slice": slice_asked(request, claims, by="recorded_at", newest_first=True)}
+    return show(request, "provenance/claim_list.html", context, partial="claims")
 
 
 @page

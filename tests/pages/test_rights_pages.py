@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from governance.models import LedgerEvent, User
 from provenance.models import Grant, Party, RightsClaim
@@ -148,6 +151,71 @@ class TestTheLicenceCatalogue:
         assert "No licence is read like that" in self.shown(shelf, q="no such licence")
         text = self.shown(shelf, axis="nonsense")
         assert f"1–30 of {len(catalogue())} licences" in text
+
+
+class TestTheListOfClaims:
+    def claimed(self, shelf: Shelf, n: int, begin: int = 0) -> None:
+        house = shelf.people.house
+        for number in range(begin, begin + n):
+            party = Party.objects.create(organisation=house, name=f"Party {number:03}")
+            RightsClaim.objects.create(
+                recording=shelf.recording,
+                party=party,
+                right="composition" if number else "master",
+                role="composer",
+                share_percent="12.5",
+                territory=["DE", "-US"],
+                source="steward",
+                evidence="letter of 3 May",
+            )
+
+    def shown(self, user: User, **asked: str) -> str:
+        return " ".join(client_of(user).get(url("claim-list"), asked).content.decode().split())
+
+    def test_says_who_claims_what_where_and_by_whose_word(self, shelf: Shelf) -> None:
+        self.claimed(shelf, 1)
+        text = self.shown(shelf.people.officer)
+        for said in (
+            "Meadow &amp; Brook",
+            "Party 000",
+            "composer",
+            "12.5 %",
+            "DE (Germany) without US (United States)",
+            "no end",
+            "the data steward",
+            "letter of 3 May",
+        ):
+            assert said in text, said
+
+    def test_is_narrowed_by_words_right_and_state(self, shelf: Shelf) -> None:
+        self.claimed(shelf, 3)
+        RightsClaim.objects.filter(party__name="Party 002").update(withdrawn_at=timezone.now())
+        reads = shelf.people.officer
+        assert "Party 001" not in self.shown(reads, q="party 000")
+        assert "Party 000" in self.shown(reads, right="master")
+        assert "Party 001" not in self.shown(reads, right="master")
+        assert "Party 002" not in self.shown(reads)
+        assert "Party 002" in self.shown(reads, state="withdrawn")
+        assert "Party 000" not in self.shown(reads, state="withdrawn")
+        assert "No claim fits" in self.shown(reads, q="nobody of that name")
+
+    def test_is_of_ones_own_house(self, shelf: Shelf) -> None:
+        self.claimed(shelf, 1)
+        assert "Party 000" not in self.shown(shelf.people.stranger, state="all")
+        assert "Party 000" not in self.shown(shelf.people.auditor, state="all")
+
+    def test_goes_on_page_by_page_and_costs_the_same_at_any_length(self, shelf: Shelf) -> None:
+        client = client_of(shelf.people.officer)
+        self.claimed(shelf, 3)
+        with CaptureQueriesContext(connection) as few:
+            client.get(url("claim-list"))
+        self.claimed(shelf, 57, begin=3)
+        with CaptureQueriesContext(connection) as many:
+            first = client.get(url("claim-list"))
+        assert len(many) == len(few)
+        cut = first.context["slice"]
+        after = client.get(url("claim-list"), {"after": cut.after}).context["slice"]
+        assert len({row.pk for row in (*cut.rows, *after.rows)}) == 60
 
 
 class TestAClaimByHand:
