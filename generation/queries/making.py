@@ -77,8 +77,9 @@ class Gate:
     n_not_cleared: int = 0
     n_for_other_models: int = 0  # of these: licensed, and not for this model
     names: tuple[str, ...] = ()  # ends of reasons that name recordings
+    not_cleared: tuple[str, ...] = ()  # external ids of those recordings, all of them
     origin: str = (
-        ""  # whose weights these are, where that is known and the version does not say what they heard
+        ""  # whose weights these are, where the version does not say what they heard and that is known
     )
 
     def without_names(self) -> Self:
@@ -86,7 +87,7 @@ class Gate:
         reasons = self.reasons
         for tail in self.names:
             reasons = tuple(reason.removesuffix(tail) for reason in reasons)
-        return replace(self, reasons=reasons, names=())
+        return replace(self, reasons=reasons, names=(), not_cleared=())
 
     def closed_by_clearance(self, model: str, not_cleared: Sequence[NotCleared]) -> Self:
         """Close it for what ``model`` was trained on and is not cleared for now."""
@@ -109,6 +110,7 @@ class Gate:
             self,
             reasons=tuple(reasons),
             n_not_cleared=len(not_cleared),
+            not_cleared=tuple(one.external_id for one in not_cleared),
             n_for_other_models=len(elsewhere),
             names=tuple(names),
         )

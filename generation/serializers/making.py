@@ -95,6 +95,9 @@ class GateSerializer(serializers.Serializer[Any]):
     open = serializers.BooleanField(source="is_open")
     needs_a_person = serializers.BooleanField()
     n_not_cleared = serializers.IntegerField()
+    not_cleared = serializers.ListField(
+        child=serializers.CharField(), help_text="External ids; empty for whom recordings are not named."
+    )
     reasons = serializers.ListField(child=serializers.CharField())
 
 

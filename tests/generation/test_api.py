@@ -312,6 +312,7 @@ class TestModelVersion:
             "open": True,
             "needs_a_person": False,
             "n_not_cleared": 0,
+            "not_cleared": [],
             "reasons": [],
         }
 
@@ -322,7 +323,8 @@ class TestModelVersion:
         entry.statements.update(expression="CC-BY-NC-4.0", raw="CC-BY-NC-4.0")
         said = client_of(people.officer).get(f"{API}/model-versions/{version.public_id}/gate/").json()
         assert (said["open"], said["n_not_cleared"]) == (False, 1)
-        assert entry.external_id in said["reasons"][0]
+        assert said["not_cleared"] == [entry.external_id]
+        assert f"“{entry.recording.title}”" in said["reasons"][0]
 
     def test_needs_a_person_when_nobody_knows_its_music(self, people: People) -> None:
         version = a_model(people, None)
