@@ -5,6 +5,7 @@ Nothing here holds a transaction while audio is decoded.
 
 from provenance.pipeline.plans import RowOutcome
 from provenance.pipeline.storing import (
+    GROWING,
     ROWS_A_CHUNK,
     STORE_ATTEMPTS,
     SURVEYED_A_CHUNK,
@@ -14,6 +15,7 @@ from provenance.pipeline.storing import (
 from provenance.pipeline.surveying import Surveyed, file_sha256, survey_records
 
 __all__ = [
+    "GROWING",
     "ROWS_A_CHUNK",
     "STORE_ATTEMPTS",
     "SURVEYED_A_CHUNK",

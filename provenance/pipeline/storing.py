@@ -18,10 +18,13 @@ from provenance.models import (
     Dataset,
     DatasetEntry,
     DatasetKind,
+    Fingerprint,
     LicenceStatement,
     Recording,
+    RecordingIdentifier,
     RecordingKind,
     Registration,
+    RightsClaim,
 )
 from provenance.pipeline.contradictions import (
     Said,
@@ -40,6 +43,8 @@ from provenance.similarity.recording import SHORTEST_S
 ROWS_A_CHUNK = 500
 SURVEYED_A_CHUNK = 8  # decoding is dear: what was surveyed is kept soon
 STORE_ATTEMPTS = 3
+GROWING = (Recording, DatasetEntry, LicenceStatement, RightsClaim, RecordingIdentifier, Fingerprint)
+"""The tables that grow with every row."""
 Recordings = dict[str | None, Recording | NewRecording]
 Entries = dict[str | None, DatasetEntry | NewEntry]
 

@@ -16,6 +16,7 @@ from django.db import IntegrityError, transaction
 from governance import access, ledger
 from governance.errors import ConflictError, NotAllowedError
 from governance.models import Organisation, User
+from governance.planning import refresh_statistics
 from lib.batches import batches
 from lib.canonical import canonical_json, canonical_sha256, sha256_hex
 from lib.figures import counted
@@ -113,6 +114,8 @@ def register_grants(
                     tell(outcome)
         if dry_run:
             transaction.set_rollback(True)
+        else:
+            refresh_statistics((Grant, GrantRecording), n_rows=sum(one.n_recordings for one in outcomes))
     return outcomes
 
 

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from governance import access
 from governance.models import Organisation, User
+from governance.planning import refresh_statistics
 from provenance import pipeline
 from provenance.errors import ProvenanceError
 from provenance.intake.formats import open_intake
@@ -170,6 +171,7 @@ def _perform(run: _Run, surveyed: Iterable[Surveyed], intake: Intake) -> int:
     dataset = run.dataset
     if dataset.pk is None:  # new, and no row of it landed
         return 0
+    refresh_statistics(pipeline.GROWING, n_rows=n_done)
     cut_short = _cut_short(dataset, run.registration)
     n_conflicts = find_conflicts(
         dataset=dataset, by=run.by, now=run.now, fresh=None if cut_short else run.fresh

@@ -21,6 +21,7 @@ from django.db.models import Q, QuerySet
 from governance import access, ledger
 from governance.errors import ConflictError
 from governance.models import Organisation, Role, User
+from governance.planning import refresh_statistics
 from lib.canonical import canonical_json, canonical_sha256
 from lib.merkle import merkle_root
 from provenance import storage
@@ -265,6 +266,7 @@ def _bind(held: Reservation, spoken_of: Iterable[tuple[int, str]]) -> int:
         if recording_id not in linked
     ]
     ReservationRecording.objects.bulk_create(links, batch_size=LINKS_A_CHUNK, ignore_conflicts=True)
+    refresh_statistics((ReservationRecording,), n_rows=len(links))
     return len(links)
 
 

@@ -8,9 +8,10 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
+from django.test.utils import CaptureQueriesContext
 
-from governance import ledger
+from governance import ledger, planning
 from governance.errors import ConflictError, LinerNotesError, NotAllowedError
 from governance.models import LedgerEvent, Question, Review
 from provenance import pipeline
@@ -322,6 +323,20 @@ class TestRegister:
 
         versions = set(Fingerprint.objects.values_list("method_version", flat=True))
         assert versions == {"1", "2"}
+
+
+class TestStatistics:
+    @pytest.mark.parametrize(("many", "known"), [(2, True), (3, False)])
+    def test_are_gathered_once_many_rows_came(
+        self, people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int, known: bool
+    ) -> None:
+        monkeypatch.setattr(planning, "MANY_ROWS", many)
+        with CaptureQueriesContext(connection) as asked:
+            register("folk", a_catalogue(tmp_path), people.steward, people.house)
+
+        gathered = [one["sql"] for one in asked if one["sql"].startswith("ANALYZE")]
+        assert len(gathered) == known
+        assert all('"provenance_recording", "provenance_datasetentry"' in sql for sql in gathered)
 
 
 class TestACutRun:
