@@ -250,13 +250,7 @@ def no_longer_cleared(
     A grant that names other models does not clear. Left out are recordings that an officer chose to block at the
     output of the model whose ``standing`` is given.
     """
-    use = provenance.use_for(
-        purpose=version.purpose,
-        commercial=version.commercial,
-        territory=version.territory,
-        at=at,
-        model=model or version.model,
-    )
+    use = provenance.use_of(version, at=at, model=model)
     policy = provenance.policy_of(version.dataset.organisation, version.policy_name)
     accepted = frozenset(version.conditions_accepted)
     entries = provenance.entries_of(version.dataset, version)

@@ -231,9 +231,7 @@ def _cleared(versions: Sequence[DatasetVersion], *, at: datetime) -> dict[int, _
         key = (version.dataset.organisation_id, version.policy_name)
         if key not in policies:
             policies[key] = provenance.policy_of(owners[key[0]], version.policy_name)
-        use = provenance.use_for(
-            purpose=version.purpose, commercial=version.commercial, territory=version.territory, at=at
-        )
+        use = provenance.use_of(version, at=at)
         if key[0] not in askers:
             askers[key[0]] = asker_of(owners[key[0]])
         use = replace(use, licensees=askers[key[0]])

@@ -19,6 +19,7 @@ from provenance.queries.datasets import (
     recordings_in,
     right_as_json,
     use_for,
+    use_of,
 )
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "recordings_in",
     "right_as_json",
     "use_for",
+    "use_of",
 ]

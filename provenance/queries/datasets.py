@@ -320,6 +320,17 @@ def use_for(*, purpose: str, commercial: bool, territory: str, at: datetime, mod
     )
 
 
+def use_of(version: DatasetVersion, *, at: datetime, model: str = "") -> values.Use:
+    """Return the question that a version was frozen for, at ``at``; by ``model``, or the one it was frozen for."""
+    return use_for(
+        purpose=version.purpose,
+        commercial=version.commercial,
+        territory=version.territory,
+        at=at,
+        model=model or version.model,
+    )
+
+
 def asked_by(use: values.Use, organisation: Organisation) -> values.Use:
     """Return the same question, asked by an organisation: a grant to somebody else does not answer it."""
     if use.licensees:

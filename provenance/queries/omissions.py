@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from provenance.models import DatasetEntry, DatasetVersion, Omission, VersionEntry
-from provenance.queries import policy_of, use_for
+from provenance.queries import policy_of, use_of
 from provenance.queries.clearances import MatrixRow, answered_slice
 
 SHOWN = 20
@@ -47,12 +47,7 @@ def left_out_of(version: DatasetVersion) -> LeftOutOf:
     omissions = omissions_at(version)
     entries = list(_without(version).select_related("recording")[:SHOWN])
     by_hand = {one.entry_id: one for one in omissions.filter(entry__in=entries).select_related("left_out_by")}
-    use = use_for(
-        purpose=version.purpose,
-        commercial=version.commercial,
-        territory=version.territory,
-        at=version.cleared_as_of or version.frozen_at,
-    )
+    use = use_of(version, at=version.cleared_as_of or version.frozen_at)
     asked = [entry for entry in entries if entry.pk not in by_hand and entry.recording.audio]
     policy = policy_of(version.dataset.organisation, version.policy_name)
     answers = {row.entry.pk: row for row in answered_slice(asked, use=use, policy=policy)} if asked else {}

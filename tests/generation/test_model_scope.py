@@ -18,6 +18,7 @@ from governance.models import Decision, LedgerEvent
 from provenance import services as provenance
 from provenance.errors import NotClearedError, ProvenanceError
 from provenance.models import Dataset, DatasetVersion
+from provenance.queries.omissions import left_out_of
 from provenance.services.freezing import Frozen
 from tests.catalogues import TRAINING, a_catalogue, register, run, table
 from tests.catalogues import approve as approve_dataset
@@ -169,6 +170,22 @@ class TestFreezeForOneModel:
         assert own.entries.get(position=0).manifest["master"]["conditions"] == []
         event = LedgerEvent.objects.filter(kind="provenance.dataset.frozen").order_by("-sequence")[0]
         assert event.body["model"] == "tide@1"
+
+    def test_judges_what_is_left_out_for_the_same_model(
+        self, people: People, own: DatasetVersion, folk: Dataset
+    ) -> None:
+        """What would have been cleared too, and was only not asked for, lacks no condition."""
+        (first, second) = folk.entries.order_by("external_id")
+        asked = replace(use(), model="tide@1")
+        version = provenance.freeze_dataset(
+            dataset=folk,
+            use=asked,
+            by=people.steward,
+            now=timezone.now(),
+            only_listed=[first.external_id],
+        ).version
+        (left,) = left_out_of(version).rows
+        assert (left.entry, left.answer, left.missing) == (second, "allowed", [])
 
     def test_counts_none_that_names_another(self, people: People, own: DatasetVersion) -> None:
         for model in ("tide@2", "tide", ""):
