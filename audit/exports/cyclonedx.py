@@ -3,6 +3,8 @@
 from typing import Any
 
 from audit.exports.facts import ModelFacts
+from provenance.models import DatasetVersion
+from provenance.rights.values import WORLD
 
 SPEC_VERSION = "1.6"
 
@@ -98,6 +100,17 @@ def _memorisation_risk(facts: ModelFacts) -> list[dict[str, str]]:
     ]
 
 
+def _use(trained_on: DatasetVersion) -> list[dict[str, str]]:
+    """Return what the version was frozen for; the model only where it was cleared for no other."""
+    said = {
+        "purpose": trained_on.purpose,
+        "commercial": "true" if trained_on.commercial else "false",
+        "territory": trained_on.territory or WORLD,
+        **({"model": trained_on.model} if trained_on.model else {}),
+    }
+    return [{"name": f"liner-notes:{name}", "value": value} for name, value in said.items()]
+
+
 def _dataset(facts: ModelFacts) -> dict[str, Any]:
     trained_on = facts.trained_on
     if trained_on is None:
@@ -119,7 +132,7 @@ def _dataset(facts: ModelFacts) -> dict[str, Any]:
                         {"name": "liner-notes:merkle-root", "value": trained_on.merkle_root},
                         {"name": "liner-notes:recordings", "value": str(trained_on.n_recordings)},
                         {"name": "liner-notes:seconds", "value": f"{trained_on.seconds:.3f}"},
-                        {"name": "liner-notes:purpose", "value": trained_on.purpose},
+                        *_use(trained_on),
                     ]
                 },
                 "classification": "audio",

@@ -77,7 +77,8 @@ def _training(facts: ModelFacts) -> str:
         [
             f"{counted(trained_on.n_recordings, 'recording')}, {trained_on.seconds / 60:.1f} minutes: {trained_on}, "
             f"frozen {trained_on.frozen_at.date().isoformat()}, Merkle root `{trained_on.merkle_root}`, cleared for "
-            f"{trained_on.purpose.replace('_', ' ')}{' (commercial)' if trained_on.commercial else ''} under the policy "
+            f"{trained_on.purpose.replace('_', ' ')}{' (commercial)' if trained_on.commercial else ''}"
+            f"{f', for {trained_on.model} alone,' if trained_on.model else ''} under the policy "
             f"{trained_on.policy_name}.",
             "",
             "| Licence | Recordings | Minutes |",

@@ -63,7 +63,12 @@ def _of_model(version: ModelVersion) -> dict[str, Any]:
 
 
 def _of_dataset(version: DatasetVersion) -> dict[str, Any]:
-    return {"prov:label": str(version), "ln:merkleRoot": version.merkle_root}
+    return {
+        "prov:label": str(version),
+        "ln:merkleRoot": version.merkle_root,
+        "ln:purpose": version.purpose,
+        "ln:model": version.model,
+    }
 
 
 def _of_run(run: TrainingRun) -> dict[str, Any]:

@@ -132,6 +132,7 @@ def _training_music(dataset: Dataset | None) -> Markup:
                 [
                     ("Cleared for", f"{word(dataset['purpose'])}, {use}"),
                     ("Territory", dataset["territory"] or "the world"),
+                    ("For the model", f"{dataset['model']} alone" if dataset["model"] else "any"),
                     ("Under policy", dataset["policy"]),
                     ("Frozen", minute(dataset["frozen_at"])),
                 ]

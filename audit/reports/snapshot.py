@@ -150,6 +150,7 @@ class Dataset(TypedDict):
     purpose: str
     commercial: bool
     territory: str | None
+    model: str | None  # the one model it was frozen for, NAME or NAME@VERSION; null: any
     policy: str
     licences: list[LicenceCount]
     conditions_accepted: list[AcceptedCondition]

@@ -30,7 +30,7 @@ from provenance import queries as provenance
 from provenance.errors import UnknownDatasetError
 from provenance.exports.attribution import attribution_csv
 from provenance.exports.croissant import croissant
-from provenance.exports.odrl import CONTEXT, agreement
+from provenance.exports.odrl import CONTEXT, agreement, cleared
 from provenance.exports.register import (
     ExportedClaim,
     ExportedDataset,
@@ -54,7 +54,6 @@ from provenance.models import (
     RightsClaim,
     Work,
 )
-from provenance.rights.terms import conditions
 from provenance.rights.values import WORLD, RecordingRights
 from provenance.rights.values import Claim as ClaimValue
 from provenance.rights.values import Grant as GrantValue
@@ -213,6 +212,7 @@ def _description(dataset: Dataset, version: DatasetVersion | None, n_recordings:
         kind = "protected collection" if dataset.kind == DatasetKind.PROTECTED else "draft"
         return f"A {kind} of {counted(n_recordings, 'recording')}, registered with licences and evidence."
     use = f"{version.purpose.replace('_', ' ')}{', commercial' if version.commercial else ''}"
+    use += f", by the model {version.model} alone," if version.model else ""
     return f"{counted(n_recordings, 'recording')}, frozen for {use} under the policy {version.policy_name}."
 
 
@@ -348,29 +348,15 @@ def _permissions(version: DatasetVersion) -> list[dict[str, Any]]:
         rights = [leaf.manifest.get(right) or {} for right in ("master", "composition")]
         duties = tuple(sorted({name for right in rights for name in right.get("conditions", [])}))
         groups[queries.licence_of(leaf), duties].append(f"urn:uuid:{leaf.recording.public_id}")
+    use = provenance.use_of(version, at=version.cleared_as_of or version.frozen_at)
     return [
-        {
-            "@type": "Set",
-            "uid": f"urn:uuid:{version.public_id}#{position}",
-            "dct:description": f"Cleared under {licence}, policy {version.policy_name}",
-            "target": targets,
-            "permission": [
-                {
-                    "action": f"ln:{version.purpose}",
-                    "constraint": [
-                        {
-                            "leftOperand": "spatial",
-                            "operator": "eq",
-                            "rightOperand": version.territory or WORLD,
-                        }
-                    ],
-                    "duty": [
-                        {"action": f"ln:{name}", "dct:description": conditions().get(name, "")}
-                        for name in duties
-                    ],
-                }
-            ],
-        }
+        cleared(
+            f"urn:uuid:{version.public_id}#{position}",
+            targets,
+            use,
+            duties,
+            description=f"Cleared under {licence}, policy {version.policy_name}",
+        )
         for position, ((licence, duties), targets) in enumerate(sorted(groups.items()))
     ]
 

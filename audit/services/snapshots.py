@@ -174,6 +174,7 @@ def _dataset(version: DatasetVersion, recordings: Sequence[TrainingRecording]) -
         "purpose": version.purpose,
         "commercial": version.commercial,
         "territory": version.territory or None,
+        "model": version.model or None,
         "policy": version.policy_name,
         "licences": _licences(recordings),
         "conditions_accepted": _conditions(version),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from provenance.rights.names import party
 from provenance.rights.terms import conditions
-from provenance.rights.values import Grant, Reservation
+from provenance.rights.values import Grant, Reservation, Use
 
 VOCABULARY: Final = "https://w3id.org/liner-notes/vocabulary#"
 CONTEXT: Final = [
@@ -34,23 +34,14 @@ def agreement(grant: Grant, targets: Sequence[str], assignee: str) -> dict[str, 
     assignee : str
         Whom it was given to.
     """
-    constraints = [*_period(grant), *_places(grant.territory)]
-    if not grant.commercial:
-        constraints.append(
-            {"leftOperand": "purpose", "operator": "eq", "rightOperand": _term("non-commercial")}
-        )
-    if grant.model_scope:
-        models = sorted(grant.model_scope)
-        constraints.append({"leftOperand": "ln:model", "operator": "isAnyOf", "rightOperand": models})
+    constraints = [
+        *_period(grant),
+        *_places(grant.territory),
+        *_trade(grant.commercial),
+        *_models(grant.model_scope),
+    ]
     permissions = [
-        {
-            "action": f"ln:{purpose}",
-            "constraint": constraints,
-            "duty": [
-                {"action": f"ln:{name}", "dct:description": conditions().get(name, "")}
-                for name in grant.conditions
-            ],
-        }
+        {"action": f"ln:{purpose}", "constraint": constraints, "duty": _duties(grant.conditions)}
         for purpose in sorted(grant.purposes)
     ]
     return {
@@ -63,6 +54,41 @@ def agreement(grant: Grant, targets: Sequence[str], assignee: str) -> dict[str, 
         "target": list(targets),
         "ln:right": _term(grant.right),
         "permission": permissions,
+    }
+
+
+def cleared(
+    uid: str, targets: Sequence[str], use: Use, duties: Sequence[str], *, description: str
+) -> dict[str, Any]:
+    """Return what recordings were cleared for as a set: one permission, bound as the question was.
+
+    Parameters
+    ----------
+    uid : str
+        IRI of the set.
+    targets : sequence of str
+        IRIs of the recordings.
+    use : Use
+        What was asked. Its instant is when, not until when: it is no bound of the permission.
+    duties : sequence of str
+        Conditions that were accepted.
+    description : str
+        By which licence and policy.
+    """
+    where = {"leftOperand": "spatial", "operator": "eq", "rightOperand": use.territory}
+    models = [use.model] if use.model else []
+    return {
+        "@type": "Set",
+        "uid": uid,
+        "dct:description": description,
+        "target": list(targets),
+        "permission": [
+            {
+                "action": f"ln:{use.purpose}",
+                "constraint": [where, *_trade(use.commercial), *_models(models)],
+                "duty": _duties(duties),
+            }
+        ],
     }
 
 
@@ -103,6 +129,23 @@ def offer(
     if policy_url:
         written["dct:references"] = {"@id": policy_url}
     return written
+
+
+def _duties(names: Sequence[str]) -> list[dict[str, str]]:
+    return [{"action": f"ln:{name}", "dct:description": conditions().get(name, "")} for name in names]
+
+
+def _trade(commercial: bool) -> list[dict[str, Any]]:
+    if commercial:
+        return []
+    return [{"leftOperand": "purpose", "operator": "eq", "rightOperand": _term("non-commercial")}]
+
+
+def _models(names: Collection[str]) -> list[dict[str, Any]]:
+    """Return the models that a permission ends at, NAME or NAME@VERSION each; none: it is for any."""
+    if not names:
+        return []
+    return [{"leftOperand": "ln:model", "operator": "isAnyOf", "rightOperand": sorted(names)}]
 
 
 def _term(name: str) -> dict[str, str]:

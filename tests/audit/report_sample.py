@@ -200,6 +200,7 @@ def sample(**changes: Any) -> dict[str, Any]:
             "purpose": "ai_generative_training",
             "commercial": True,
             "territory": None,
+            "model": None,
             "policy": "shipped default: copyleft and share-alike under conditions",
             "licences": [
                 {"licence": "CC0-1.0", "answer": "allowed", "n_recordings": 3, "seconds": 402.0},

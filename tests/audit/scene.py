@@ -144,6 +144,7 @@ def a_version(
     dataset: str = "tides",
     answer: str = "allowed",
     conditions: tuple[str, ...] = (),
+    model: str = "",
 ) -> DatasetVersion:
     """A frozen version that holds a recording a name, approved by the officer."""
     draft = a_dataset(scene, dataset)
@@ -189,6 +190,7 @@ def a_version(
         number=draft.versions.count() + 1,
         purpose="ai_generative_training",
         commercial=True,
+        model=model,
         policy_name="default",
         policy_sha256=a_hash("policy"),
         conditions_accepted=list(conditions),

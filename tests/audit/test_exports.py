@@ -2,6 +2,7 @@ import csv
 import io
 import json
 from copy import deepcopy
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,8 @@ from audit import services
 from audit.errors import AuditError
 from audit.exports.dataset_card import dataset_card
 from generation.models import ModelVersion
+from provenance import queries as provenance
+from provenance.exports.odrl import cleared
 from provenance.exports.register import ExportedDataset
 from provenance.models import Dataset, DatasetKind
 from tests.audit import scene as scenes
@@ -114,6 +117,18 @@ class TestOdrl:
         assert [duty["action"] for duty in permission["duty"]] == ["ln:attribution"]
         assert len(graph[0]["target"]) == 2
 
+    def test_says_what_was_cleared_for_no_money_alone(self, scene: Scene, model: ModelVersion) -> None:
+        version = Dataset.objects.get(name="tides").versions.get()
+        free = replace(provenance.use_of(version, at=NOW), commercial=False)
+        bounds = [
+            cleared("urn:x", [], use, [], description="") for use in (free, replace(free, commercial=True))
+        ]
+        said = [one["permission"][0]["constraint"] for one in bounds]
+        assert [{"@id": "ln:non-commercial"} in [bound["rightOperand"] for bound in one] for one in said] == [
+            True,
+            False,
+        ]
+
     def test_refuses_a_draft_that_nothing_was_granted_for(self, scene: Scene, model: ModelVersion) -> None:
         with pytest.raises(AuditError, match="draft"):
             exported(scene, "odrl", "tides")
@@ -212,6 +227,49 @@ class TestRaimJson:
     def test_needs_an_assessment(self, scene: Scene, model: ModelVersion) -> None:
         with pytest.raises(AuditError, match="assess tide@1"):
             exported(scene, "raim-json", "tide")
+
+
+class TestAVersionForOneModel:
+    """Cleared by licences that name a model: who reads an export must see that it is for no other."""
+
+    @pytest.fixture
+    def scoped(self, scene: Scene) -> ModelVersion:
+        version = scenes.a_version(scene, ["lull.ogg"], dataset="lulls", model="lullaby@1")
+        return scenes.a_model(scene, version, name="lullaby")
+
+    def test_bounds_what_odrl_permits(self, scene: Scene, scoped: ModelVersion) -> None:
+        (said,) = json.loads(exported(scene, "odrl", "lulls@1"))["@graph"]
+        bound = {"leftOperand": "ln:model", "operator": "isAnyOf", "rightOperand": ["lullaby@1"]}
+        assert bound in said["permission"][0]["constraint"]
+
+    def test_names_the_use_in_the_bill_of_materials(self, scene: Scene, scoped: ModelVersion) -> None:
+        (dataset,) = json.loads(exported(scene, "cyclonedx", "lullaby"))["components"]
+        said = {one["name"]: one["value"] for one in dataset["data"][0]["contents"]["properties"]}
+        assert said["liner-notes:model"] == "lullaby@1"
+        assert (said["liner-notes:commercial"], said["liner-notes:territory"]) == ("true", "WORLD")
+
+    @pytest.mark.parametrize(
+        ("kind", "subject"),
+        [("croissant", "lulls@1"), ("dataset-card", "lulls@1"), ("model-card", "lullaby")],
+    )
+    def test_names_the_model_in_words(
+        self, scene: Scene, scoped: ModelVersion, kind: str, subject: str
+    ) -> None:
+        assert "lullaby@1 alone" in exported(scene, kind, subject)
+
+    def test_names_the_model_in_the_lineage(self, scene: Scene, scoped: ModelVersion) -> None:
+        said = json.loads(exported(scene, "prov", "lullaby"))
+        assert said["entity"][f"id:{scoped.dataset_version.public_id}"]["ln:model"] == "lullaby@1"  # type: ignore[union-attr]
+
+    @pytest.mark.parametrize(
+        ("kind", "subject"), [("odrl", "tides@1"), ("cyclonedx", "tide"), ("prov", "tide")]
+    )
+    def test_names_none_where_the_version_is_for_any(
+        self, scene: Scene, model: ModelVersion, kind: str, subject: str
+    ) -> None:
+        said = exported(scene, kind, subject)
+        assert 'ln:model"' not in said
+        assert "liner-notes:model" not in said
 
 
 class TestExportCommand:

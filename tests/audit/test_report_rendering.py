@@ -250,6 +250,11 @@ class TestRenderHtml:
         text = Reader(render_html(sample(outputs=outputs(control=None)))).all_text()
         assert "No control model was run, so how much of this is chance is not known." in text
 
+    @pytest.mark.parametrize(("model", "said"), [("tide@1", "tide@1 alone"), (None, "any")])
+    def test_says_which_model_the_music_was_cleared_for(self, model: str | None, said: str) -> None:
+        text = Reader(render_html(sample(dataset=sample()["dataset"] | {"model": model}))).all_text()
+        assert f"For the model{said}" in text
+
     def test_says_when_nothing_is_known_about_the_music(self) -> None:
         text = Reader(render_html(sample(dataset=None, training_run=None))).all_text()
         assert "trained on music that is not known" in text

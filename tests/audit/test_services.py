@@ -251,7 +251,9 @@ class TestAssess:
 
 class TestIssueReport:
     def issue(self, scene: Scene, out: Path, **verdicts: int) -> Report:
-        version = scenes.a_version(scene, ["a", "b"], answer="constrained", conditions=("attribution",))
+        version = scenes.a_version(
+            scene, ["a", "b"], answer="constrained", conditions=("attribution",), model="tide@1"
+        )
         model = scenes.a_model(scene, version)
         scenes.a_conflict(scene, version.entries.first().recording)  # type: ignore[union-attr]
         scenes.outputs(scene, model, scenes.an_index(version), **(verdicts or {"blocked": 3, "no_match": 2}))
@@ -277,6 +279,7 @@ class TestIssueReport:
         assert said["dataset"]["licences"] == [
             {"licence": "CC0-1.0", "answer": "constrained", "n_recordings": 2, "seconds": 120.0}
         ]
+        assert said["dataset"]["model"] == "tide@1"
         assert said["dataset"]["conditions_accepted"][0]["role"] == "compliance_officer"
         assert said["dataset"]["conflicts"][0]["n_recordings"] == 1
         assert said["training_run"]["recordings"] == {
