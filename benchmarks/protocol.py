@@ -78,7 +78,7 @@ def located(folder: Path, wanted: Iterable[Track]) -> dict[Track, Path]:
     by_package: dict[str, dict[str, Path]] = {}
     for track in wanted:
         if track.package not in by_package:
-            by_package[track.package] = dict(_hashed(folder / track.package))
+            by_package[track.package] = dict(hashed(folder / track.package))
         if path := by_package[track.package].get(track.sha256):
             found[track] = path
         else:
@@ -101,7 +101,7 @@ def draw_up(folder: Path) -> Iterator[Track]:
     for group, packages in GROUPS.items():
         new: dict[str, tuple[Track, audio.Survey]] = {}
         for package in packages:
-            for sha256, path in _hashed(folder / package):
+            for sha256, path in hashed(folder / package):
                 surveyed = _survey(path)
                 if surveyed is not None and sha256 not in known:
                     at = path.relative_to(folder / package).as_posix()
@@ -123,7 +123,7 @@ def _survey(path: Path) -> audio.Survey | None:
     return surveyed if surveyed.seconds >= LEAST_S and not surveyed.is_silent else None
 
 
-def _hashed(folder: Path) -> Iterator[tuple[str, Path]]:
+def hashed(folder: Path) -> Iterator[tuple[str, Path]]:
     if not folder.is_dir():
         raise NothingToMeasureError(f"{folder} is missing: benchmarks/packages.txt says how to fetch it.")
     for path in sorted(place for place in folder.rglob("*") if is_sound(place) and not place.is_symlink()):
