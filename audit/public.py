@@ -14,12 +14,11 @@ from django.db.models import QuerySet
 
 from audit import queries
 from audit.models import Report
+from generation import queries as generation
 from generation.models import ModelVersion, Publication
 from generation.queries import Gate, VerdictCounts, overviews
-from generation.queries.making import frozen_for_another
 from governance.errors import NotFoundError
 from governance.models import Decision, Review
-from lib import figures
 from provenance.models import DatasetEntry, DatasetVersion, VersionEntry
 from provenance.rights.terms import conditions
 
@@ -50,6 +49,8 @@ class PublicCard:
     calibrated: bool
     report: Report | None
     credits: Sequence[Credit] = ()
+    same_weights: Sequence[ModelVersion] = ()
+    """Of a version without its music: those whose music is on record, as far as their cards are public too."""
 
     @property
     def public_id(self) -> UUID:
@@ -69,19 +70,12 @@ class PublicCard:
     @property
     def why_closed(self) -> list[str]:
         """Why outputs may not leave, in words that name no recording and no deal."""
-        said = []
-        if self.decided and self.decided.decision in {Decision.REJECTED, Decision.SUSPENDED}:
-            said.append(f"the model is {self.decided.get_decision_display().lower()}")
-        elsewhere = self.gate.n_for_other_models
-        for n, why in (
-            (self.gate.n_not_cleared - elsewhere, "no longer cleared for this use"),
-            (elsewhere, "licensed for other models"),
-        ):
-            if n:
-                said.append(f"{figures.counted(n, 'recording')} {'is' if n == 1 else 'are'} {why}")
-        if frozen_for_another(self.version):
-            said.append("its music was cleared for another model")
-        return said
+        return list(self.gate.in_public)
+
+    @property
+    def is_known_by_its_weights(self) -> bool:
+        """Whether the same weights stand elsewhere in the house with their music on record."""
+        return bool(self.gate.origin)
 
     @property
     def promises(self) -> list[tuple[str, str]]:
@@ -125,7 +119,13 @@ def card_of(version: ModelVersion, *, at: datetime) -> PublicCard:
         calibrated=bool(newest) and all(check.policy.get("calibrated") for check in newest),
         report=Report.objects.filter(assessment__model_version=version).order_by("-id").first(),
         credits=_credits(version),
+        same_weights=_same_weights(version),
     )
+
+
+def _same_weights(version: ModelVersion) -> list[ModelVersion]:
+    found = generation.origins_of([version]).get(version.pk, [])
+    return list(public_versions().filter(pk__in=[one.pk for one in found])) if found else []
 
 
 def _licences(version: ModelVersion) -> list[tuple[str, int]]:

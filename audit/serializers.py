@@ -31,14 +31,38 @@ class PublicTrainingSerializer(serializers.Serializer[PublicCard]):
     merkle_root = serializers.CharField(source="trained_on.merkle_root")
     purpose = serializers.CharField(source="trained_on.purpose")
     commercial = serializers.BooleanField(source="trained_on.commercial")
+    for_one_model = serializers.SerializerMethodField()
     licences = serializers.SerializerMethodField()
     conditions = serializers.SerializerMethodField()
+
+    def get_for_one_model(self, card: PublicCard) -> bool:
+        """Whether its music was cleared for one model alone."""
+        return bool(card.trained_on and card.trained_on.model)
 
     def get_licences(self, card: PublicCard) -> dict[str, int]:
         return dict(card.licences)
 
     def get_conditions(self, card: PublicCard) -> dict[str, str]:
         return dict(card.promises)
+
+
+class PublicOriginSerializer(serializers.ModelSerializer[ModelVersion]):
+    id = serializers.UUIDField(source="public_id")
+    model = serializers.CharField(source="model.name")
+    version = serializers.IntegerField(source="number")
+
+    class Meta:
+        model = ModelVersion
+        fields = ("id", "model", "version")
+
+
+class PublicSameWeightsSerializer(serializers.Serializer[PublicCard]):
+    """Of a model registered without its music: whether the same weights stand elsewhere with theirs on record."""
+
+    music_on_record = serializers.BooleanField(source="is_known_by_its_weights")
+    cards = PublicOriginSerializer(
+        many=True, source="same_weights", help_text="Those whose cards are public."
+    )
 
 
 class PublicUseSerializer(serializers.Serializer[PublicCard]):
@@ -88,6 +112,7 @@ class PublicCardSerializer(serializers.Serializer[PublicCard]):
     n_parameters = serializers.IntegerField(source="version.n_parameters")
     published_at = serializers.DateTimeField()
     trained_on = serializers.SerializerMethodField()
+    same_weights = PublicSameWeightsSerializer(source="*")
     may_i_use_it = PublicUseSerializer(source="*")
     does_it_copy = PublicCopyingSerializer(source="*")
     how_do_you_know = PublicProofSerializer(source="*")

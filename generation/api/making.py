@@ -115,7 +115,9 @@ class ModelVersionViewSet(mixins.RetrieveModelMixin, HouseViewSet[ModelVersion])
         """Whether its outputs may leave now; every reason that closes the gate is named."""
         version = self.get_object()
         gate = queries.gate_of(version, at=timezone.now())
-        return Response(GateSerializer(overviews.gate_for_reading(self.caller, version, gate)).data)
+        said = overviews.gate_for_reading(self.caller, version, gate)
+        origins = access.origins_for_reading(self.caller, version)
+        return Response(GateSerializer(said, context={"origins": origins}).data)
 
     @extend_schema(responses={200: LineageSerializer, 404: NOT_HERE})
     @action(detail=True)

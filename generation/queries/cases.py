@@ -21,6 +21,7 @@ from generation.models import (
 )
 from governance.models import Organisation
 from lib.canonical import canonical_json
+from lib.figures import counted
 from lib.merkle import merkle_root
 from provenance.models import DatasetVersion, Grant, Recording, VersionEntry
 from provenance.rights.values import Clearance
@@ -35,6 +36,7 @@ class Standing:
     """What cases do to one model version now."""
 
     closed_by: tuple[str, ...] = ()  # sentences, one a case
+    closed_in_public: tuple[str, ...] = ()  # the same for strangers: no case, no terms, no date
     blocked: Mapping[str, str] = field(default_factory=dict)  # recording's public id -> reference of the case
     suppressed: Mapping[int, frozenset[str]] = field(default_factory=dict)
     """Recordings that an officer chose to block at output, each with the reasons known then: the model may be used
@@ -112,6 +114,7 @@ def _newest_decisions(cases: Iterable[int], versions: Iterable[int]) -> dict[tup
 
 def _standing(found: Sequence[tuple[Case, list[tuple[int, UUID]], CaseDecision | None]]) -> Standing:
     closed_by: list[str] = []
+    closed_in_public: list[str] = []
     blocked: dict[str, str] = {}
     suppressed: dict[int, frozenset[str]] = {}
     for case, links, decision in found:
@@ -124,11 +127,28 @@ def _standing(found: Sequence[tuple[Case, list[tuple[int, UUID]], CaseDecision |
                 suppressed[recording_id] = suppressed.get(recording_id, frozenset()) | known
         else:
             closed_by.append(_why_closed(case, len(links), decision))
-    return Standing(tuple(closed_by), blocked, suppressed)
+            closed_in_public.append(_why_closed_in_public(case, len(links), decision))
+    return Standing(tuple(closed_by), tuple(closed_in_public), blocked, suppressed)
+
+
+ASKED_IN_PUBLIC = {
+    CaseKind.REVOKE: "a request to take back a licence of",
+    CaseKind.OPT_OUT: "a request to take out",
+    CaseKind.LEAK: "a report that an output copies",
+}
+
+
+def _why_closed_in_public(case: Case, n_recordings: int, decision: CaseDecision | None) -> str:
+    """Say it to strangers: what was asked, and not by whom nor what is being agreed."""
+    recordings = counted(n_recordings, "recording")
+    if decision is not None and decision.remedy == Remedy.RETRAIN:
+        return f"it is to be retrained without {recordings}"
+    asked = f"{ASKED_IN_PUBLIC[CaseKind(case.kind)]} {recordings}"
+    return f"{asked} waits for a decision" if decision is None else f"{asked} is not settled yet"
 
 
 def _why_closed(case: Case, n_recordings: int, decision: CaseDecision | None) -> str:
-    recordings = "1 recording" if n_recordings == 1 else f"{n_recordings} recordings"
+    recordings = counted(n_recordings, "recording")
     asked = case.get_kind_display().lower()
     if decision is None:
         return f"case {case.reference} ({asked}) about {recordings} waits for a decision on this model"

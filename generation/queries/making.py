@@ -20,6 +20,7 @@ from generation.models import (
 from generation.queries.cases import NO_CASE, Standing, standing_of
 from generation.queries.origins import origins_of, said_of
 from governance.models import Decision, Organisation, Question, Review
+from lib.figures import counted
 from provenance import queries as provenance
 from provenance.models import Dataset, DatasetEntry, DatasetVersion, Grant, GrantRecording, Recording
 from provenance.rights.grants import in_scope
@@ -73,6 +74,9 @@ class Gate:
     """Whether a model's outputs may leave now, computed when asked. Closed gates name every reason."""
 
     reasons: tuple[str, ...]
+    in_public: tuple[
+        str, ...
+    ] = ()  # each of them for strangers: no recording, deal, case or model by its name
     needs_a_person: bool = False
     n_not_cleared: int = 0
     n_for_other_models: int = 0  # of these: licensed, and not for this model
@@ -93,10 +97,10 @@ class Gate:
         """Close it for what ``model`` was trained on and is not cleared for now."""
         gone = [one for one in not_cleared if not one.is_for_other_models]
         elsewhere = [one for one in not_cleared if one.is_for_other_models]
-        reasons, names = list(self.reasons), []
-        for found, why in (
-            (gone, "no longer cleared"),
-            (elsewhere, f"licensed for other models than {model}"),
+        reasons, in_public, names = list(self.reasons), list(self.in_public), []
+        for found, why, why_in_public in (
+            (gone, "no longer cleared", "no longer cleared for this use"),
+            (elsewhere, f"licensed for other models than {model}", "licensed for other models"),
         ):
             if found:
                 which = (
@@ -106,9 +110,11 @@ class Gate:
                 )
                 names.append(f": {', '.join(_told_apart(found[:3]))}")
                 reasons.append(f"{len(found)} {which} {why}{names[-1]}")
+                in_public.append(f"{counted(len(found), 'recording is', 'recordings are')} {why_in_public}")
         return replace(
             self,
             reasons=tuple(reasons),
+            in_public=tuple(in_public),
             n_not_cleared=len(not_cleared),
             not_cleared=tuple(one.external_id for one in not_cleared),
             n_for_other_models=len(elsewhere),
@@ -125,6 +131,14 @@ class Gate:
         return replace(
             self,
             reasons=(*self.reasons, *behind),
+            in_public=(
+                *self.in_public,
+                *(
+                    f"its weights are another model's, and {why}"
+                    for _, gate in origins
+                    for why in gate.in_public
+                ),
+            ),
             n_not_cleared=self.n_not_cleared + sum(gate.n_not_cleared for _, gate in origins),
             n_for_other_models=self.n_for_other_models + sum(gate.n_for_other_models for _, gate in origins),
             names=(*self.names, *(name for _, gate in origins for name in gate.names)),
@@ -219,18 +233,29 @@ def gate_of(version: ModelVersion, *, at: datetime) -> Gate:
     Of weights that were registered without their music, what is known of the same weights counts too.
     """
     standing = standing_of([version]).get(version.pk, NO_CASE)
-    reasons: list[str] = []
-    decided = last_decision(version)
-    if decided is not None and decided.decision in {Decision.REJECTED, Decision.SUSPENDED}:
-        reasons.append(f"the model is {decided.get_decision_display().lower()}")
-    reasons += frozen_for_another(version)
-    gate = Gate((*reasons, *standing.closed_by), needs_a_person=version.dataset_version is None)
+    gate = gate_by_people(version, last_decision(version), standing)
     if version.dataset_version is None:
         origins = origins_of([version]).get(version.pk, [])
         return gate.closed_with([(one, gate_of(one, at=at)) for one in origins])
     model = str(version)
     not_cleared = no_longer_cleared(version.dataset_version, at=at, model=model, standing=standing)
     return gate.closed_by_clearance(model, not_cleared)
+
+
+def gate_by_people(version: ModelVersion, decided: Review | None, standing: Standing) -> Gate:
+    """Return the gate as people left it, by decisions, freezing and cases, before its music is asked for."""
+    reasons, in_public = [], []
+    if decided is not None and decided.decision in {Decision.REJECTED, Decision.SUSPENDED}:
+        reasons.append(f"the model is {decided.get_decision_display().lower()}")
+        in_public += reasons
+    if for_another := frozen_for_another(version):
+        reasons += for_another
+        in_public.append("its music was cleared for another model")
+    return Gate(
+        (*reasons, *standing.closed_by),
+        (*in_public, *standing.closed_in_public),
+        needs_a_person=version.dataset_version_id is None,
+    )
 
 
 def frozen_for_another(version: ModelVersion) -> list[str]:

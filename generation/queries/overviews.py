@@ -12,7 +12,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet
 from generation.models import Check, Generation, Match, ModelVersion, TrainingRun, Verdict
 from generation.queries import MODEL_SCOPE, Gate, NotCleared, VerdictCounts, latest_checks
 from generation.queries.cases import NO_CASE, Standing, standing_of
-from generation.queries.making import frozen_for_another
+from generation.queries.making import gate_by_people
 from generation.queries.origins import origins_of
 from governance.access import Person, houses_of, reads_whole
 from governance.models import Decision, Organisation, Question, Review
@@ -163,13 +163,8 @@ def gates_of(versions: Sequence[ModelVersion], *, at: datetime) -> dict[int, Gat
     behind = gates_of([one for found in origins.values() for one in found], at=at) if origins else {}
     gates = {}
     for version in versions:
-        review = decided.get(version.pk)
-        reasons = []
-        if review is not None and review.decision in {Decision.REJECTED, Decision.SUSPENDED}:
-            reasons.append(f"the model is {review.get_decision_display().lower()}")
-        reasons += frozen_for_another(version)
         standing = standings.get(version.pk, NO_CASE)
-        gate = Gate((*reasons, *standing.closed_by), needs_a_person=version.dataset_version_id is None)
+        gate = gate_by_people(version, decided.get(version.pk), standing)
         if version.dataset_version_id is not None:
             model = str(version)
             gate = gate.closed_by_clearance(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from generation.models import (
@@ -15,6 +16,7 @@ from generation.models import (
     Verdict,
 )
 from generation.pipeline import KINDS
+from generation.queries import Gate
 from generation.services.generating import MAX_OUTPUTS, MAX_SECONDS
 from governance.models import Decision
 from governance.serializers import QuerySerializer, RowSerializer
@@ -89,7 +91,20 @@ class TrainingRunSerializer(RowSerializer[TrainingRun]):
         )
 
 
-class GateSerializer(serializers.Serializer[Any]):
+class OriginSerializer(serializers.ModelSerializer[ModelVersion]):
+    """A version with the same weights whose music is on record."""
+
+    id = serializers.UUIDField(source="public_id")
+    name = serializers.CharField(source="__str__")
+    dataset_version = serializers.UUIDField(source="dataset_version.public_id")
+    trained_on = serializers.CharField(source="dataset_version.__str__")
+
+    class Meta:
+        model = ModelVersion
+        fields = ("id", "name", "dataset_version", "trained_on")
+
+
+class GateSerializer(serializers.Serializer[Gate]):
     """Whether outputs may leave now, computed when asked."""
 
     open = serializers.BooleanField(source="is_open")
@@ -99,6 +114,12 @@ class GateSerializer(serializers.Serializer[Any]):
         child=serializers.CharField(), help_text="External ids; empty for whom recordings are not named."
     )
     reasons = serializers.ListField(child=serializers.CharField())
+    origins = serializers.SerializerMethodField()
+
+    @extend_schema_field(OriginSerializer(many=True))
+    def get_origins(self, gate: Gate) -> list[dict[str, Any]]:
+        """Of a version registered without its music: whose weights these are, as far as you may know of them."""
+        return list(OriginSerializer(self.context["origins"], many=True).data)
 
 
 class LineageSerializer(serializers.Serializer[Any]):

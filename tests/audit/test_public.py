@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audit import public
+from audit.serializers import PublicCardSerializer
 from generation import services
 from generation.models import GenerationState, ModelVersion
 from governance.models import Decision, Role
@@ -142,6 +143,14 @@ class TestPublicCard:
         frozen.model = "day-drive"
         card = public.card_of(published, at=timezone.now())
         assert card.why_closed == ["its music was cleared for another model"]
+
+    def test_says_whether_the_music_was_cleared_for_it_alone(self, published: ModelVersion) -> None:
+        frozen = published.dataset_version
+        assert frozen is not None
+        said = [PublicCardSerializer(public.card_of(published, at=timezone.now())).data]
+        frozen.model = "night-drive"
+        said += [PublicCardSerializer(public.card_of(published, at=timezone.now())).data]
+        assert [one["trained_on"]["for_one_model"] for one in said] == [False, True]
 
     def test_names_who_must_be_named(self, published: ModelVersion) -> None:
         """The house accepted the condition to do so wherever the card is published."""

@@ -314,6 +314,7 @@ class TestModelVersion:
             "n_not_cleared": 0,
             "not_cleared": [],
             "reasons": [],
+            "origins": [],
         }
 
     def test_has_a_closed_gate_when_a_licence_falls_away(

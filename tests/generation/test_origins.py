@@ -147,6 +147,7 @@ class TestGate:
     ) -> None:
         suspend(tide, people)
         now = timezone.now()
+        assert gate(copy).in_public == ("its weights are another model's, and the model is suspended",)
         at_once = overviews.gates_of([tide, copy], at=now)
         assert at_once == {one.pk: queries.gate_of(one, at=now) for one in (tide, copy)}
 
@@ -208,6 +209,42 @@ class TestReading:
         assert "Nobody could say" not in said
         assert "Music not known" not in said
         assert "each output is held against every dataset" in said
+
+    def test_of_the_api_names_the_model_and_its_music(
+        self, people: People, tide: ModelVersion, copy: ModelVersion
+    ) -> None:
+        client = Client()
+        client.force_login(people.officer)
+        said = client.get(f"/api/v1/model-versions/{copy.public_id}/gate/").json()
+        assert said["origins"] == [
+            {
+                "id": str(tide.public_id),
+                "name": "tide@1",
+                "dataset_version": str(tide.dataset_version.public_id),  # type: ignore[union-attr]
+                "trained_on": "folk@1",
+            }
+        ]
+        assert client.get(f"/api/v1/model-versions/{tide.public_id}/gate/").json()["origins"] == []
+
+    @pytest.mark.parametrize("is_public", [False, True])
+    def test_of_the_public_card_names_the_model_where_its_own_card_is_public(
+        self, people: People, tide: ModelVersion, copy: ModelVersion, is_public: bool
+    ) -> None:
+        for one in (copy, tide) if is_public else (copy,):
+            services.publish_card(version=one, reason="Asked.", by=people.officer, now=timezone.now())
+        suspend(tide, people)
+        card = reverse("audit:public-card", args=[copy.public_id])
+        page = " ".join(Client().get(card).content.decode().split())
+        assert "Known by its weights" in page
+        assert "Its weights are another model&#x27;s, and the model is suspended." in page
+        assert "known by its weights" in Client().get(reverse("audit:gallery")).content.decode()
+        said = Client().get(f"/api/v1/public/models/{copy.public_id}/").json()
+        assert said["may_i_use_it"]["release"] == "closed"
+        named = [{"id": str(tide.public_id), "model": "tide", "version": 1}]
+        assert said["same_weights"] == {"music_on_record": True, "cards": named if is_public else []}
+        for text in (page, str(said)):
+            assert ("tide" in text) is is_public
+            assert "folk" not in text
 
     def test_of_the_report_says_whose_weights_they_are(self, copy: ModelVersion) -> None:
         _, reasons = snapshots._release(copy, gate(copy))

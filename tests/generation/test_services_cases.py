@@ -255,6 +255,31 @@ class TestDecideCase:
         decide(house, case, Remedy.NEGOTIATE, until=timezone.now().date() + timedelta(days=9))
         assert "negotiated until" in gate(house).reasons[0]
 
+    @pytest.mark.parametrize(
+        ("kind", "remedy", "said"),
+        [
+            (CaseKind.LEAK, None, "a report that an output copies 1 recording waits for a decision"),
+            (CaseKind.OPT_OUT, None, "a request to take out 1 recording waits for a decision"),
+            (
+                CaseKind.LEAK,
+                Remedy.NEGOTIATE,
+                "a report that an output copies 1 recording is not settled yet",
+            ),
+            (CaseKind.LEAK, Remedy.RETRAIN, "it is to be retrained without 1 recording"),
+        ],
+    )
+    def test_tells_strangers_why_without_the_case_or_its_terms(
+        self, house: CaseHouse, kind: CaseKind, remedy: Remedy | None, said: str
+    ) -> None:
+        case = opened(house, house.recordings[2:], kind=kind)
+        if remedy is not None:
+            until = timezone.now().date() + timedelta(days=9) if remedy == Remedy.NEGOTIATE else None
+            decide(house, case, remedy, until=until)
+        closed = gate(house)
+        assert said in closed.in_public
+        assert len(closed.in_public) == len(closed.reasons)
+        assert case.reference not in " ".join(closed.in_public)
+
     def test_opens_the_gate_where_the_request_is_rejected(self, house: CaseHouse) -> None:
         case = opened(house, house.recordings[2:], kind=CaseKind.LEAK)
         decide(house, case, Remedy.REJECT)
