@@ -12,7 +12,9 @@ from rest_framework.response import Response
 
 from audit import public
 from audit.serializers import PublicCardSerializer, PublicModelSerializer
-from governance.api import NOT_HERE, HouseView, Pages
+from governance.api import NOT_HERE, HouseView
+from governance.keyset import newest
+from governance.paging import Pages
 
 
 class StrangersView(HouseView):
@@ -23,6 +25,8 @@ class StrangersView(HouseView):
 
 
 class PublicModelListView(StrangersView):
+    order = newest("registered_at")
+
     @extend_schema(
         tags=["public"],
         operation_id="public_models_list",
@@ -30,7 +34,7 @@ class PublicModelListView(StrangersView):
         auth=[],
     )
     def get(self, request: Request) -> Response:
-        """The model versions whose cards were opened to everybody."""
+        """The model versions whose cards were opened to everybody, the newest first."""
         pages = Pages()
         rows = pages.paginate_queryset(public.public_versions(), request, view=self)
         return pages.get_paginated_response(PublicModelSerializer(rows, many=True).data)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.test import Client
 
+    from governance.keyset import Order
+
 TIMES = 5
 NAME = "bench-officer"
 
@@ -37,13 +39,12 @@ def main() -> None:
 def _read() -> Iterator[dict[str, Any]]:
     from django.test import Client
 
-    from provenance.keyset import mark_of
-
     client = Client()
     client.force_login(_officer())
-    for name, address, rows, by in _lists():
+    for name, address, rows, order in _lists():
         n_rows = rows.count()
-        near_the_end = mark_of(rows.order_by(f"-{by}", "-id")[max(n_rows - 30, 0)], by)
+        of = address if address.startswith("/api/") else ""
+        near_the_end = order.mark_of(order.sorted(rows)[max(n_rows - 30, 0)], of=of)
         for place, query in (("first", ""), ("last", f"?after={near_the_end}")):
             yield {"list": name, "place": place, "n_rows": n_rows, **_cost(client, address + query)}
 
@@ -62,18 +63,19 @@ def _officer() -> Any:
     return member.user
 
 
-def _lists() -> Iterator[tuple[str, str, QuerySet[Any], str]]:
+def _lists() -> Iterator[tuple[str, str, QuerySet[Any], Order]]:
     from django.urls import reverse
 
+    from governance.keyset import newest
     from provenance.models import Conflict, Grant, Reservation, RightsClaim
 
     open_ones = Conflict.objects.filter(status="open")
-    yield "conflicts", reverse("provenance:conflict-list"), open_ones, "found_at"
-    yield "grants", reverse("provenance:grant-list"), Grant.objects.all(), "registered_at"
-    yield "opt_outs", reverse("provenance:reservation-list"), Reservation.objects.all(), "declared_at"
-    yield "api_conflicts", "/api/v1/conflicts/", Conflict.objects.all(), "found_at"
-    yield "api_grants", "/api/v1/grants/", Grant.objects.all(), "registered_at"
-    yield "api_claims", "/api/v1/claims/", RightsClaim.objects.all(), "recorded_at"
+    yield "conflicts", reverse("provenance:conflict-list"), open_ones, newest("found_at")
+    yield "grants", reverse("provenance:grant-list"), Grant.objects.all(), newest("registered_at")
+    yield "opt_outs", reverse("provenance:reservation-list"), Reservation.objects.all(), newest("declared_at")
+    yield "api_conflicts", "/api/v1/conflicts/", Conflict.objects.all(), newest("found_at")
+    yield "api_grants", "/api/v1/grants/", Grant.objects.all(), newest("registered_at")
+    yield "api_claims", "/api/v1/claims/", RightsClaim.objects.all(), newest("recorded_at")
 
 
 def _cost(client: Client, address: str) -> dict[str, float]:

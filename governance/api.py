@@ -14,7 +14,6 @@ from rest_framework import mixins, serializers, status
 from rest_framework.authentication import BasicAuthentication
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotAuthenticated
-from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.parsers import BaseParser, JSONParser, MultiPartParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -24,7 +23,9 @@ from rest_framework.viewsets import GenericViewSet
 
 from governance import access, jobs, ledger, services
 from governance.errors import LinerNotesError, NotFoundError, PartMissingError
+from governance.keyset import BySequence, Order, newest
 from governance.models import Job, LedgerEvent, Member, Organisation, Review, Role, User
+from governance.paging import Pages
 from governance.serializers import (
     JobQuerySerializer,
     JobSerializer,
@@ -71,10 +72,6 @@ class BoundedMultiPartParser(MultiPartParser):
         return super().parse(stream, media_type, parser_context)
 
 
-class Pages(LimitOffsetPagination):
-    max_limit = 500
-
-
 class HouseView(APIView):
     """JSON only: there are pages for people."""
 
@@ -92,11 +89,15 @@ class HouseView(APIView):
 
 
 class HouseViewSet(HouseView, GenericViewSet[M]):
-    """Rows under ``/{public_id}/``. Subclasses take them from ``access``, which answers 404 to strangers."""
+    """Rows under ``/{public_id}/``. Subclasses take them from ``access``, which answers 404 to strangers.
+
+    Those with a list say its ``order``.
+    """
 
     lookup_field = "public_id"
     lookup_value_converter = "uuid"
     pagination_class = Pages
+    order: Order
 
     @property
     def public_id(self) -> str:
@@ -112,13 +113,19 @@ class HouseViewSet(HouseView, GenericViewSet[M]):
         """Return the rows of a list that the query string asks for."""
         return rows
 
-    def page(self, rows: Any) -> list[Any]:
+    def page(self, rows: QuerySet[Any], order: Order) -> list[Any]:
+        """Return one page of rows that hang on this resource."""
+        cast("Pages", self.paginator).order = order
         return list(self.paginate_queryset(rows) or ())
 
-    def page_of(self, rows: QuerySet[Any], serializer: type[serializers.BaseSerializer[Any]]) -> Response:
-        """Answer with one page of rows that hang on this resource."""
+    def page_of(
+        self, rows: QuerySet[Any], serializer: type[serializers.BaseSerializer[Any]], order: Order
+    ) -> Response:
+        """Answer with one."""
         context = self.get_serializer_context()
-        return self.get_paginated_response(serializer(self.page(rows), many=True, context=context).data)
+        return self.get_paginated_response(
+            serializer(self.page(rows, order), many=True, context=context).data
+        )
 
 
 class FromFileViewSet(HouseViewSet[M]):
@@ -234,6 +241,7 @@ class TokenLogoutAllView(LogoutAllView):  # type: ignore[misc]
 )
 class JobViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[Job]):
     serializer_class = JobSerializer
+    order = newest("asked_at")
 
     def get_queryset(self) -> QuerySet[Job]:
         return access.jobs_for_reading(self.caller)
@@ -264,6 +272,7 @@ class JobViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[
 )
 class ReviewViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[Review]):
     serializer_class = ReviewSerializer
+    order = newest("asked_at")
 
     def get_queryset(self) -> QuerySet[Review]:
         return access.reviews_for_reading(self.caller)
@@ -283,18 +292,20 @@ class ReviewViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewS
     list=extend_schema(
         parameters=[LedgerQuerySerializer],
         operation_id="ledger_events",
-        description="What was done in the caller's organisations, oldest first.",
+        description="What was done in the caller's organisations, oldest first. `after=N` goes on behind event N: the "
+        "marks of this list are the sequence itself.",
     )
 )
 class LedgerViewSet(mixins.ListModelMixin, HouseViewSet[LedgerEvent]):
     serializer_class = LedgerEventSerializer
+    order = BySequence(("sequence",), named_by=())
 
     def get_queryset(self) -> QuerySet[LedgerEvent]:
         return access.events_for_reading(self.caller)
 
     def narrowed(self, rows: QuerySet[LedgerEvent]) -> QuerySet[LedgerEvent]:
         asked = self.asked(LedgerQuerySerializer)
-        names = {"subject": "subject_id", "after": "sequence__gt"}
+        names = {"subject": "subject_id"}
         return rows.filter(**{names.get(name, name): value for name, value in asked.items()})
 
 

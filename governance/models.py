@@ -121,7 +121,10 @@ class Review(models.Model):
 
     class Meta:
         ordering = ["-asked_at", "-id"]
-        indexes = [models.Index(fields=["subject_kind", "subject_id"])]
+        indexes = [
+            models.Index(fields=["subject_kind", "subject_id"]),
+            models.Index(fields=["asked_at", "id"]),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["question", "subject_kind", "subject_id"],
@@ -204,6 +207,7 @@ class Job(models.Model):
         indexes = [
             models.Index(fields=["state", "kind"]),
             models.Index(fields=["subject_kind", "subject_id"]),
+            models.Index(fields=["asked_at", "id"]),
         ]
         constraints = [models.CheckConstraint(condition=Q(state__in=JobState.values), name="job_state_known")]
 

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from governance.models import Decision, Job, JobState, LedgerEvent, Question, Review, Role
 
 M = TypeVar("M", bound=models.Model)
-PAGING = frozenset({"limit", "offset"})
+PAGING = frozenset({"limit", "offset", "after", "before"})
 
 
 class RowSerializer(serializers.ModelSerializer[M]):
@@ -28,7 +28,7 @@ class QuerySerializer(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         if unknown := sorted(set(data) - set(self.fields) - PAGING):
-            known = ", ".join(sorted([*self.fields, *PAGING]))
+            known = ", ".join(sorted({*self.fields, *PAGING}))
             raise serializers.ValidationError(
                 {name: [f"Nobody knows this parameter: there are {known}."] for name in unknown}
             )
@@ -170,9 +170,6 @@ class LedgerEventSerializer(serializers.ModelSerializer[LedgerEvent]):
 class LedgerQuerySerializer(QuerySerializer):
     kind = serializers.CharField(required=False)
     subject = serializers.UUIDField(required=False)
-    after = serializers.IntegerField(
-        required=False, min_value=0, help_text="only events of a higher sequence"
-    )
 
 
 class LedgerHeadSerializer(serializers.Serializer[Any]):

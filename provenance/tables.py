@@ -8,9 +8,9 @@ from typing import Any
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
+from governance.keyset import Slice, by, slice_of
 from governance.models import Organisation
 from provenance import queries
-from provenance.keyset import Slice, slice_of
 from provenance.models import (
     Conflict,
     ConflictStatus,
@@ -106,7 +106,7 @@ def clearance_table(
     """Answer one page of a dataset; what is narrowed by its answer needs all of them to be known."""
     answers, use = answers_to(question, now=now), question.use(now)
     entries = clearances.narrowed(question.entries(), clearances.Narrowing(answer=answer), answers.run)
-    cut = slice_of(entries, by="external_id", after=after, before=before)
+    cut = slice_of(entries, by("external_id"), after=after, before=before)
     rows = clearances.answered_slice(cut.rows, use=use, policy=question.policy)
     return ClearanceTable(rows, cut, answers, use, question.policy)
 

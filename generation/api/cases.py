@@ -51,6 +51,7 @@ from governance.api import (
     validated,
 )
 from governance.errors import NotAllowedError, NotFoundError
+from governance.keyset import by
 from governance.models import Organisation, User
 from governance.serializers import ProblemSerializer, ReasonSerializer
 from provenance.access import grant_for_reading
@@ -80,6 +81,7 @@ OWN_WORDS = ("kind", "holder", "contact", "holds", "words")
     ),
 )
 class CaseViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[Case]):
+    order = by("due_on")
     serializer_class = CaseSerializer
     queryset = Case.objects.none()
 

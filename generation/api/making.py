@@ -60,6 +60,7 @@ from governance.api import (
     validated,
 )
 from governance.errors import ConflictError
+from governance.keyset import Order, by, newest
 from governance.models import Decision, Job, JobState, Organisation, Question, Review
 from governance.serializers import JobSerializer, ProblemSerializer, ReviewSerializer
 from provenance import access as provenance_access
@@ -70,6 +71,8 @@ from provenance.models import Recording
 
 SEEN_S = 30
 NOBODY_WORKS = "No worker answers: this waits, and is done once one is running."
+NUMBERED = Order(("number",), named_by=())
+CLOSEST_FIRST = Order(("score",), descending=True, named_by=("check_made__public_id", "kind", "rank"))
 EVIDENCE = ("generation", "indexes__dataset", "indexes__version")
 
 
@@ -80,6 +83,7 @@ EVIDENCE = ("generation", "indexes__dataset", "indexes__version")
 )
 class ModelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[GenerativeModel]):
     serializer_class = ModelSerializer
+    order = by("name")
 
     def get_queryset(self) -> QuerySet[GenerativeModel]:
         return access.models_for_reading(self.caller).annotate(n_versions=Count("versions"))
@@ -96,8 +100,8 @@ class ModelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSe
     def versions(self, request: Request, **_: Any) -> Response:
         """Its sets of weights, oldest first."""
         model = access.model_for_reading(self.caller, self.public_id)
-        rows = access.model_versions_for_reading(self.caller).filter(model=model).order_by("number")
-        return self.page_of(rows, ModelVersionSerializer)
+        rows = access.model_versions_for_reading(self.caller).filter(model=model)
+        return self.page_of(rows, ModelVersionSerializer, NUMBERED)
 
 
 @extend_schema(tags=["models"])
@@ -175,6 +179,8 @@ def _counts(counted: VerdictCounts) -> dict[str, int]:
     ),
 )
 class GenerationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[Generation]):
+    order = newest("made_at")
+
     def get_serializer_class(self) -> type[GenerationSerializer]:
         return GenerationDetailSerializer if self.action == "retrieve" else GenerationSerializer
 
@@ -259,6 +265,7 @@ class GenerationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseV
     ),
 )
 class CheckViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[Check]):
+    order = newest("checked_at")
     parser_classes = (BoundedMultiPartParser,)
 
     @property
@@ -328,6 +335,7 @@ def worker_was_seen(queue: str) -> bool:
 
 @extend_schema(tags=["recordings"])
 class RecordingMatchViewSet(HouseViewSet[Match]):
+    order = CLOSEST_FIRST
     serializer_class = RecordingMatchSerializer
     queryset = Match.objects.none()
 
@@ -344,7 +352,7 @@ class RecordingMatchViewSet(HouseViewSet[Match]):
         rows = rows.select_related("recording", "check_made", "check_made__generation")
         if asked["accepted"] is not None:
             rows = rows.filter(accepted=asked["accepted"])
-        return self.page_of(rows.order_by("-score", "-id"), RecordingMatchSerializer)
+        return self.page_of(rows, RecordingMatchSerializer, self.order)
 
 
 @extend_schema(tags=["recordings"])

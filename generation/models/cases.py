@@ -130,7 +130,10 @@ class Case(models.Model):
 
     class Meta:
         ordering = ["due_on", "id"]
-        indexes = [models.Index(fields=["organisation", "state", "due_on"])]
+        indexes = [
+            models.Index(fields=["organisation", "state", "due_on"]),
+            models.Index(fields=["due_on", "id"]),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(kind__in=CaseKind.values), name="case_kind_known"),
             models.CheckConstraint(condition=Q(channel__in=CaseChannel.values), name="case_channel_known"),

@@ -163,7 +163,7 @@ class Generation(models.Model):
 
     class Meta:
         ordering = ["-made_at", "-id"]
-        indexes = [models.Index(fields=["model_version", "state"])]
+        indexes = [models.Index(fields=["model_version", "state"]), models.Index(fields=["made_at", "id"])]
         constraints = [
             models.CheckConstraint(
                 condition=Q(state__in=GenerationState.values), name="generation_state_known"
@@ -205,6 +205,7 @@ class Check(models.Model):
 
     class Meta:
         ordering = ["-checked_at", "-id"]
+        indexes = [models.Index(fields=["checked_at", "id"])]
         constraints = [
             models.CheckConstraint(condition=Q(verdict__in=Verdict.values), name="check_verdict_known")
         ]
@@ -239,6 +240,7 @@ class Match(models.Model):
     class Meta:
         ordering = ["check_made_id", "kind", "rank"]
         verbose_name_plural = "matches"
+        indexes = [models.Index(fields=["recording", "score", "id"])]
         constraints = [
             models.UniqueConstraint(fields=["check_made", "kind", "rank"], name="match_rank_once"),
             models.CheckConstraint(condition=Q(score__gte=0, score__lte=1), name="match_score_in_range"),

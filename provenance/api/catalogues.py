@@ -19,20 +19,18 @@ from governance.api import (
     UNREADABLE,
     FromFileViewSet,
     HouseViewSet,
-    Pages,
     organisation_for,
     queued,
     validated,
 )
 from governance.errors import NotFoundError
+from governance.keyset import newest
 from governance.serializers import OrganisationField, ProblemSerializer, QuerySerializer, RowSerializer
 from provenance import access, services
-from provenance.api.keysets import NewestFirst
 from provenance.forms.catalogues import MESSAGES
 from provenance.jobs import MATCH
 from provenance.models import Catalogue, CatalogueAnswer, CatalogueMatch, CatalogueRun, Dataset
 from provenance.queries import catalogues
-from provenance.serializers.keysets import KeysetQuerySerializer
 from provenance.uploads import keep_source
 
 
@@ -107,7 +105,6 @@ class AgainSerializer(serializers.Serializer[Any]):
 
 @extend_schema(tags=["catalogues"])
 @extend_schema_view(
-    list=extend_schema(parameters=[KeysetQuerySerializer]),
     retrieve=extend_schema(responses={200: CatalogueSerializer, 404: NOT_HERE}),
     create=extend_schema(
         request={"multipart/form-data": BringSerializer},
@@ -125,15 +122,14 @@ class AgainSerializer(serializers.Serializer[Any]):
 class CatalogueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, FromFileViewSet[Catalogue]):
     """The caller's own catalogues, and those of a label that they audit for."""
 
-    pagination_class = NewestFirst
-    newest_by = "uploaded_at"
+    order = newest("uploaded_at")
     serializer_class = CatalogueSerializer
 
     def get_queryset(self) -> QuerySet[Catalogue]:
         return access.catalogues_for_reading(self.caller)
 
     def narrowed(self, rows: QuerySet[Catalogue]) -> QuerySet[Catalogue]:
-        self.asked(KeysetQuerySerializer)
+        self.asked(QuerySerializer)
         return rows
 
     def get_object(self) -> Catalogue:
@@ -197,17 +193,18 @@ class CatalogueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, FromFil
         return found
 
     @extend_schema(responses={200: CatalogueRunSerializer(many=True), 404: NOT_HERE})
-    @action(detail=True, pagination_class=Pages)
+    @action(detail=True)
     def runs(self, request: Request, **_: Any) -> Response:
         """What each dataset answered last, counted."""
         runs = access.run_answers_for_reading(self.caller, self.get_object())
-        return self.page_of(runs.select_related("catalogue__organisation"), CatalogueRunSerializer)
+        runs = runs.select_related("catalogue__organisation")
+        return self.page_of(runs, CatalogueRunSerializer, CatalogueQuestionViewSet.order)
 
     @extend_schema(
         parameters=[CatalogueMatchQuerySerializer],
         responses={200: CatalogueMatchSerializer(many=True), 404: NOT_HERE},
     )
-    @action(detail=True, pagination_class=Pages)
+    @action(detail=True)
     def matches(self, request: Request, **_: Any) -> Response:
         """Every row in every dataset asked, with its evidence and the versions that hold what it was found in."""
         asked = self.asked(CatalogueMatchQuerySerializer)
@@ -219,23 +216,21 @@ class CatalogueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, FromFil
             version=str(asked["version"] or ""),
             words=asked["q"],
         )
-        page: list[CatalogueMatch] = self.page(rows)
+        page: list[CatalogueMatch] = self.page(rows, catalogues.AS_LISTED)
         lines = [catalogues.match_as_json(one) for one in catalogues.answered(page)]
         return self.get_paginated_response(lines)
 
 
 @extend_schema(tags=["catalogues"])
-@extend_schema_view(list=extend_schema(parameters=[KeysetQuerySerializer]))
 class CatalogueQuestionViewSet(mixins.ListModelMixin, HouseViewSet[CatalogueRun]):
     """The owner's log: which catalogues were held against datasets of theirs; never which rows."""
 
-    pagination_class = NewestFirst
-    newest_by = "run_at"
+    order = newest("run_at")
     serializer_class = CatalogueRunSerializer
 
     def get_queryset(self) -> QuerySet[CatalogueRun]:
         return access.catalogue_runs_for_reading(self.caller)
 
     def narrowed(self, rows: QuerySet[CatalogueRun]) -> QuerySet[CatalogueRun]:
-        self.asked(KeysetQuerySerializer)
+        self.asked(QuerySerializer)
         return rows

@@ -13,8 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api import NOT_HERE, NOT_NOW, NOT_YOURS, HouseViewSet, organisation_for, validated
+from governance.keyset import newest
 from provenance import access
-from provenance.api.keysets import NewestFirst
 from provenance.intake.claims import claim_of
 from provenance.models import RightsClaim
 from provenance.serializers.claims import (
@@ -48,8 +48,7 @@ from provenance.services.claiming import ClaimsRegistered, register_claim_rows, 
     ),
 )
 class ClaimViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[RightsClaim]):
-    pagination_class = NewestFirst
-    newest_by = "recorded_at"
+    order = newest("recorded_at")
     serializer_class = RightsClaimSerializer
 
     def get_queryset(self) -> QuerySet[RightsClaim]:

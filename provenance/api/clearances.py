@@ -8,8 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance import access as house
+from governance import keyset
 from governance.api import NOT_HERE, NOT_YOURS, QUEUED, HouseView, queued, validated
-from provenance import access, keyset, queries
+from governance.paging import MARKS, require_marks
+from provenance import access, queries
 from provenance.models import Dataset, Omission
 from provenance.queries import clearances
 from provenance.queries.clearances import Narrowing, Question
@@ -41,13 +43,9 @@ class MatrixView(HouseView):
         question, narrowing = _question(dataset, asked), Narrowing.asked_by(asked)
         run = clearing.answers_to(question, now=now).run
         entries = clearances.narrowed(question.entries(), narrowing, run)
-        cut = keyset.slice_of(
-            entries,
-            by=SORTS[asked["sort"]],
-            after=asked["after"],
-            before=asked["before"],
-            size=asked["limit"],
-        )
+        order, marks = keyset.by(SORTS[asked["sort"]]), {name: asked[name] for name in MARKS}
+        require_marks(entries.model, order, of=request.path, **marks)
+        cut = keyset.slice_of(entries, order, size=asked["limit"], of=request.path, **marks)
         rows = clearances.answered_slice(cut.rows, use=question.use(now), policy=question.policy)
         omitted = Omission.objects.filter(entry__in=[row.entry.pk for row in rows], taken_back_at=None)
         left_out = set(omitted.values_list("entry_id", flat=True))

@@ -26,10 +26,10 @@ from governance.api import (
     queued,
     validated,
 )
+from governance.keyset import Order, by, newest
 from governance.models import Decision
 from governance.serializers import ProblemSerializer, ReasonSerializer, ReviewSerializer
 from provenance import access, queries, services
-from provenance.api.keysets import ByTitle, NewestFirst
 from provenance.jobs import INDEX, REGISTER, forget_uploads
 from provenance.models import (
     Conflict,
@@ -70,6 +70,8 @@ from provenance.serializers.recordings import (
 )
 from provenance.uploads import keep_source
 
+NUMBERED = Order(("number",), named_by=())
+LEAVES = Order(("position",), named_by=())
 MAY_INDEX = (*house.WRITES_DATASETS, *house.MAKES_MODELS, *house.DECIDES)
 
 
@@ -113,6 +115,8 @@ def use_asked(words: dict[str, Any], now: datetime) -> Use:
     ),
 )
 class DatasetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, FromFileViewSet[Dataset]):
+    order = by("name")
+
     def get_serializer_class(self) -> type[DatasetSerializer]:
         return DatasetDetailSerializer if self.action == "retrieve" else DatasetSerializer
 
@@ -159,7 +163,7 @@ class DatasetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, FromFileV
         dataset = self.get_object()
         version = self._version(dataset, asked.get("version"))
         rows = access.entries_for_reading(self.caller, queries.entries_of(dataset, version))
-        page: list[DatasetEntry] = self.page(rows)
+        page: list[DatasetEntry] = self.page(rows, by("external_id"))
         context = {**self.get_serializer_context(), "cleared": {}}
         if "purpose" in asked:
             use = use_asked(asked, timezone.now())
@@ -200,14 +204,15 @@ class DatasetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, FromFileV
         asked = self.asked(DatasetConflictQuerySerializer)
         readable = access.conflicts_for_reading(self.caller).values("pk")
         found = queries.conflicts_touching(self.get_object()).filter(pk__in=readable)
-        return self.page_of(found.filter(**asked), ConflictSerializer)
+        return self.page_of(found.filter(**asked), ConflictSerializer, ConflictViewSet.order)
 
     @extend_schema(responses={200: VersionSerializer(many=True), 404: NOT_HERE})
     @action(detail=True)
     def versions(self, request: Request, **_: Any) -> Response:
         """What was frozen from it, oldest first."""
         dataset = access.dataset_for_reading(self.caller, self.public_id)
-        return self.page_of(dataset.versions.select_related("dataset", "frozen_by"), VersionSerializer)
+        versions = dataset.versions.select_related("dataset", "frozen_by")
+        return self.page_of(versions, VersionSerializer, NUMBERED)
 
     @extend_schema(
         request=ApproveSerializer,
@@ -295,7 +300,7 @@ class VersionViewSet(mixins.RetrieveModelMixin, HouseViewSet[DatasetVersion]):
         leaves = version.entries.select_related("recording")
         if not house.reads_whole(self.caller, version.dataset.organisation):
             leaves = leaves.filter(access.readable_recordings(self.caller, path="recording__"))
-        return self.page_of(leaves, VersionEntrySerializer)
+        return self.page_of(leaves, VersionEntrySerializer, LEAVES)
 
 
 @extend_schema(tags=["recordings"])
@@ -304,7 +309,7 @@ class VersionViewSet(mixins.RetrieveModelMixin, HouseViewSet[DatasetVersion]):
     retrieve=extend_schema(responses={200: RecordingDetailSerializer, 404: NOT_HERE}),
 )
 class RecordingViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[Recording]):
-    pagination_class = ByTitle
+    order = by("title")
 
     def get_serializer_class(self) -> type[RecordingSerializer]:
         return RecordingDetailSerializer if self.action == "retrieve" else RecordingSerializer
@@ -339,8 +344,7 @@ class RecordingViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseVi
     retrieve=extend_schema(responses={200: ConflictSerializer, 404: NOT_HERE}),
 )
 class ConflictViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[Conflict]):
-    pagination_class = NewestFirst
-    newest_by = "found_at"
+    order = newest("found_at")
     serializer_class = ConflictSerializer
 
     def get_queryset(self) -> QuerySet[Conflict]:

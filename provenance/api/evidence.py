@@ -23,10 +23,10 @@ from governance.api import (
     validated,
 )
 from governance.errors import NotFoundError
+from governance.keyset import newest
 from governance.models import Organisation
 from governance.serializers import ProblemSerializer
 from provenance import access
-from provenance.api.keysets import NewestFirst
 from provenance.models import EvidenceDocument, EvidenceSubject
 from provenance.serializers.evidence import (
     EvidenceDetailSerializer,
@@ -69,8 +69,7 @@ ABOUT = {"licence": "licence", "recording": "recording__public_id", "dataset": "
     ),
 )
 class EvidenceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, FromFileViewSet[EvidenceDocument]):
-    pagination_class = NewestFirst
-    newest_by = "received_at"
+    order = newest("received_at")
 
     def get_serializer_class(self) -> type[EvidenceSerializer]:
         return EvidenceDetailSerializer if self.action == "retrieve" else EvidenceSerializer

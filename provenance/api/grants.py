@@ -17,8 +17,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api import NOT_HERE, NOT_NOW, NOT_YOURS, HouseViewSet, organisation_for, validated
+from governance.keyset import newest
 from provenance import access, documents, services
-from provenance.api.keysets import NewestFirst
 from provenance.models import Grant, GrantRecording
 from provenance.serializers.grants import (
     GrantOutcomesSerializer,
@@ -47,8 +47,7 @@ from provenance.services.granting import GrantOutcome
     ),
 )
 class GrantViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[Grant]):
-    pagination_class = NewestFirst
-    newest_by = "registered_at"
+    order = newest("registered_at")
     serializer_class = GrantSerializer
 
     def get_queryset(self) -> QuerySet[Grant]:

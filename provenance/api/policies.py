@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from governance import access as house
 from governance.api import NOT_HERE, NOT_NOW, NOT_YOURS, UNREADABLE, HouseViewSet, organisation_for, validated
+from governance.keyset import newest
 from governance.models import Organisation, Policy
 from governance.serializers import OrganisationField, QuerySerializer, RowSerializer
 from provenance import access, queries, services
@@ -163,6 +164,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
 )
 class PolicyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[Policy]):
     serializer_class = PolicySerializer
+    order = newest("created_at")
 
     def get_queryset(self) -> QuerySet[Policy]:
         return policies.policies_for_reading(self.caller)

@@ -15,15 +15,14 @@ from rest_framework.response import Response
 from governance import access as house
 from governance.api import NOT_HERE, NOT_NOW, NOT_YOURS, UNREADABLE, HouseViewSet, organisation_for, validated
 from governance.errors import NotFoundError
+from governance.keyset import newest
 from governance.models import Organisation, User
-from governance.serializers import OrganisationField, ReasonSerializer, RowSerializer
+from governance.serializers import OrganisationField, QuerySerializer, ReasonSerializer, RowSerializer
 from provenance import access
-from provenance.api.keysets import NewestFirst
 from provenance.models import ExceptionMemo, Party, Reservation, ReservationSource, ReservedRight
 from provenance.queries import reservations as queries
 from provenance.rights.optouts import KINDS, Snapshot
 from provenance.rights.values import PURPOSES
-from provenance.serializers.keysets import KeysetQuerySerializer
 from provenance.services import memos, reserving
 from provenance.services.evidence import open_evidence
 from provenance.services.memos import MemoTerms
@@ -71,7 +70,7 @@ class ListedReservationSerializer(ReservationSerializer):
         return held.raw[:RAW_CHARS]
 
 
-class ReservationQuerySerializer(KeysetQuerySerializer):
+class ReservationQuerySerializer(QuerySerializer):
     q = serializers.CharField(required=False, default="", allow_blank=True, max_length=200)
     source = serializers.ChoiceField(  # type: ignore[assignment]  # the name is the wire's, not the class's
         choices=ReservationSource.choices, required=False, default=""
@@ -180,8 +179,7 @@ REFUSALS = {403: NOT_YOURS, 409: NOT_NOW, 422: UNREADABLE}
     ),
 )
 class ReservationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[Reservation]):
-    pagination_class = NewestFirst
-    newest_by = "declared_at"
+    order = newest("declared_at")
 
     def get_serializer_class(self) -> type[ReservationSerializer]:
         return ListedReservationSerializer if self.action == "list" else ReservationSerializer
@@ -329,10 +327,7 @@ class RecordMemoSerializer(serializers.Serializer[Any]):
 
 @extend_schema(tags=["opt-outs"])
 @extend_schema_view(
-    list=extend_schema(
-        parameters=[KeysetQuerySerializer],
-        description="Memos, newest first, for those who read legal advice.",
-    ),
+    list=extend_schema(description="Memos, newest first, for those who read legal advice."),
     retrieve=extend_schema(responses={200: MemoSerializer, 404: NOT_HERE}),
     create=extend_schema(
         request=RecordMemoSerializer,
@@ -341,15 +336,14 @@ class RecordMemoSerializer(serializers.Serializer[Any]):
     ),
 )
 class MemoViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet[ExceptionMemo]):
-    pagination_class = NewestFirst
-    newest_by = "recorded_at"
+    order = newest("recorded_at")
     serializer_class = MemoSerializer
 
     def get_queryset(self) -> QuerySet[ExceptionMemo]:
         return queries.memos_with_counts(access.memos_for_reading(self.caller))
 
     def narrowed(self, rows: QuerySet[ExceptionMemo]) -> QuerySet[ExceptionMemo]:
-        self.asked(KeysetQuerySerializer)
+        self.asked(QuerySerializer)
         return rows
 
     def get_object(self) -> ExceptionMemo:

@@ -27,6 +27,7 @@ class Catalogue(models.Model):
 
     class Meta:
         ordering = ["-uploaded_at", "-id"]
+        indexes = [models.Index(fields=["uploaded_at", "id"])]
         constraints = [
             models.CheckConstraint(
                 condition=Q(source_sha256__regex=r"^[0-9a-f]{64}$"), name="catalogue_sha256"

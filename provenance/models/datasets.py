@@ -194,6 +194,7 @@ class Conflict(models.Model):
         indexes = [  # the queue, newest first, and what of it is of one kind
             models.Index(fields=["organisation", "status", "found_at", "id"]),
             models.Index(fields=["organisation", "status", "kind", "found_at", "id"]),
+            models.Index(fields=["found_at", "id"]),
         ]
         constraints = [
             models.UniqueConstraint(fields=["organisation", "key"], name="conflict_once"),

@@ -118,6 +118,7 @@ class ExceptionMemo(models.Model):
 
     class Meta:
         ordering = ["-recorded_at", "-id"]
+        indexes = [models.Index(fields=["recorded_at", "id"])]
         constraints = [
             models.CheckConstraint(condition=Q(purposes__len__gt=0), name="memo_for_something"),
             models.CheckConstraint(

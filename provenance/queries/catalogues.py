@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from governance.keyset import Order
 from provenance.models import (
     Catalogue,
     CatalogueMatch,
@@ -17,6 +18,7 @@ from provenance.models import (
     VersionEntry,
 )
 
+AS_LISTED = Order(("row_id", "run_id", "rank"), named_by=())  # by row, for rows are kept in the file's order
 KIND_WORDS = {
     "isrc": "ISRC",
     "samples": "the same samples",
@@ -54,11 +56,8 @@ class Answered:
 
 
 def matches_of(runs: Iterable[CatalogueRun]) -> QuerySet[CatalogueMatch]:
-    return (
-        CatalogueMatch.objects.filter(run__in=list(runs))
-        .select_related("row", "recording", "run", "run__dataset")
-        .order_by("row__row", "row_id", "run__dataset__name", "rank")
-    )
+    rows = CatalogueMatch.objects.filter(run__in=list(runs))
+    return AS_LISTED.sorted(rows.select_related("row", "recording", "run", "run__dataset"))
 
 
 def narrowed(

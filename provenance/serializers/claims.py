@@ -4,11 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from governance.serializers import OrganisationField, RowSerializer
+from governance.serializers import OrganisationField, QuerySerializer, RowSerializer
 from provenance.models import ClaimedRight, RightsClaim
 from provenance.rights.values import SOURCES
 from provenance.serializers.grants import ROW_STATUSES
-from provenance.serializers.keysets import KeysetQuerySerializer
 
 
 class RightsClaimSerializer(RowSerializer[RightsClaim]):
@@ -34,7 +33,7 @@ class RightsClaimSerializer(RowSerializer[RightsClaim]):
         )
 
 
-class ClaimQuerySerializer(KeysetQuerySerializer):
+class ClaimQuerySerializer(QuerySerializer):
     recording = serializers.UUIDField(required=False)
     party = serializers.CharField(required=False, help_text="part of the party's name")
     right = serializers.ChoiceField(choices=ClaimedRight.choices, required=False)

@@ -4,7 +4,6 @@ from rest_framework import serializers
 
 from governance.serializers import QuerySerializer, ReasonSerializer, RowSerializer
 from provenance.models import Conflict, ConflictSide, ConflictStatus
-from provenance.serializers.keysets import KeysetQuerySerializer
 
 
 class ConflictSerializer(RowSerializer[Conflict]):
@@ -50,5 +49,5 @@ class DatasetConflictQuerySerializer(QuerySerializer):
     kind = serializers.CharField(required=False)
 
 
-class ConflictQuerySerializer(KeysetQuerySerializer, DatasetConflictQuerySerializer):
+class ConflictQuerySerializer(DatasetConflictQuerySerializer):
     recording = serializers.UUIDField(required=False)

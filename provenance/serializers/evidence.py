@@ -6,10 +6,9 @@ from typing import Any
 from django.utils import timezone
 from rest_framework import serializers
 
-from governance.serializers import OrganisationField, RowSerializer
+from governance.serializers import OrganisationField, QuerySerializer, RowSerializer
 from provenance.forms.evidence import KINDS
 from provenance.models import EvidenceDocument, EvidenceKind
-from provenance.serializers.keysets import KeysetQuerySerializer
 from provenance.services.evidence import MAX_BYTES, Linked
 
 MAX_SUBJECTS = 1000
@@ -99,7 +98,7 @@ class KeepEvidenceSerializer(serializers.Serializer[Any]):
         return asked
 
 
-class EvidenceQuerySerializer(KeysetQuerySerializer):
+class EvidenceQuerySerializer(QuerySerializer):
     kind = serializers.ChoiceField(choices=EvidenceKind.choices, required=False)
     sha256 = serializers.RegexField(r"^[0-9a-f]{64}$", required=False)
     url = serializers.CharField(required=False, max_length=2000, help_text="the address it was read from")

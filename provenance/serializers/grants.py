@@ -5,10 +5,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from governance.serializers import OrganisationField, RowSerializer
+from governance.serializers import OrganisationField, QuerySerializer, RowSerializer
 from provenance.models import ClaimedRight, Grant, GrantBasis, Remuneration
 from provenance.rights.values import PURPOSES
-from provenance.serializers.keysets import KeysetQuerySerializer
 
 
 class GrantSerializer(RowSerializer[Grant]):
@@ -58,7 +57,7 @@ class GrantSerializer(RowSerializer[Grant]):
         return grant.agreement_id is not None
 
 
-class GrantQuerySerializer(KeysetQuerySerializer):
+class GrantQuerySerializer(QuerySerializer):
     right = serializers.ChoiceField(choices=ClaimedRight.choices, required=False)
     licensor = serializers.CharField(required=False, help_text="part of the licensor's name")
     ends_within_days = serializers.IntegerField(required=False, min_value=0, max_value=36500)

@@ -4,8 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from governance.api import Pages
 from governance.pages import PAGE_SIZE
+from governance.paging import Pages
 from governance.serializers import QuerySerializer
 from provenance.models import Right
 from provenance.queries.clearances import MatrixRow

@@ -5,11 +5,10 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from governance.serializers import RowSerializer
+from governance.serializers import QuerySerializer, RowSerializer
 from provenance import access
 from provenance.models import DatasetEntry, LicenceStatement, Recording, RightsClaim
 from provenance.serializers.grants import GrantSerializer
-from provenance.serializers.keysets import KeysetQuerySerializer
 
 
 class StatementSerializer(RowSerializer[LicenceStatement]):
@@ -77,7 +76,7 @@ class RecordingSerializer(RowSerializer[Recording]):
         return {"title": work.title, "iswc": work.iswc} if work else None
 
 
-class RecordingQuerySerializer(KeysetQuerySerializer):
+class RecordingQuerySerializer(QuerySerializer):
     isrc = serializers.CharField(required=False)
     sha256 = serializers.CharField(required=False)
     dataset = serializers.UUIDField(required=False)

@@ -16,6 +16,7 @@ from governance import access as house
 from governance import services as governance
 from governance import slots
 from governance.errors import NotFoundError
+from governance.keyset import newest, slice_asked
 from governance.models import Job, Organisation
 from governance.pages import PersonRequest, page, page_of, refusals_in, show
 from provenance import access, services, tables
@@ -23,7 +24,6 @@ from provenance.audio import AudioError
 from provenance.forms.catalogues import AskForm, BringForm, MatchFilterForm
 from provenance.intake.errors import IntakeError
 from provenance.jobs import MATCH
-from provenance.keyset import slice_asked
 from provenance.models import (
     Catalogue,
     CatalogueMatch,
@@ -46,9 +46,7 @@ COLUMNS = (
 @page
 @require_GET
 def catalogue_list(request: PersonRequest) -> HttpResponse:
-    found = slice_asked(
-        request, access.catalogues_for_reading(request.user), by="uploaded_at", newest_first=True
-    )
+    found = slice_asked(request, access.catalogues_for_reading(request.user), newest("uploaded_at"))
     answers = access.run_answers_of(request.user, found.rows)
     context = {
         "slice": found,
@@ -283,5 +281,5 @@ def _deals_of(
 def asked(request: PersonRequest) -> HttpResponse:
     """The owner's log: who asked of which dataset, when, with how many rows, and how many were found."""
     runs = access.catalogue_runs_for_reading(request.user)
-    found = slice_asked(request, runs, by="run_at", newest_first=True)
+    found = slice_asked(request, runs, newest("run_at"))
     return render(request, "provenance/catalogue_asked.html", {"slice": found})

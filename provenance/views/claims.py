@@ -7,12 +7,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from governance import access as house
+from governance.keyset import newest, slice_asked
 from governance.pages import PersonRequest, page, refusals_in, say, show
 from provenance import access
 from provenance.forms.claims import ClaimFilterForm
 from provenance.forms.rights import ClaimForm
 from provenance.intake.claims import claim_of
-from provenance.keyset import slice_asked
 from provenance.models import Conflict, ConflictStatus, Recording
 from provenance.services.claiming import register_claim_rows, withdraw_claim
 from provenance.services.shares import SHARE_KINDS
@@ -23,7 +23,7 @@ from provenance.services.shares import SHARE_KINDS
 def claim_list(request: PersonRequest) -> HttpResponse:
     form = ClaimFilterForm(request.GET)
     claims = form.narrowed(access.claims_for_reading(request.user))
-    context = {"form": form, "slice": slice_asked(request, claims, by="recorded_at", newest_first=True)}
+    context = {"form": form, "slice": slice_asked(request, claims, newest("recorded_at"))}
     return show(request, "provenance/claim_list.html", context, partial="claims")
 
 

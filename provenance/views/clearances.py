@@ -19,9 +19,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from governance import access as house
+from governance import keyset
 from governance.errors import NotFoundError
 from governance.pages import PersonRequest, page, refusals_in, say, show
-from provenance import access, keyset, tables
+from provenance import access, tables
 from provenance.forms.clearances import DEEDS, SCOPES, AskForm, CorrectForm, DeedForm, MatrixForm
 from provenance.forms.evidence import EvidenceForm
 from provenance.models import ClearanceRun, Dataset, DatasetEntry, DatasetVersion, Omission
@@ -112,7 +113,7 @@ def matrix(request: PersonRequest, public_id: str) -> HttpResponse:
 
 def _answers(found: Matrix, after: str, before: str) -> dict[str, Any]:
     entries = found.entries()
-    cut = keyset.slice_of(entries, by=found.form.sorted_by, after=after, before=before)
+    cut = keyset.slice_of(entries, keyset.by(found.form.sorted_by), after=after, before=before)
     rows = clearances.answered_slice(
         cut.rows, use=found.question.use(found.now), policy=found.question.policy
     )

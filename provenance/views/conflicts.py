@@ -10,10 +10,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from governance import access as house
+from governance.keyset import newest, slice_asked
 from governance.pages import PersonRequest, page, refusals_in, say, show
 from provenance import access, queries, services
 from provenance.forms.datasets import CloseConflictForm, CloseConflictsForm, ConflictFilterForm
-from provenance.keyset import slice_asked
 from provenance.models import Conflict, ConflictSide, ConflictStatus, Recording
 from provenance.queries import conflicts as asked
 from provenance.rights.values import Use
@@ -57,7 +57,7 @@ def _queue(request: PersonRequest, close_form: CloseConflictsForm | None) -> Htt
     if kind:
         found = found.filter(kind=kind)
     found = found.select_related("organisation", "recording_a", "recording_b")
-    shown = slice_asked(request, found, by="found_at", newest_first=True)
+    shown = slice_asked(request, found, newest("found_at"))
     may_close = bool(kind) and any(
         house.may(request.user, one.organisation, house.RESOLVES_CONFLICTS)
         for one in shown.rows

@@ -17,12 +17,12 @@ from governance import access as house
 from governance import services as governance
 from governance import slots
 from governance.errors import ConflictError
+from governance.keyset import by, newest, slice_asked
 from governance.models import Organisation
 from governance.pages import PersonRequest, page, refusals_in, say, show
 from provenance import access, deals, documents, services, tables, uploads
 from provenance.forms.datasets import GrantFilterForm, RegisterGrantsForm, RevokeForm
 from provenance.forms.rights import DealForm
-from provenance.keyset import slice_asked
 from provenance.models import Grant
 from provenance.services.evidence import READS_CONFIDENTIAL
 from provenance.services.granting import GrantOutcome
@@ -40,7 +40,7 @@ def grant_list(request: PersonRequest) -> HttpResponse:
     ending = _ending(access.grants_for_reading(request.user), today)
     if form.is_valid():
         grants = _narrowed(grants, form.cleaned_data, today)
-    found = slice_asked(request, grants, by="registered_at", newest_first=True)
+    found = slice_asked(request, grants, newest("registered_at"))
     context = {
         "form": form,
         "slice": found,
@@ -107,7 +107,7 @@ def _deal_page(request: PersonRequest, grant: Grant, form: RevokeForm) -> HttpRe
         "terms": deals.terms_of(deal),
         "chains": deals.chains_of(deal),
         "standing": _standing(deal),
-        "slice": slice_asked(request, recordings, by="title"),
+        "slice": slice_asked(request, recordings, by("title")),
         "may_look_in": grant.organisation in house.organisations_of(request.user),
         "datasets": own_datasets.filter(entries__recording__in=recordings).distinct(),
         "versions": deals.versions_on(deal).filter(dataset__in=own_datasets),

@@ -10,11 +10,11 @@ from django.views.decorators.http import require_GET, require_safe
 
 from governance import access as house
 from governance import slots
+from governance.keyset import by, slice_of
 from governance.pages import PersonRequest, page, show
 from provenance import access, media, tables
 from provenance.access import memos_for_reading, reservations_for_reading
 from provenance.forms.datasets import AsOfForm, SearchForm
-from provenance.keyset import slice_of
 from provenance.models import DatasetEntry, VersionEntry
 from provenance.queries import standing, timelines
 from provenance.services.evidence import KEEPS_EVIDENCE, snapshots_for
@@ -27,7 +27,7 @@ def recording_list(request: PersonRequest) -> HttpResponse:
     words = form.cleaned_data["q"] if form.is_valid() else ""
     found = tables.matching(access.recordings_for_reading(request.user), words)
     after, before = request.GET.get("after", ""), request.GET.get("before", "")
-    cut = slice_of(found.prefetch_related("entries__dataset"), by="title", after=after, before=before)
+    cut = slice_of(found.prefetch_related("entries__dataset"), by("title"), after=after, before=before)
     context = {"form": form, "words": words, "slice": cut}
     return show(request, "provenance/recording_list.html", context, partial="recordings")
 

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from governance import access as house
 from governance import services as governance
 from governance.errors import NotFoundError
+from governance.keyset import by, newest, slice_asked
 from governance.models import Organisation
 from governance.pages import PersonRequest, page, refusals_in, say, show
 from provenance import access
@@ -22,7 +23,6 @@ from provenance.forms.reservations import (
     SnapshotForm,
     WithdrawForm,
 )
-from provenance.keyset import slice_asked
 from provenance.models import Party, Reservation
 from provenance.queries import reservations as queries
 from provenance.services import memos, reserving
@@ -39,7 +39,7 @@ def reservation_list(request: PersonRequest) -> HttpResponse:
         found = queries.narrowed(found, **form.cleaned_data)
     context = {
         "form": form,
-        "slice": slice_asked(request, found, by="declared_at", newest_first=True),
+        "slice": slice_asked(request, found, newest("declared_at")),
         "may_record": _may(request, reserving.RECORDS),
         "may_declare": _may(request, (*reserving.RECORDS, *reserving.DECLARES)),
         "may_read_memos": _may(request, access.READS_MEMOS),
@@ -65,7 +65,7 @@ def _reservation_page(request: PersonRequest, held: Reservation, form: WithdrawF
     context = {
         "held": held,
         "n_recordings": held.subjects.count(),
-        "slice": slice_asked(request, bound, by="title") if ours else None,
+        "slice": slice_asked(request, bound, by("title")) if ours else None,
         "form": form if may_withdraw else None,
         "may_open": ours and held.document is not None,
     }
@@ -174,7 +174,7 @@ def memo_list(request: PersonRequest) -> HttpResponse:
         one for one in house.organisations_of(request.user) if house.may(request.user, one, house.DECIDES)
     ]
     context = {
-        "slice": slice_asked(request, found, by="recorded_at", newest_first=True),
+        "slice": slice_asked(request, found, newest("recorded_at")),
         "may_end": may_end,
     }
     return render(request, "provenance/memo_list.html", context)

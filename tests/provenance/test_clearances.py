@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from governance import keyset
 from governance.errors import NotAllowedError
 from governance.models import LedgerEvent
-from provenance import keyset, queries, services
+from provenance import queries, services
 from provenance.errors import ProvenanceError
 from provenance.models import (
     Catalogue,
@@ -317,7 +318,7 @@ class TestSliceOf:
         everything = list(entries.order_by(by, "id"))
 
         def walk(**mark: str) -> keyset.Slice[DatasetEntry]:
-            return keyset.slice_of(entries, by=by, size=3, **mark)  # type: ignore[arg-type]
+            return keyset.slice_of(entries, keyset.by(by), size=3, **mark)  # type: ignore[arg-type]
 
         first = walk()
         second = walk(after=first.after)
@@ -337,20 +338,20 @@ class TestSliceOf:
             for name in "abcdef"
         )
         rows = Catalogue.objects.all()
-        first = keyset.slice_of(rows, by="name", size=3)
+        first = keyset.slice_of(rows, keyset.by("name"), size=3)
         rows.get(name="c").delete()
-        assert [row.name for row in keyset.slice_of(rows, by="name", size=3, after=first.after).rows] == [
+        assert [row.name for row in keyset.slice_of(rows, keyset.by("name"), size=3, after=first.after).rows] == [
             *"def"
         ]
 
     def test_tells_nobody_a_key(self, people: People) -> None:
         dataset = a_dataset(people.steward, people.house, n_recordings=3)
-        mark = keyset.slice_of(dataset.entries.all(), by="title", size=1).after
+        mark = keyset.slice_of(dataset.entries.all(), keyset.by("title"), size=1).after
         said = json.loads(base64.urlsafe_b64decode(mark + "=" * (-len(mark) % 4)))
         entry = dataset.entries.order_by("title", "id")[0]
-        assert said == [entry.title, str(entry.public_id)]
+        assert said[1:] == [entry.title, str(entry.public_id)]
 
     @pytest.mark.parametrize("mark", ["x", "bm9uZQ", "WzEsMl0", "é", "W10"])
     def test_begins_anew_at_a_mark_that_nobody_wrote(self, folk: Dataset, mark: str) -> None:
         entries = DatasetEntry.objects.filter(dataset=folk)
-        assert len(keyset.slice_of(entries, by="external_id", after=mark).rows) == 3
+        assert len(keyset.slice_of(entries, keyset.by("external_id"), after=mark).rows) == 3
