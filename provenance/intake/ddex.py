@@ -19,7 +19,7 @@ read out of it: every deal becomes a statement ``LicenseRef-ddex-deal`` that cle
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -88,7 +88,7 @@ class DdexIntake(Intake):
         self._parties = {_text(party, "PartyReference"): _party_name(party) for party in parties}
         self._party_ids = {_party_name(party): ids for party in parties if (ids := _ids_of_party(party))}
         self._recordings = _all(self._message, "ResourceList/SoundRecording")
-        self._releases = _releases(self._message)
+        self._releases = _releases(self._message, self._parties)
         self._warnings: list[str] = []
         self._deals = [
             deal for element in _all(self._message, "DealList/ReleaseDeal") for deal in self._read(element)
@@ -113,7 +113,7 @@ class DdexIntake(Intake):
         if checked.written and not checked.valid:
             notes.append(f"isrc {checked.written!r} is not valid ({checked.why}); kept as it is")
         artists = [self._party(artist) for artist in _all(element, "DisplayArtist")]
-        release = next((one for one in self._releases if reference in one.resources), None)
+        release = _release_of(self._releases.get(reference, ()))
         named = _anywhere(element, "URI") or _anywhere(element, "FileName")
         audio = self._audio(named, problems) if named else None
         iswc = identifiers.iswc(_anywhere(element, "ISWC"))
@@ -129,15 +129,15 @@ class DdexIntake(Intake):
             external_id=external_id,
             audio=audio,
             source_path=named,
-            title=_text(element, "DisplayTitleText") or _anywhere(element, "TitleText"),
-            artist=_text(element, "DisplayArtistName") or ", ".join(filter(None, artists)),
+            title=_default(element, "DisplayTitleText") or _anywhere(element, "TitleText"),
+            artist=_default(element, "DisplayArtistName") or ", ".join(filter(None, artists)),
             isrc=checked.compact,
             year=_year(element) or (release.year if release else None),
             language=_text(element, "LanguageOfPerformance"),
             genre=release.genre if release else "",
             iswc=iswc.compact,
             composers=composers,
-            master_owner=owner or (release.label if release else ""),
+            master_owner=owner or (release.owner if release else ""),
             statements=self._statements(release.references if release else frozenset()),
             claims=claims,
             identifiers=self._identifiers(element, checked.written, release, notes),
@@ -233,8 +233,8 @@ class DdexIntake(Intake):
             if begins and ends and ends <= begins:
                 self._warnings.append(f"a deal was left out: it ends on {ends} and begins on {begins}")
                 continue
-            models = [_own_text(one) for one in _all(terms, "CommercialModelType")]
-            uses = [_own_text(one) for one in terms.iter() if _local(one) == "UseType"]
+            models = [_named(one) for one in _all(terms, "CommercialModelType")]
+            uses = [_named(one) for one in terms.iter() if _local(one) == "UseType"]
             yield Deal(
                 releases,
                 territory,
@@ -274,10 +274,10 @@ class DdexIntake(Intake):
 @dataclass(frozen=True, slots=True)
 class _Release:
     references: frozenset[str]
-    resources: frozenset[str]
     genre: str
     year: int | None
-    label: str
+    owner: str
+    """Who its ℗ line names, else its label."""
     identifiers: tuple[tuple[str, str], ...]
     """Schemes and identifiers of the releases it is on, GRid and ICPN."""
 
@@ -341,24 +341,35 @@ def _spelled(version: str) -> str:
     return ".".join(version)
 
 
-def _releases(message: Element) -> list[_Release]:
-    """Return the releases. The main release's resource group names the resources, a track release its own one."""
-    found = []
+def _releases(message: Element, parties: Mapping[str, str]) -> dict[str, list[_Release]]:
+    """Return the releases that hold each resource. A main release's groups name many, a track release its own one."""
+    found: dict[str, list[_Release]] = {}
     for element in (*_all(message, "ReleaseList/Release"), *_all(message, "ReleaseList/TrackRelease")):
         names = ("ReleaseResourceReference", "ResourceGroupReleaseResourceReference")
         resources = {_own_text(one) for one in element.iter() if _local(one) in names}
-        label = _anywhere(element, "LabelName") or _pline_owner(element)
+        label = _anywhere(element, "LabelName") or parties.get(_text(element, "ReleaseLabelReference"), "")
         genre = _anywhere(element, "GenreText")
         references = frozenset({_text(element, "ReleaseReference")})
         ids = tuple((scheme, one) for scheme, name in RELEASE_IDS for one in _every(element, name))
-        found.append(_Release(references, frozenset(resources), genre, _year(element), label, ids))
-    merged = []
-    for one in found:
-        others = [other for other in found if other.resources & one.resources]
-        references = frozenset(reference for other in others for reference in other.references)
-        ids = tuple(dict.fromkeys(id for other in others for id in other.identifiers))
-        merged.append(_Release(references, one.resources, one.genre, one.year, one.label, ids))
-    return merged
+        owner = _pline_owner(element) or label
+        release = _Release(references, genre, _year(element), owner, ids)
+        for resource in resources:
+            found.setdefault(resource, []).append(release)
+    return found
+
+
+def _release_of(releases: Iterable[_Release]) -> _Release | None:
+    """Return what the releases of one resource say together; of those that share another one nothing is taken."""
+    holding = tuple(releases)
+    if not holding:
+        return None
+    return _Release(
+        references=frozenset(reference for one in holding for reference in one.references),
+        genre=next((one.genre for one in holding if one.genre), ""),
+        year=next((one.year for one in holding if one.year), None),
+        owner=next((one.owner for one in holding if one.owner), ""),
+        identifiers=tuple(dict.fromkeys(id for one in holding for id in one.identifiers)),
+    )
 
 
 def _local(element: Element) -> str:
@@ -386,8 +397,22 @@ def _text(element: Element, path: str) -> str:
     return _own_text(found) if found is not None else ""
 
 
+def _default(element: Element, name: str) -> str:
+    """Return the text of a child that stands in several languages: of the one marked as default, else the first."""
+    found = _all(element, name)
+    marked = (one for one in found if one.get("IsDefault", "").lower() == "true" and _own_text(one))
+    chosen = next(marked, next(iter(found), None))
+    return _own_text(chosen) if chosen is not None else ""
+
+
 def _anywhere(element: Element, name: str) -> str:
     return next((_own_text(one) for one in element.iter() if _local(one) == name and _own_text(one)), "")
+
+
+def _named(element: Element) -> str:
+    """Return a term, with the sender's own word for it where the standard has none."""
+    own = element.get("UserDefinedValue", "")
+    return f"{_own_text(element)} ({own})" if own else _own_text(element)
 
 
 def _every(element: Element, name: str) -> list[str]:

@@ -126,6 +126,57 @@ class TestIdentifiers:
         assert record.party_ids["Bea Writer"] == {"isni": "000000012281955X", "ipi_name": "00014107339"}
 
 
+TWO_TRACKS = """<?xml version="1.0" encoding="UTF-8"?>
+<ern:NewReleaseMessage xmlns:ern="http://ddex.net/xml/ern/43">
+ <PartyList><Party><PartyReference>P1</PartyReference>
+   <PartyName><FullName>Fine Label</FullName></PartyName></Party></PartyList>
+ <ResourceList>
+  <SoundRecording><ResourceReference>A1</ResourceReference><DisplayTitleText>One</DisplayTitleText>
+   <DisplayArtistName>Erste</DisplayArtistName>
+   <DisplayArtistName IsDefault="true">First</DisplayArtistName></SoundRecording>
+  <SoundRecording><ResourceReference>A2</ResourceReference><DisplayTitleText>Two</DisplayTitleText></SoundRecording>
+ </ResourceList>
+ <ReleaseList>
+  <Release><ReleaseReference>R0</ReleaseReference><ReleaseId><ICPN>4006381333931</ICPN></ReleaseId>
+   <ReleaseLabelReference>P1</ReleaseLabelReference><ResourceGroup>
+   <ReleaseResourceReference>A1</ReleaseResourceReference><ReleaseResourceReference>A2</ReleaseResourceReference>
+   </ResourceGroup></Release>
+  <TrackRelease><ReleaseReference>R1</ReleaseReference><ReleaseId><GRid>A12425GABC1234002M</GRid></ReleaseId>
+   <ReleaseResourceReference>A1</ReleaseResourceReference><Genre><GenreText>Jazz</GenreText></Genre></TrackRelease>
+ </ReleaseList>
+ <DealList>
+  <ReleaseDeal><DealReleaseReference>R1</DealReleaseReference><Deal><DealTerms><TerritoryCode>DE</TerritoryCode>
+   <UseType UserDefinedValue="LoopPack">UserDefined</UseType></DealTerms></Deal></ReleaseDeal>
+ </DealList>
+</ern:NewReleaseMessage>"""
+
+
+class TestSeveralReleases:
+    @pytest.fixture
+    def tracks(self, tmp_path: Path) -> list[IntakeRecord]:
+        path = tmp_path / "album.xml"
+        path.write_text(TWO_TRACKS, encoding="utf-8")
+        with open_intake(path) as intake:
+            return list(intake.records())
+
+    def test_give_a_track_its_own_deals_and_identifiers_alone(self, tracks: list[IntakeRecord]) -> None:
+        one, two = tracks
+        assert [said.territory for said in one.statements] == [("DE",)]
+        assert two.statements == ()
+        assert [id.scheme for id in one.identifiers] == ["ean", "grid"]
+        assert [id.scheme for id in two.identifiers] == ["ean"]
+        assert (one.genre, two.genre) == ("Jazz", "")
+
+    def test_name_the_label_where_no_p_line_does(self, tracks: list[IntakeRecord]) -> None:
+        assert [one.master_owner for one in tracks] == ["Fine Label", "Fine Label"]
+
+    def test_are_read_in_the_language_marked_as_default(self, tracks: list[IntakeRecord]) -> None:
+        assert tracks[0].artist == "First"
+
+    def test_keep_the_senders_own_word_for_a_use(self, tracks: list[IntakeRecord]) -> None:
+        assert tracks[0].statements[0].quote.endswith("UseType UserDefined (LoopPack)")
+
+
 class TestDeals:
     def test_of_several_places_stand_side_by_side(self, tmp_path: Path) -> None:
         record = read(message(tmp_path, deals=deal("DE") + deal("US", "2030-01-01") + deal("DE")))
