@@ -18,6 +18,14 @@ from provenance.rights.wordings import elements_of, in_words
 
 UNRECOGNISED: Final = "LicenseRef-unrecognised-"
 
+_GNU_FAMILIES: Final = (
+    "GPL-",
+    "LGPL-",
+    "AGPL-",
+    f"{UNVERSIONED}GPL",
+    f"{UNVERSIONED}LGPL",
+    f"{UNVERSIONED}AGPL",
+)
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*\Z")
 _CC_URL = re.compile(
     r"creativecommons\.org/(licenses|publicdomain)/([a-z+-]+)(?:/(\d\.\d)(?:/([a-z]{2,3}|scotland)(?=[/\s?#]|$))?)?",
@@ -33,6 +41,8 @@ _PORTED = re.compile(
 )
 _BROKEN = re.compile(r"(?:\b(?:AND|OR|WITH)|\()\s*\Z|\A\s*(?:AND|OR|WITH)\b")
 """An expression that somebody began and did not end: no part of it is picked out."""
+_ELSEWHERE = re.compile(r"\bDocumentRef-([A-Za-z0-9.-]+):LicenseRef-([A-Za-z0-9.-]+)")
+"""A text that another document holds: its name says nothing about its terms."""
 _LATER = re.compile(
     r"[\s,]+\(?or[\s-]+(?:\(at your option\)\s+)?(?:any[\s-]+)?(?:later|newer)(?:[\s-]+versions?)?\)?", re.I
 )
@@ -128,6 +138,16 @@ def is_ported(leaf: Leaf) -> bool:
     return bool(_PORTED.match(leaf.key))
 
 
+def takes_nothing_back(leaf: Leaf) -> bool:
+    """Say whether what stands behind a licence's ``WITH`` can only permit more.
+
+    SPDX's exceptions do; so does any other beside a GNU licence, for these let nobody add a restriction (GPL-2.0
+    section 6, GPL-3.0 section 7).
+    """
+    known = _licensing().known_symbols.get(leaf.exception)
+    return not leaf.exception or bool(known and known.is_exception) or leaf.key.startswith(_GNU_FAMILIES)
+
+
 def _unported(key: str) -> LicenceTerms | None:
     found = _PORTED.match(key)
     return by_key().get(found.group(1).lower()) if found else None
@@ -142,7 +162,7 @@ def normalise(raw: str) -> str:
     str
         An SPDX expression; ``LicenseRef-unrecognised-…`` for text nobody here knows; empty for empty text.
     """
-    raw = raw.strip()
+    raw = _ELSEWHERE.sub(rf"{UNRECOGNISED}\1-\2", raw.strip())
     if not raw:
         return ""
     try:

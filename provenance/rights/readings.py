@@ -14,6 +14,7 @@ from provenance.rights.expressions import (
     is_ported,
     licences_of,
     parse,
+    takes_nothing_back,
 )
 from provenance.rights.policy import ClearancePolicy
 from provenance.rights.terms import UNVERSIONED, LicenceTerms, Term, questions
@@ -89,6 +90,9 @@ def _read_leaf(leaf: Leaf, purpose: Purpose, commercial: bool, policy: Clearance
     if not licences:
         missing = f"{leaf} is not in the licence catalogue"
         return LicenceReading("unknown", str(leaf), reasons=(missing,), unknown_because="not_in_catalogue")
+    if not takes_nothing_back(leaf):
+        unread = f"nobody here knows what {leaf.exception} changes in {leaf.key}"
+        return LicenceReading("unknown", str(leaf), reasons=(unread,), unknown_because="not_in_catalogue")
     readings = [_read_licence(licence, purpose, commercial, policy) for licence in licences]
     if leaf.key.startswith(UNVERSIONED):
         reading = min(readings, key=_goodness)

@@ -19,6 +19,8 @@ from provenance.rights.terms import UNVERSIONED, family
 
 NO_TRAINING: Final = "LicenseRef-no-ai-training"
 NON_COMMERCIAL: Final = "LicenseRef-non-commercial-only"
+LIMITED: Final = "LicenseRef-unrecognised-limits"
+"""Beside a licence: words that limit it in a way that is not read here, so that it settles nothing."""
 NARROWING_CHARS: Final = 1000
 """A longer text has many parts: what one of them forbids is not said of what another one names."""
 BARE_WORDS_CHARS: Final = 200
@@ -127,6 +129,8 @@ def _narrowing(text: str, mentions: list[_Mention]) -> list[str]:
     reserved = re.search(r"\ball\s+rights\s+reserved\b", after, re.I)
     if reserved and not _NOTICE.search(after[: reserved.start()]):
         forbidden.append("LicenseRef-all-rights-reserved")
+    if not forbidden and len(text) <= BARE_WORDS_CHARS and _LIMITING.search(_COMMON_PHRASES.sub(" ", rest)):
+        forbidden.append(LIMITED)
     return forbidden
 
 
@@ -227,9 +231,11 @@ _TRANSLATED: Final = tuple(
     for word, pattern in (
         (
             "NonCommercial",
-            r"\bpas\s+d'(?:utilisations?\s+commerciales?|usage\s+commercial)\b|\bnicht[\s-]?kommerziell(?:e[nrs]?)?\b"
-            r"|\bkeine\s+kommerzielle\s+nutzung\b|\b(?:uso\s+)?n(?:o|ão|ao)[\s-]?comercial\b"
-            r"|\bnon[\s-]?commerciale\b|\bniet[\s-]?commercieel\b",
+            r"\b(?:pas\s+d'|sans\s+)(?:utilisations?\s+commerciales?|usage\s+commercial)\b"
+            r"|\bnicht[\s-]?kommerziell(?:e[nrs]?)?\b|\bnicht\s+für\s+kommerzielle\s+(?:nutzung|zwecke)\b"
+            r"|\b(?:keine|ohne)\s+kommerzielle\s+nutzung\b|\b(?:uso\s+)?n(?:o|ão|ao)[\s-]?comercial\b"
+            r"|\bs(?:in|em)\s+(?:uso\s+comercial|fin(?:es|s)\s+comercia(?:les|is))\b|\bsenza\s+scopi\s+commerciali\b"
+            r"|\bnon[\s-]?commerciale\b|\bniet[\s-]?commercieel\b|\bgeen\s+commercieel\s+gebruik\b",
         ),
         (
             "NoDerivs",
@@ -260,12 +266,12 @@ _TRANSLATED: Final = tuple(
 
 _USE: Final = r"(?:use|usage|purposes?)"
 _MACHINE: Final = (
-    r"(?:\bmachine[\s-]learning\b"
+    r"(?:\bmachine[\s-]learning\b|\bTDM\b|\b(?:text\s+(?:and|&)\s+)?data[\s-]mining\b"
     r"|\b(?:AI|A\.I\.|artificial\s+intelligence|generative)\b[^.;]{0,20}?\b(?:train|model|data|min))"
 )
 _NO_TRAINING: Final = re.compile(
     rf"\b(?:no|not|never|except|excluding|without|prohibit\w*|forbid\w*)\b[^.;]{{0,40}}?{_MACHINE}"
-    rf"|{_MACHINE}[^.;]{{0,30}}?\b(?:prohibited|forbidden|excluded|reserved|not\s+(?:allowed|permitted))\b"
+    rf"|{_MACHINE}[^.;]{{0,30}}?\b(?:prohibited|forbidden|excluded|reserved|opt(?:ed)?[\s-]?out|not\s+(?:allowed|permitted))\b"
     r"|\bnot\s+be\s+used\s+(?:to\s+train|(?:for|in)\s+training)\b|[(,;]\s*no[\s-]?AI\b"
     r"|\b(?:no|not|never)\b[^.;]{0,20}?\btrain(?:ing)?\b[^.;]{0,20}?\b(?:AI|models?)\b",
     re.I,
@@ -283,6 +289,10 @@ _FORBIDDING: Final = (
                 NON_COMMERCIAL,
             ),
             (
+                r"\b(?:not|never|cannot|don't)\s+(?:be\s+)?(?:re-?)?(?:sell|sold)\b|\bnot\s+for\s+(?:re-?)?sale\b",
+                NON_COMMERCIAL,
+            ),
+            (
                 rf"\b(?:personal|private|educational|academic|research)(?:\s+(?:and|or)\s+\w+)?\s+{_USE}\s+only\b"
                 r"|\bonly\s+for\s+(?:personal|private|educational|academic|research)\b",
                 "LicenseRef-personal-use-only",
@@ -291,6 +301,21 @@ _FORBIDDING: Final = (
     ),
 )
 """Words beside a named licence that forbid what it may allow."""
+_LIMITING: Final = re.compile(
+    r"\b(?:except(?:ing)?|excluding|apart\s+from|unless|until|expire[sd]?|revoked|withdrawn|terminated)\b"
+    r"|\b(?:everyone|everybody|anyone|anybody|anything|everything)\s+but\b|\b(?:does|do)(?:\s+not|n't)\s+apply\b"
+    r"|\b(?:additional|further|extra)\s+(?:restriction|limitation|condition|term)s?\b"
+    r"|\b(?:may|must|can|shall|do)(?:\s*not|n't)\b|\bonly\s+(?:in|for|if|when)\b"
+    r"|\b(?:some|certain|selected|most|part|parts)\s+(?:of\s+(?:the\s+|these\s+)?)?(?:tracks?|songs?|files?|music|recordings?)\b",
+    re.I,
+)
+"""Words that take something back from a named licence, whatever it is."""
+_COMMON_PHRASES: Final = re.compile(
+    r"\b(?:except|unless)\s+(?:where|as|when)?\s*(?:otherwise\s+)?(?:noted|stated|indicated|specified|mentioned|required|agreed)\b"
+    r"|\bmay\s+not\s+use\s+this\s+\w+\s+except\s+in\s+compliance\b",
+    re.I,
+)
+"""What the notices of the licences themselves say: it takes nothing back."""
 _BARE_NC: Final = re.compile(r"\bnon-?\s?commercial\b", re.I)
 _BARE_ND: Final = re.compile(
     r"\bno[\s-]?(?:deriv(?:ative)?s?|remix(?:es|ing)?|adaptations?|modifications?)\b", re.I

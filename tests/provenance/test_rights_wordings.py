@@ -8,6 +8,7 @@ from provenance.rights.expressions import UNRECOGNISED, leaves, licences_of, nor
 from provenance.rights.policy import DEFAULT
 from provenance.rights.readings import read
 from provenance.rights.terms import UNVERSIONED, catalogue
+from provenance.rights.wordings import LIMITED
 
 WRITTEN = [
     ("CC BY-SA 3.0", "CC-BY-SA-3.0"),
@@ -362,3 +363,86 @@ class TestDebianNames:
     )
     def test_are_read_in_words_too(self, raw: str, expression: str) -> None:
         assert normalise_dep5(raw) == expression
+
+
+class TestWordsThatTakeSomethingBack:
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            "CC BY 4.0 does not apply",
+            "CC-BY-4.0 until 2024-12-31",
+            "CC-BY-4.0 except track 3",
+            "CC BY 4.0 for everyone but AI companies",
+            "CC BY 4.0 with additional restrictions",
+            "All rights reserved. Some tracks CC BY 4.0",
+            "CC0, but you may not use it in games",
+            "CC BY 4.0 (only in Germany)",
+        ],
+    )
+    def test_leave_a_named_licence_open(self, raw: str) -> None:
+        reading = read(normalise(raw), "ai_generative_training", False, DEFAULT)
+        assert reading.answer == "unknown"
+        assert LIMITED in normalise(raw)
+
+    @pytest.mark.parametrize(
+        ("raw", "expression"),
+        [
+            ("Except where otherwise noted, CC BY 4.0", "CC-BY-4.0"),
+            ("CC BY 4.0 unless stated otherwise", "CC-BY-4.0"),
+            ("CC BY 4.0 unless otherwise stated", "CC-BY-4.0"),
+            ("License: GPL-2.0-only On Debian systems see common-licenses", "GPL-2.0-only"),
+            ("Apache License 2.0; you may not use this file except in compliance with it", "Apache-2.0"),
+            ("CC BY 4.0 by Jane Doe, https://jane.example", "CC-BY-4.0"),
+        ],
+    )
+    def test_are_not_those_of_the_licences_own_notices(self, raw: str, expression: str) -> None:
+        assert normalise(raw) == expression
+
+    def test_are_not_looked_for_in_long_texts(self) -> None:
+        assert (
+            normalise(f"CC BY 4.0. {'The piece was first played in 2003. ' * 6}Except for rain.")
+            == "CC-BY-4.0"
+        )
+
+    @pytest.mark.parametrize(
+        "raw", ["CC BY 4.0 TDM opt-out", "CC BY 4.0, no text and data mining", "CC0. TDM reserved"]
+    )
+    def test_reserve_mining_as_no_training(self, raw: str) -> None:
+        assert read(normalise(raw), "ai_generative_training", False, DEFAULT).answer == "not_allowed"
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            "CC BY 4.0 sans usage commercial",
+            "CC BY 4.0, nicht für kommerzielle Zwecke",
+            "CC BY 4.0 sin fines comerciales",
+            "CC BY-SA 4.0, you may not sell it",
+            "CC BY 4.0, not for sale",
+        ],
+    )
+    def test_forbid_commerce(self, raw: str) -> None:
+        assert read(normalise(raw), "ai_generative_training", True, DEFAULT).answer == "not_allowed"
+        assert read(normalise(raw), "redistribution", True, DEFAULT).answer == "not_allowed"
+
+
+class TestWhatStandsBehindWith:
+    @pytest.mark.parametrize("raw", ["CC-BY-4.0 WITH no-ai-training", "CC0-1.0 WITH Foo-exception"])
+    def test_settles_nothing_where_nobody_knows_it(self, raw: str) -> None:
+        reading = read(normalise(raw), "ai_generative_training", False, DEFAULT)
+        assert reading.answer == "unknown"
+        assert "nobody here knows what" in reading.reasons[0]
+
+    @pytest.mark.parametrize(
+        "raw",
+        ["GPL-2.0-only WITH Classpath-exception-2.0", "GPL-2.0-or-later WITH LicenseRef-Autoconf-exception"],
+    )
+    def test_only_permits_more_beside_a_gnu_licence(self, raw: str) -> None:
+        assert read(normalise(raw), "ai_generative_training", False, DEFAULT).answer == "constrained"
+
+
+class TestTextsOfOtherDocuments:
+    @pytest.mark.parametrize(
+        "raw", ["DocumentRef-x:LicenseRef-CC0-1.0", "MIT AND DocumentRef-a.b:LicenseRef-MIT"]
+    )
+    def test_are_not_known_by_their_names(self, raw: str) -> None:
+        assert read(normalise(raw), "redistribution", False, DEFAULT).answer == "unknown"
