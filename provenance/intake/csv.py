@@ -16,7 +16,7 @@ from provenance.intake.errors import BadEncoding, IntakeError, MissingColumns
 from provenance.intake.files import sha256_of
 from provenance.intake.record import Intake, IntakeRecord
 from provenance.rights import identifiers
-from provenance.rights.expressions import UNRECOGNISED, normalise
+from provenance.rights.expressions import UNRECOGNISED, compatible, normalise, normalise_text
 from provenance.rights.territory import COUNTRIES, UnknownTerritory
 from provenance.rights.territory import normalise as normalise_territory
 from provenance.rights.values import Right, Statement
@@ -50,6 +50,8 @@ COLUMNS: Final = (
 IDENTIFYING: Final = ("path", "external_id", "isrc")
 MAX_FIELD_CHARS: Final = 1_000_000
 MAX_XLSX_BYTES: Final = 512 << 20
+_FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
+"""The element of a formula in a sheet."""
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")
 
 
@@ -253,7 +255,9 @@ class _Reading:
         if not written:
             return None
         try:
-            return date.fromisoformat(written[:10]) if len(written) != 10 else date.fromisoformat(written)
+            return (
+                date.fromisoformat(written) if len(written) <= 10 else datetime.fromisoformat(written).date()
+            )
         except ValueError:
             self._problems.append(f"{column} {written!r} is no ISO date (YYYY-MM-DD)")
             return None
@@ -277,32 +281,50 @@ class _Reading:
         scope = self._get("licence_scope").lower() or "master"
         if scope not in ("master", "all"):
             self._problems.append(f"licence_scope {scope!r} is neither master nor all")
-        composition = self._get("composition_licence") or (self._get("licence") if scope == "all" else "")
-        said: list[tuple[Right, str]] = [("master", self._get("licence")), ("composition", composition)]
+        url = self._get("licence_url")
+        said: list[tuple[Right, str, str]] = [("master", self._get("licence"), url)]
+        if apart := self._get("composition_licence"):
+            said.append(("composition", apart, ""))
+        elif scope == "all":
+            said.append(("composition", self._get("licence"), url))
         owners = {"master": self._get("master_owner"), "composition": self._get("composition_owner")}
         return tuple(
             Statement(
                 right=right,
-                expression=self._expression(right, raw),
-                raw=raw,
+                expression=self._expression(right, raw, url),
+                raw=raw or url,
                 source="steward",
                 evidence=self._get("evidence"),
-                quote=raw,
+                quote=raw or url,
                 holders=(owners[right],) if owners[right] else (),
-                licence_url=self._get("licence_url") if right == "master" or scope == "all" else "",
+                licence_url=url,
                 territory=where,
                 valid_from=valid_from,
                 valid_until=valid_until,
             )
-            for right, raw in said
-            if raw
+            for right, raw, url in said
+            if raw or _named_by(url)
         )
 
-    def _expression(self, right: str, raw: str) -> str:
-        expression = normalise(raw)
+    def _expression(self, right: str, raw: str, url: str) -> str:
+        """Read a licence by its name and its address; where they are two licences both hold."""
+        expression, linked = normalise(raw), _named_by(url)
+        if not expression:
+            return linked
+        if linked and not compatible(expression, linked):
+            self._notes.append(
+                f"{right}: the licence {raw!r} and its address {url!r} differ; both are taken to hold"
+            )
+            return f"({expression}) AND ({linked})"
         if expression.startswith(UNRECOGNISED):
             self._notes.append(f"{right}: nobody here knows the licence {raw!r}, so it clears nothing")
         return expression
+
+
+def _named_by(url: str) -> str:
+    """Return the licence that an address names; empty where it names none."""
+    named = normalise_text(url)
+    return "" if named.startswith(UNRECOGNISED) else named
 
 
 def _rejected(record: IntakeRecord, problem: str) -> IntakeRecord:
@@ -429,11 +451,38 @@ class _Utf8Lines(io.RawIOBase):
 
 
 def _xlsx_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield row number and cells of a workbook's sheet; formulas give the value they were saved with."""
+    """Yield row number and cells of a workbook's sheet; formulas give the value they were saved with.
+
+    One that was saved without its value (by a program that computes none) stays as it is written: an empty cell in
+    its place would be a limit that nobody reads.
+    """
     with _workbook(path) as workbook:
         sheet = _chosen(workbook)
-        for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
-            yield number, [_cell(value) for value in row]
+        rows = enumerate(sheet.iter_rows(values_only=True), start=1)
+        if not _has_formulas(path):
+            yield from ((number, [_cell(value) for value in row]) for number, row in rows)
+            return
+        with _workbook(path, data_only=False) as written:
+            formulas = written[sheet.title].iter_rows(values_only=True)
+            for (number, row), spelled in zip(rows, formulas, strict=True):
+                pairs = zip(row, spelled, strict=True)
+                yield number, [_cell(formula if value is None else value) for value, formula in pairs]
+
+
+def _has_formulas(path: Path) -> bool:
+    with zipfile.ZipFile(path) as archive:
+        sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
+        return any(_holds_formula(archive, name) for name in sheets)
+
+
+def _holds_formula(archive: zipfile.ZipFile, name: str) -> bool:
+    kept = b""
+    with archive.open(name) as opened:
+        while chunk := opened.read(1 << 20):
+            if _FORMULA.search(kept + chunk):
+                return True
+            kept = chunk[-64:]
+    return False
 
 
 def _sheets(path: Path) -> tuple[str, tuple[str, ...]]:
@@ -455,7 +504,7 @@ def _chosen(workbook: Any) -> Any:
 
 
 @contextmanager
-def _workbook(path: Path) -> Iterator[Any]:
+def _workbook(path: Path, *, data_only: bool = True) -> Iterator[Any]:
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
@@ -463,7 +512,7 @@ def _workbook(path: Path) -> Iterator[Any]:
         if sum(member.file_size for member in archive.infolist()) > MAX_XLSX_BYTES:
             raise IntakeError(f"{path.name} unpacks to more than {MAX_XLSX_BYTES:,} bytes: save it as CSV")
     try:
-        workbook = load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        workbook = load_workbook(path, read_only=True, data_only=data_only, keep_links=False)
     except (InvalidFileException, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise IntakeError(
             f"{path.name} can't be read as a workbook ({error}): save it as XLSX or CSV"
@@ -477,6 +526,7 @@ def _workbook(path: Path) -> Iterator[Any]:
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    value = getattr(value, "text", value)  # an array formula holds its words
     if isinstance(value, datetime):
         return value.date().isoformat() if value.time() == datetime.min.time() else value.isoformat()
     if isinstance(value, date):

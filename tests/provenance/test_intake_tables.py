@@ -12,6 +12,7 @@ from openpyxl import Workbook
 from provenance.intake.errors import BadEncoding, IntakeError, MissingColumns, UnknownFormat
 from provenance.intake.formats import open_intake
 from provenance.intake.record import Intake, IntakeRecord
+from provenance.rights.expressions import UNRECOGNISED
 
 
 def write(folder: Path, text: str | bytes, name: str = "songs.csv") -> Path:
@@ -68,6 +69,31 @@ class TestRow:
     def test_licence_is_of_the_master_alone(self, tmp_path: Path) -> None:
         (record,) = read(write(tmp_path, "path,licence\na.wav,CC0-1.0\n"))
         assert [statement.right for statement in record.statements] == ["master"]
+
+    def test_the_address_of_a_licence_speaks_where_nothing_else_names_it(self, tmp_path: Path) -> None:
+        url = "https://creativecommons.org/licenses/by-nc/4.0/"
+        (record,) = read(write(tmp_path, f"path,licence,licence_url,licence_scope\na.wav,,{url},all\n"))
+        assert [(said.right, said.expression, said.raw) for said in record.statements] == [
+            ("master", "CC-BY-NC-4.0", url),
+            ("composition", "CC-BY-NC-4.0", url),
+        ]
+
+    def test_a_licence_and_the_address_of_another_both_hold(self, tmp_path: Path) -> None:
+        table = "path,licence,licence_url\na.wav,CC0-1.0,https://creativecommons.org/licenses/by-nc/4.0/\n"
+        (record,) = read(write(tmp_path, table))
+        assert record.statements[0].expression == "(CC0-1.0) AND (CC-BY-NC-4.0)"
+        assert "both are taken to hold" in record.notes[0]
+
+    def test_an_address_says_nothing_of_a_composition_licensed_apart(self, tmp_path: Path) -> None:
+        header = "path,licence,licence_url,licence_scope,composition_licence"
+        url = "https://creativecommons.org/licenses/by-nc/4.0/"
+        (record,) = read(write(tmp_path, f"{header}\na.wav,CC-BY-NC-4.0,{url},all,CC0-1.0\n"))
+        assert [said.expression for said in record.statements] == ["CC-BY-NC-4.0", "CC0-1.0"]
+
+    @pytest.mark.parametrize("day", ["2025-01-01 or later", "2025-01-01/2026-01-01", "2025-01-011"])
+    def test_a_date_with_more_behind_it_is_no_date(self, day: str, tmp_path: Path) -> None:
+        (record,) = read(write(tmp_path, f"path,licence,valid_until\na.wav,CC0-1.0,{day}\n"))
+        assert any("valid_until" in problem for problem in record.problems)
 
     def test_licence_of_scope_all_covers_the_composition(self, tmp_path: Path) -> None:
         (record,) = read(write(tmp_path, "path,licence,licence_scope\na.wav,CC0-1.0,all\n"))
@@ -317,3 +343,19 @@ class TestWorkbook:
         assert (record.external_id, record.title, record.year) == ("17", "1999", 1999)
         assert record.statements[0].valid_from == date(2020, 1, 1)
         assert record.acquired_on == "2026-02-03"
+
+
+class TestFormulas:
+    def test_without_a_value_stay_as_they_are_written(self, tmp_path: Path) -> None:
+        workbook = Workbook()
+        sheet = workbook.active
+        assert sheet is not None
+        sheet.append(["external_id", "licence", "valid_until"])
+        sheet.append(["a", '=B9&"-1.0"', None])
+        sheet.append(["b", "CC0-1.0", "=DATE(2025,1,1)"])
+        sheet.append(["c", "CC0-1.0", None])
+        workbook.save(tmp_path / "songs.xlsx")
+        named, limited, plain = read(tmp_path / "songs.xlsx")
+        assert named.statements[0].expression.startswith(UNRECOGNISED)
+        assert limited.problems == ("valid_until '=DATE(2025,1,1)' is no ISO date (YYYY-MM-DD)",)
+        assert (plain.problems, plain.statements[0].expression) == ((), "CC0-1.0")
