@@ -3,15 +3,18 @@
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.generics import ListAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit import public
 from audit.serializers import PublicCardSerializer, PublicModelSerializer
+from generation.models import ModelVersion
 from governance.api import NOT_HERE, HouseView
 from governance.keyset import newest
 from governance.paging import Pages
@@ -24,20 +27,18 @@ class StrangersView(HouseView):
     permission_classes = (AllowAny,)
 
 
-class PublicModelListView(StrangersView):
+class PublicModelListView(StrangersView, ListAPIView[ModelVersion]):
+    pagination_class = Pages
     order = newest("registered_at")
+    serializer_class = PublicModelSerializer
 
-    @extend_schema(
-        tags=["public"],
-        operation_id="public_models_list",
-        responses=PublicModelSerializer(many=True),
-        auth=[],
-    )
-    def get(self, request: Request) -> Response:
+    def get_queryset(self) -> QuerySet[ModelVersion]:
+        return public.public_versions()
+
+    @extend_schema(tags=["public"], operation_id="public_models_list", auth=[])
+    def get(self, request: Request, **_: Any) -> Response:
         """The model versions whose cards were opened to everybody, the newest first."""
-        pages = Pages()
-        rows = pages.paginate_queryset(public.public_versions(), request, view=self)
-        return pages.get_paginated_response(PublicModelSerializer(rows, many=True).data)
+        return self.list(request)
 
 
 class PublicModelView(StrangersView):

@@ -26,7 +26,7 @@ from governance.access import (
     organisations_of,
 )
 from governance.errors import NotAllowedError, NotFoundError
-from governance.models import Member, Role, User
+from governance.models import Member, Organisation, Role, User
 from provenance.access import readable_recordings
 
 CHECK = "generation.check"  # the kind of job by which a person brings a file
@@ -203,6 +203,12 @@ def sees_inside(user: Person, case: Case) -> bool:
 
 
 def sees_holder(user: Person, case: Case) -> bool:
-    return may(user, case.organisation, READS_HOLDERS) or (
-        isinstance(user, User) and case.filed_by_id == user.pk
-    )
+    return is_own(user, case) or reads_holders(user, case.organisation)
+
+
+def is_own(user: Person, case: Case) -> bool:
+    return isinstance(user, User) and case.filed_by_id == user.pk
+
+
+def reads_holders(user: Person, organisation: Organisation) -> bool:
+    return may(user, organisation, READS_HOLDERS)

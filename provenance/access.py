@@ -1,6 +1,6 @@
 """Which datasets, recordings and grants a person may know of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -119,9 +119,8 @@ def rights_for_reading(user: Person, recordings: Iterable[Recording]) -> dict[in
     return {pk: frozenset(rights) for pk, rights in found.items()}
 
 
-def manifest_for_reading(user: Person, entry: VersionEntry) -> dict[str, Any]:
-    """Return a frozen leaf, for a label's guest without what it says of rights that others hold."""
-    held = rights_for_reading(user, [entry.recording])
+def manifest_for_reading(entry: VersionEntry, held: Mapping[int, frozenset[str]]) -> dict[str, Any]:
+    """Return a frozen leaf, without what it says of rights that others hold where `rights_for_reading` names own."""
     if entry.recording_id not in held:
         return dict(entry.manifest)
     open_to = {"recording", "external_id", "sha256", "answer", *held[entry.recording_id]}

@@ -86,7 +86,8 @@ class CaseViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSet
     queryset = Case.objects.none()
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return {**super().get_serializer_context(), "caller": self.caller, "today": timezone.now().date()}
+        asks: dict[str, Any] = {"caller": self.caller, "reads_holders": {}, "today": timezone.now().date()}
+        return {**super().get_serializer_context(), **asks}
 
     def get_queryset(self) -> QuerySet[Case]:
         return access.cases_for_reading(self.caller)

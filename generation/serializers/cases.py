@@ -8,6 +8,7 @@ from generation import access
 from generation.models import Case, CaseDecision, CaseKind, CaseState, Remedy
 from generation.queries.aftermath import rights_now
 from governance.access import Person
+from governance.models import Organisation
 from governance.serializers import QuerySerializer, RowSerializer
 
 HOLDER = ("holder", "contact", "holds", "words", "isrcs", "titles", "urls", "verified_how")
@@ -36,10 +37,17 @@ class CaseSerializer(RowSerializer[Case]):
     def to_representation(self, case: Case) -> dict[str, Any]:
         """Leave out the person for whoever does not handle the case."""
         shown = super().to_representation(case)
-        asks: Person = self.context["caller"]
-        if access.sees_holder(asks, case):
+        if access.is_own(self.context["caller"], case) or self._reads_holders(case.organisation):
             return shown
         return {name: None if name in HOLDER else value for name, value in shown.items()}
+
+    def _reads_holders(self, organisation: Organisation) -> bool:
+        """Ask once an organisation, however many of its cases are shown."""
+        asks: Person = self.context["caller"]
+        known: dict[int, bool] = self.context["reads_holders"]
+        if organisation.pk not in known:
+            known[organisation.pk] = access.reads_holders(asks, organisation)
+        return known[organisation.pk]
 
 
 class CaseQuerySerializer(QuerySerializer):

@@ -40,6 +40,7 @@ from provenance.models import (
     GrantRecording,
     Recording,
     ReservationRecording,
+    VersionEntry,
 )
 from provenance.rights.values import Use
 from provenance.serializers.clearances import ClearanceQuerySerializer, ClearanceSummarySerializer
@@ -300,7 +301,10 @@ class VersionViewSet(mixins.RetrieveModelMixin, HouseViewSet[DatasetVersion]):
         leaves = version.entries.select_related("recording")
         if not house.reads_whole(self.caller, version.dataset.organisation):
             leaves = leaves.filter(access.readable_recordings(self.caller, path="recording__"))
-        return self.page_of(leaves, VersionEntrySerializer, LEAVES)
+        page: list[VersionEntry] = self.page(leaves, LEAVES)
+        rights = access.rights_for_reading(self.caller, [leaf.recording for leaf in page])
+        context = {**self.get_serializer_context(), "rights": rights}
+        return self.get_paginated_response(VersionEntrySerializer(page, many=True, context=context).data)
 
 
 @extend_schema(tags=["recordings"])

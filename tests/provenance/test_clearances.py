@@ -318,7 +318,7 @@ class TestSliceOf:
         everything = list(entries.order_by(by, "id"))
 
         def walk(**mark: str) -> keyset.Slice[DatasetEntry]:
-            return keyset.slice_of(entries, keyset.by(by), size=3, **mark)  # type: ignore[arg-type]
+            return keyset.slice_of(entries, keyset.by(by), size=3, **mark)
 
         first = walk()
         second = walk(after=first.after)
