@@ -2,7 +2,8 @@
 
 Read: ``NewReleaseMessage`` with
 
-- ``ResourceList/SoundRecording``: reference, ISRCs, title, display artists, composers, ℗ line, language, file;
+- ``ResourceList/SoundRecording``: ISRCs (without one the sender's own identifier names it, else the reference),
+  title, display artists, composers, ℗ line, language, file;
   ``ResourceRightsController`` and ``WorkRightsController`` as claims to the master and to the composition, with
   ``RightSharePercentage``, territories and period as they are written, an unstated share as unstated;
 - ``ReleaseList``: genre, year, label, GRid and ICPN (an identifier that fails its check is kept and marked);
@@ -118,12 +119,12 @@ class DdexIntake(Intake):
         audio = self._audio(named, problems) if named else None
         iswc = identifiers.iswc(_anywhere(element, "ISWC"))
         owner = _pline_owner(element) or (_pline_owner(edition) if edition is not None else "")
-        external_id = checked.compact or reference
+        external_id = checked.compact or _own_id(element, reference, release)
         claims, overlaps = self._claims(element, edition, problems)
         composers = tuple(self._contributors(element, ("Composer", "ComposerLyricist", "Author")))
         named_parties = {*(one.claim.party for one in claims or ()), *composers}
         if not external_id:
-            problems.append("it has neither an ISRC nor a ResourceReference")
+            problems.append("it has no ISRC, ProprietaryId or ResourceReference")
         return IntakeRecord(
             row=row,
             external_id=external_id,
@@ -370,6 +371,15 @@ def _release_of(releases: Iterable[_Release]) -> _Release | None:
         owner=next((one.owner for one in holding if one.owner), ""),
         identifiers=tuple(dict.fromkeys(id for one in holding for id in one.identifiers)),
     )
+
+
+def _own_id(element: Element, reference: str, release: _Release | None) -> str:
+    """Return what tells a recording without ISRC from others: a reference alone counts from A1 in each message anew."""
+    proprietary = _anywhere(element, "ProprietaryId")
+    if proprietary or not reference:
+        return proprietary
+    _, of_release = next(iter(release.identifiers), ("", "")) if release else ("", "")
+    return f"{of_release}/{reference}" if of_release else reference
 
 
 def _local(element: Element) -> str:

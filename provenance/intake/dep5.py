@@ -29,7 +29,7 @@ from provenance.rights.expressions import normalise_dep5
 from provenance.rights.texts import TextReading, clean_holder, read_text
 from provenance.rights.values import RIGHTS, Statement
 
-NESTED: Final = frozenset({".pk3", ".pk4", ".zip"})
+NESTED: Final = frozenset({".love", ".pk3", ".pk4", ".zip"})
 """Archives inside a package that games keep their music in."""
 QUOTE_CHARS: Final = 600
 MUSICAL: Final = re.compile(r"music|sound|audio|song|\bbgm\b|sfx", re.I)

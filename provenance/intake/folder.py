@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Final
 
 from provenance.intake.errors import IntakeError
 from provenance.intake.files import sha256_of_tree
@@ -11,6 +12,11 @@ from provenance.intake.record import Intake, IntakeRecord
 from provenance.intake.scores import SILENT, is_score, read_score, statements_of
 from provenance.intake.sounds import is_sound, is_wanted, require_sounds, walk
 from provenance.intake.tags import TagReader, read_tags, statements_from
+
+BESIDE: Final = frozenset(
+    {".csv", ".deb", ".json", ".jsonld", ".tar", ".tgz", ".tsv", ".xlsx", ".xml", ".zip"}
+)
+"""Extensions of tables, messages, descriptions and archives."""
 
 
 class FolderIntake(Intake):
@@ -31,13 +37,15 @@ class FolderIntake(Intake):
         super().__init__()
         self._folder = folder
         self._read_tags = tag_reader
-        found = [path for path in walk(folder) if is_sound(path) or is_score(path)]
+        walked = walk(folder)
+        found = [path for path in walked if is_sound(path) or is_score(path)]
         self._sounds = [path for path in found if is_wanted(path.relative_to(folder).as_posix(), only)]
         require_sounds(folder, n_seen=len(found), n_wanted=len(self._sounds), only=only)
         self.n_rows = len(self._sounds)
         self.source_sha256 = sha256_of_tree(folder, self._sounds)
         self.warnings = (
             "tags speak for the master alone: the composition stays unknown until somebody states its licence",
+            *_unread([path.relative_to(folder).as_posix() for path in walked if not is_score(path)]),
         )
 
     def records(self) -> Iterator[IntakeRecord]:
@@ -70,6 +78,14 @@ class FolderIntake(Intake):
             statements=statements,
             notes=() if statements else ("its tags name no licence",),
         )
+
+
+def _unread(names: list[str]) -> Iterator[str]:
+    """Tell of files that may say more of the music, or hold more of it: several describe nothing in common."""
+    beside = [name for name in names if PurePosixPath(name).suffix.lower() in BESIDE]
+    if beside:
+        listed = ", ".join(beside[:5]) + (", …" if len(beside) > 5 else "")
+        yield f"{len(beside)} tables, messages or archives in it were not read: {listed}; name each by itself"
 
 
 def _of_score(row: int, name: str, path: Path) -> IntakeRecord:

@@ -28,6 +28,8 @@ class NewEntry:
     external_id: str
     recording: Recording | NewRecording
     pk: int = 0
+    title: str = ""
+    artist: str = ""
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from lib.merkle import merkle_root
 from lib.words import keepable
 from provenance import storage
 from provenance.errors import KindTakenError
+from provenance.intake.record import IntakeRecord
 from provenance.known import AnyOf
 from provenance.models import (
     Dataset,
@@ -151,7 +152,7 @@ def _plan_row(
                 "give the new file an external_id of its own"
             )
         else:
-            plan.reasons.append("registered before")
+            plan.reasons.append("registered before" + _unheeded(record, named))
         if sha256 and not named.recording.sha256:
             plan.entry = None
             plan.reasons = [
@@ -165,7 +166,9 @@ def _plan_row(
     plan = Plan(surveyed, recording or _new_recording(surveyed))
     plan.new_recording = recording is None
     plan.new_entry = True
-    plan.entry = NewEntry(record.external_id, plan.recording)
+    plan.entry = NewEntry(
+        record.external_id, plan.recording, title=record.title[:500], artist=record.artist[:500]
+    )
     if plan.recording.silent:
         plan.reasons.append("the audio is silent: it can't be fingerprinted, so no index will cover it")
     elif plan.new_recording and surveyed.survey is not None and len(surveyed.survey.items) < WINDOW_ITEMS:
@@ -178,6 +181,17 @@ def _plan_row(
         by_hash[sha256] = plan.entry
         recordings[sha256] = plan.recording
     return plan
+
+
+def _unheeded(record: IntakeRecord, entry: DatasetEntry | NewEntry) -> str:
+    """Say what a row gives otherwise than the entry of its external id: that stays as it was registered first."""
+    said = {"title": (entry.title, record.title[:500]), "artist": (entry.artist, record.artist[:500])}
+    if isinstance(entry.recording, Recording):
+        said["isrc"] = (entry.recording.isrc, record.isrc[:20])
+    differing = [
+        f"{name} stays {kept!r}, not {new!r}" for name, (kept, new) in said.items() if new and new != kept
+    ]
+    return f": {'; '.join(differing)}" if differing else ""
 
 
 def _new_recording(surveyed: Surveyed) -> NewRecording:

@@ -162,6 +162,17 @@ class TestOpenArchive:
             assert record.audio.read_bytes() == b"RIFF"
         assert not record.audio.exists()
 
+    def test_tells_of_several_messages_that_it_does_not_read(self, tmp_path: Path) -> None:
+        members = {
+            "b1.xml": b"<x/>",
+            "b2.xml": b"<x/>",
+            "inner.zip": b"PK",
+            "c.xml": b"<score-partwise/>",
+            "a.wav": b"",
+        }
+        with open_intake(zipped(tmp_path / "x.zip", members)) as intake:
+            assert any("3 tables, messages or archives" in warning for warning in intake.warnings)
+
     def test_leaves_nothing_behind_when_refused(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

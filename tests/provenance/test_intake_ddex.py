@@ -173,8 +173,21 @@ class TestSeveralReleases:
     def test_are_read_in_the_language_marked_as_default(self, tracks: list[IntakeRecord]) -> None:
         assert tracks[0].artist == "First"
 
+    def test_tell_tracks_without_isrc_from_those_of_other_messages(self, tracks: list[IntakeRecord]) -> None:
+        assert [one.external_id for one in tracks] == ["4006381333931/A1", "4006381333931/A2"]
+
     def test_keep_the_senders_own_word_for_a_use(self, tracks: list[IntakeRecord]) -> None:
         assert tracks[0].statements[0].quote.endswith("UseType UserDefined (LoopPack)")
+
+
+class TestOwnIds:
+    def test_of_the_sender_stand_in_for_an_isrc(self, tmp_path: Path) -> None:
+        path = tmp_path / "own.xml"
+        own = "<ResourceId><ProprietaryId Namespace='DPID:PADPIDA3897722461G'>CAT-7</ProprietaryId></ResourceId>"
+        track = "<DisplayTitleText>Two</DisplayTitleText>"
+        path.write_text(TWO_TRACKS.replace(track, own + track), encoding="utf-8")
+        with open_intake(path) as intake:
+            assert [one.external_id for one in intake.records()] == ["4006381333931/A1", "CAT-7"]
 
 
 class TestDeals:

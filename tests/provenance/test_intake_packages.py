@@ -187,17 +187,18 @@ class TestPackage:
         assert record.statements == ()
         assert "no licence was recognised" in record.notes[0]
 
-    def test_looks_into_the_archives_games_keep_music_in(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("archive_name", ["0music.pk3", "game.love"])
+    def test_looks_into_the_archives_games_keep_music_in(self, tmp_path: Path, archive_name: str) -> None:
         inner = io.BytesIO()
         with zipfile.ZipFile(inner, "w") as archive:
             archive.writestr("music/a.ogg", OGG)
         path = sounding(
             tmp_path / "g.deb",
-            {"usr/share/games/g/base/0music.pk3": inner.getvalue()},
+            {f"usr/share/games/g/base/{archive_name}": inner.getvalue()},
             FORMAT + paragraph("base/music/a.ogg", "GPL-2"),
         )
         (record,) = read(path).values()
-        assert record.external_id.endswith("0music.pk3!/music/a.ogg")
+        assert record.external_id.endswith(f"{archive_name}!/music/a.ogg")
         assert (record.source_path, record.statements[0].weak) == ("base/music/a.ogg", False)
 
     def test_takes_the_wanted_paths_alone(self, tmp_path: Path) -> None:

@@ -121,6 +121,21 @@ class TestRegister:
             assert done.n_rejected == 0
         assert LicenceStatement.objects.filter(valid_from="2022-01-01").exists()
 
+    def test_tells_what_a_row_of_a_known_id_says_otherwise(self, people: People, tmp_path: Path) -> None:
+        source = tmp_path / "rows.csv"
+        told: list[pipeline.RowOutcome] = []
+        for said in ("q1,Alpha,Ann,USRC17607839", "q1,Omega,Ann,", "q1,Beta,Ann,USRC17607840"):
+            source.write_text(f"external_id,title,artist,isrc\n{said}\n", encoding="utf-8")
+            register("folk", source, people.steward, people.house, tell=told.append)
+
+        assert [one.reasons for one in told] == [
+            (),
+            ("registered before: title stays 'Alpha', not 'Omega'",),
+            (
+                "registered before: title stays 'Alpha', not 'Beta'; isrc stays 'USRC17607839', not 'USRC17607840'",
+            ),
+        ]
+
     def test_keeps_nothing_of_a_dry_run(self, people: People, tmp_path: Path) -> None:
         before = counts()
 
