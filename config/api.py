@@ -86,6 +86,9 @@ urlpatterns = [
     ),
     path("grants/<uuid:public_id>/impact/", generation.GrantImpactView.as_view(), name="grant-impact"),
     path("grants/<uuid:public_id>/revoke/", generation.GrantRevocationView.as_view(), name="grant-revoke"),
+    path(
+        "grants/<uuid:public_id>/reinstate/", grants.GrantReinstatementView.as_view(), name="grant-reinstate"
+    ),
     path("case-terms/", cases.CaseTermsView.as_view(), name="case-terms"),
     path("public/cases/", cases.PublicCaseView.as_view(), name="public-case-list"),
     path("public/cases/<str:reference>/<str:secret>/", cases.FollowedCaseView.as_view(), name="public-case"),

@@ -1,8 +1,9 @@
 """Reads of a whole deal: the rights that it gives, where, how long each still stands, and what was frozen on it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -130,6 +131,26 @@ def chains_of(grants: Sequence[Grant]) -> list[tuple[str, list[str]]]:
         if grant.chain_of_title:
             found.setdefault(tuple(grant.chain_of_title), []).append(grant.right)
     return [(" and ".join(dict.fromkeys(rights)), list(chain)) for chain, rights in found.items()]
+
+
+def to_give_again(deal: Iterable[Grant], *, right: str = "") -> list[Grant]:
+    """Return what of a deal, or of its one ``right``, is revoked and was not given again."""
+    return [
+        one
+        for one in deal
+        if one.revoked_at is not None and right in ("", one.right) and not hasattr(one, "reinstated_by")
+    ]
+
+
+def given_again_as_json(anew: Sequence[Grant]) -> dict[str, Any]:
+    first = anew[0]
+    return {
+        "deal": str(first.deal),
+        "grants": [str(one.public_id) for one in anew],
+        "rights": {one.right: str(one.public_id) for one in anew},
+        "from": str(first.valid_from),
+        "revoked_deal": str(first.reinstates.deal) if first.reinstates else None,
+    }
 
 
 def recordings_of(grants: Sequence[Grant]) -> QuerySet[Recording]:

@@ -47,6 +47,7 @@ urlpatterns = [
     path("grants/<uuid:public_id>/", grants.grant, name="grant"),
     path("grants/<uuid:public_id>/agreement", grants.agreement, name="grant-agreement"),
     path("grants/<uuid:public_id>/revoke/", grants.revoke, name="grant-revoke"),
+    path("grants/<uuid:public_id>/reinstate/", grants.reinstate, name="grant-reinstate"),
     path("parties/<uuid:public_id>/", parties.party, name="party"),
     path("catalogues/", catalogues.catalogue_list, name="catalogue-list"),
     path("catalogues/bring/", catalogues.bring, name="catalogue-bring"),

@@ -40,7 +40,7 @@ from provenance.exports.register import (
 )
 from provenance.exports.royalties import as_row, royalty_csv, royalty_parts, totals
 from provenance.exports.tdmrep import reserved, tdmrep
-from provenance.known import rights_of
+from provenance.known import grant_value, rights_of
 from provenance.models import (
     Dataset,
     DatasetEntry,
@@ -56,7 +56,6 @@ from provenance.models import (
 )
 from provenance.rights.values import WORLD, RecordingRights
 from provenance.rights.values import Claim as ClaimValue
-from provenance.rights.values import Grant as GrantValue
 
 FORMAT_ROYALTY = "liner-notes-royalty-basis/1"
 FORMAT_RAIM = "liner-notes-raim/1"
@@ -320,26 +319,7 @@ def _agreements(dataset: Dataset, version: DatasetVersion | None) -> list[dict[s
     for link in GrantRecording.objects.filter(recording__in=inside).select_related("recording"):
         targets[link.grant_id].append(f"urn:uuid:{link.recording.public_id}")
     grants = Grant.objects.filter(pk__in=targets).select_related("licensor", "licensee").order_by("pk")
-    return [
-        agreement(_grant_value(grant), sorted(targets[grant.pk]), grant.licensee.name) for grant in grants
-    ]
-
-
-def _grant_value(grant: Grant) -> GrantValue:
-    return GrantValue(
-        id=str(grant.public_id),
-        right=grant.right,  # type: ignore[arg-type]  # the database holds known rights only
-        licensor=grant.licensor.name,
-        purposes=frozenset(grant.purposes),
-        commercial=grant.commercial,
-        territory=tuple(grant.territory),
-        valid_from=grant.valid_from,
-        valid_until=grant.valid_until,
-        model_scope=frozenset(grant.model_scope),
-        conditions=tuple(grant.conditions),
-        revoked_at=grant.revoked_from,
-        document=grant.document,
-    )
+    return [agreement(grant_value(grant), sorted(targets[grant.pk]), grant.licensee.name) for grant in grants]
 
 
 def _permissions(version: DatasetVersion) -> list[dict[str, Any]]:

@@ -16,15 +16,17 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance.api import NOT_HERE, NOT_NOW, NOT_YOURS, HouseViewSet, organisation_for, validated
+from governance.api import NOT_HERE, NOT_NOW, NOT_YOURS, HouseView, HouseViewSet, organisation_for, validated
 from governance.keyset import newest
-from provenance import access, documents, services
+from provenance import access, deals, documents, services
 from provenance.models import Grant, GrantRecording
 from provenance.serializers.grants import (
     GrantOutcomesSerializer,
     GrantQuerySerializer,
     GrantSerializer,
     RegisterGrantsSerializer,
+    ReinstatedSerializer,
+    ReinstateSerializer,
 )
 from provenance.services.granting import GrantOutcome
 
@@ -51,7 +53,7 @@ class GrantViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSe
     serializer_class = GrantSerializer
 
     def get_queryset(self) -> QuerySet[Grant]:
-        return access.grants_for_reading(self.caller)
+        return access.grants_for_reading(self.caller).select_related("reinstates", "reinstated_by")
 
     def narrowed(self, rows: QuerySet[Grant]) -> QuerySet[Grant]:
         asked = self.asked(GrantQuerySerializer)
@@ -100,6 +102,35 @@ class GrantViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSe
                 dry_run=asked["dry_run"],
             )
         return _outcomes(outcomes, dry_run=asked["dry_run"])
+
+
+@extend_schema(tags=["grants"])
+class GrantReinstatementView(HouseView):
+    @extend_schema(
+        operation_id="grants_reinstate",
+        request=ReinstateSerializer,
+        responses={200: ReinstatedSerializer, 403: NOT_YOURS, 404: NOT_HERE, 409: NOT_NOW},
+    )
+    def post(self, request: Request, public_id: str) -> Response:
+        """Give a revoked deal again, or one right of it, as a new deal on the same terms.
+
+        For a steward, and for whoever revoked it. The old one stays revoked, and nothing is cleared for the time
+        between; what holds its recordings goes back before those who approve.
+        """
+        grant = access.grant_for_reading(self.caller, public_id)
+        asked = validated(ReinstateSerializer, request.data)
+        own = access.grants_for_reading(self.caller).filter(
+            organisation=grant.organisation_id, deal=grant.deal
+        )
+        deal = own.select_related("reinstated_by").order_by("id")
+        anew = services.reinstate_grants(
+            grants=deals.to_give_again(deal, right=asked["right"]) or [grant],
+            by=self.person,
+            reason=asked["reason"],
+            now=timezone.now(),
+            valid_from=asked["valid_from"],
+        )
+        return Response(ReinstatedSerializer(deals.given_again_as_json(anew)).data)
 
 
 def _outcomes(outcomes: list[GrantOutcome], *, dry_run: bool) -> Response:

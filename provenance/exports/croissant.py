@@ -119,7 +119,7 @@ GRANTS: Final = (
         "valid_from",
         "valid_until",
     ),
-    *("revoked_at", "basis", "document", "recordings"),
+    *("given_at", "revoked_at", "basis", "document", "recordings"),
 )
 REFERS: Final = {
     "recording": "recordings/external_id",

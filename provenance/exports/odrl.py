@@ -185,6 +185,8 @@ def _period(grant: Grant) -> list[dict[str, Any]]:
         bounds.append(_bound("gteq", grant.valid_from.isoformat(), "xsd:date"))
     if grant.valid_until:
         bounds.append(_bound("lt", grant.valid_until.isoformat(), "xsd:date"))
+    if grant.given_at:
+        bounds.append(_bound("gteq", grant.given_at.isoformat(), "xsd:dateTime"))
     if grant.revoked_at:
         bounds.append(_bound("lt", grant.revoked_at.isoformat(), "xsd:dateTime"))
     return bounds

@@ -302,16 +302,35 @@ class RevokeForm(forms.Form):
     def __init__(self, *args: object, standing: Sequence[Grant], **kwargs: object) -> None:
         """Ask which right of the deal ends, where more than one of it still stands."""
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        field = self.fields["right"]
-        if len(standing) < 2 or not isinstance(field, forms.ChoiceField):
-            del self.fields["right"]
-            return
-        rights = [(grant.right, grant.right) for grant in standing]
-        whole = " and the ".join(right for right, _ in rights)
-        field.choices = [
-            ("", f"The whole deal: the {whole}"),
-            *((r, f"Only the {name}") for r, name in rights),
-        ]
+        _ask_which_right(self, standing)
 
     def instant(self) -> datetime:
         return _first_moment(self.cleaned_data["revoked_from"], timezone.now())
+
+
+class ReinstateForm(forms.Form):
+    """A revoked deal, or one right of it, given again; its fields stand beside those of `RevokeForm` on one page."""
+
+    right = forms.ChoiceField(label="What is given again", required=False, widget=forms.RadioSelect)
+    valid_from = forms.DateField(
+        label="From",
+        required=False,
+        widget=_day_widget(),
+        help_text="The first day on which it holds again; empty means from now on.",
+    )
+    reason = ReasonField()
+
+    def __init__(self, *args: object, ended: Sequence[Grant], **kwargs: object) -> None:
+        """Ask which right of the deal is given again, where more than one of it is revoked."""
+        super().__init__(*args, auto_id="again_%s", **kwargs)  # type: ignore[arg-type,misc]
+        _ask_which_right(self, ended)
+
+
+def _ask_which_right(form: forms.Form, grants: Sequence[Grant]) -> None:
+    field = form.fields["right"]
+    if len(grants) < 2 or not isinstance(field, forms.ChoiceField):
+        del form.fields["right"]
+        return
+    rights = [grant.right for grant in grants]
+    whole = " and the ".join(rights)
+    field.choices = [("", f"The whole deal: the {whole}"), *((one, f"Only the {one}") for one in rights)]

@@ -203,6 +203,8 @@ def _miss(grant: Grant, use: Use) -> str:
         return "covers non-commercial use only"
     if grant.revoked_at is not None and grant.revoked_at <= use.at:
         return f"was revoked at {grant.revoked_at.astimezone(UTC).isoformat()}"
+    if grant.given_at is not None and use.at < grant.given_at:
+        return f"was given again only at {grant.given_at.astimezone(UTC).isoformat()}"
     until = grant.valid_until
     if grant.sunset_on is not None and use.purpose in WEIGHTS_IN_USE:
         until = grant.sunset_on

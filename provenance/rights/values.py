@@ -137,6 +137,9 @@ class Grant:
     """From the rights holder to the licensor: whom the licensor grants for."""
     sunset_on: date | None = None
     """First day on which weights trained under it may no longer be used; None = the end of its term."""
+    given_at: datetime | None = None
+    """Instant before which it clears nothing, whatever its first day; None = its term alone says when. Of a grant that
+    gives a revoked one again: a term is by days, and the hours between the two would be cleared by neither deed."""
 
 
 @dataclass(frozen=True, slots=True)

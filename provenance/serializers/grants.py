@@ -15,6 +15,20 @@ class GrantSerializer(RowSerializer[Grant]):
     licensor = serializers.CharField(source="licensor.name", read_only=True)
     licensee = serializers.CharField(source="licensee.name", read_only=True)
     has_agreement = serializers.SerializerMethodField(help_text="whether the agreement itself is kept")
+    reinstates = serializers.UUIDField(
+        source="reinstates.public_id",
+        read_only=True,
+        allow_null=True,
+        default=None,
+        help_text="the revoked grant that this one gives again",
+    )
+    reinstated_by = serializers.UUIDField(
+        source="reinstated_by.public_id",
+        read_only=True,
+        allow_null=True,
+        default=None,
+        help_text="the grant that gives this one again, which stays revoked",
+    )
 
     class Meta:
         model = Grant
@@ -51,10 +65,44 @@ class GrantSerializer(RowSerializer[Grant]):
             "revoked_from",
             "revoked_at",
             "revocation_reason",
+            "reinstates",
+            "reinstated_by",
+            "reinstatement_reason",
         )
 
     def get_has_agreement(self, grant: Grant) -> bool:
         return grant.agreement_id is not None
+
+
+class ReinstateSerializer(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=5000)
+    right = serializers.ChoiceField(
+        choices=ClaimedRight.choices,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="give this right of the deal again alone; default: all that are revoked",
+    )
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        valid_from = serializers.DateField(
+            source="valid_from",
+            required=False,
+            allow_null=True,
+            default=None,
+            help_text="default: from now on, or when a notice ends",
+        )
+        return {**super().get_fields(), "from": valid_from}  # a word that Python keeps for itself
+
+
+class ReinstatedSerializer(serializers.Serializer[Any]):
+    deal = serializers.UUIDField()
+    grants = serializers.ListField(child=serializers.UUIDField())
+    rights = serializers.DictField(child=serializers.UUIDField(), help_text="the new grant of each right")
+    revoked_deal = serializers.UUIDField()
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return {**super().get_fields(), "from": serializers.DateField()}
 
 
 class GrantQuerySerializer(QuerySerializer):

@@ -537,8 +537,9 @@ def reinstate_grants(
 ) -> tuple[Grant, ...]:
     """Give revoked grants of one deal again, as a new deal on the same terms, and return the new grants.
 
-    What was revoked stays revoked: between its end and ``valid_from`` (today, or the day on which a notice ends)
-    nothing is cleared by either. Whoever revoked them may do so, and a steward, who may register any grant.
+    What was revoked stays revoked: between its end and ``valid_from`` (today, or the day on which a notice ends), and on
+    that day until ``now``, nothing is cleared by either. Whoever revoked them may do so, and a steward, who may
+    register any grant.
 
     Parameters
     ----------
@@ -585,8 +586,22 @@ def _require_may_reinstate(ended: list[Grant], by: User, own_word: bool) -> None
     access.require(by, organisation, access.REVOKES_GRANTS, "give a grant again")
     if own_word or access.may(by, organisation, access.WRITES_DATASETS):
         return
-    if any(one.revoked_by_id != by.pk for one in ended):
+    if not _revoked_by(ended, by):
         raise NotAllowedError("A grant is given again by whoever revoked it, or by a data steward.")
+
+
+def _revoked_by(ended: Iterable[Grant], by: User) -> bool:
+    """Tell whether nobody else revoked them; of one that stands that is so, and `_given_again` says that it does."""
+    return all(one.revoked_by_id in (None, by.pk) for one in ended)
+
+
+def may_reinstate(grants: Iterable[Grant], by: User) -> bool:
+    """Tell whether ``by`` may give these grants of one deal again on their own word."""
+    ended = list(grants)
+    return bool(ended) and any(
+        access.may(by, ended[0].organisation, roles)
+        for roles in (access.WRITES_DATASETS, *([access.REVOKES_GRANTS] if _revoked_by(ended, by) else []))
+    )
 
 
 def _given_again(

@@ -21,7 +21,7 @@ from governance.keyset import by, newest, slice_asked
 from governance.models import Organisation
 from governance.pages import PersonRequest, page, refusals_in, say, show
 from provenance import access, deals, documents, services, tables, uploads
-from provenance.forms.datasets import GrantFilterForm, RegisterGrantsForm, RevokeForm
+from provenance.forms.datasets import GrantFilterForm, RegisterGrantsForm, ReinstateForm, RevokeForm
 from provenance.forms.rights import DealForm
 from provenance.models import Grant
 from provenance.services.evidence import READS_CONFIDENTIAL
@@ -83,21 +83,30 @@ def _may_register(request: PersonRequest) -> bool:
 def grant(request: PersonRequest, public_id: str) -> HttpResponse:
     """Show the whole deal that a grant belongs to: all its rights side by side."""
     found = access.grant_for_reading(request.user, public_id)
-    return _deal_page(request, found, RevokeForm(standing=_standing(_deal(request, found))))
+    return _deal_page(request, found)
 
 
 def _deal(request: PersonRequest, grant: Grant) -> list[Grant]:
     """Return the grants of a deal that the person may know of, the master before the composition."""
     own = access.grants_for_reading(request.user).filter(organisation=grant.organisation_id, deal=grant.deal)
-    return list(own.select_related("registered_by", "revoked_by").order_by("-right", "id"))
+    besides = ("registered_by", "revoked_by", "reinstates", "reinstated_by")
+    return list(own.select_related(*besides).order_by("-right", "id"))
 
 
 def _standing(deal: Sequence[Grant]) -> list[Grant]:
     return [one for one in deal if one.revoked_at is None]
 
 
-def _deal_page(request: PersonRequest, grant: Grant, form: RevokeForm) -> HttpResponse:
+def _deal_page(
+    request: PersonRequest,
+    grant: Grant,
+    *,
+    revoking: RevokeForm | None = None,
+    reinstating: ReinstateForm | None = None,
+) -> HttpResponse:
     deal = _deal(request, grant)
+    ended = deals.to_give_again(deal)
+    may_reinstate = services.may_reinstate(ended, request.user)
     recordings = deals.recordings_of(deal)
     may_revoke = house.may(request.user, grant.organisation, house.REVOKES_GRANTS)
     own_datasets = access.datasets_for_reading(request.user)
@@ -112,10 +121,15 @@ def _deal_page(request: PersonRequest, grant: Grant, form: RevokeForm) -> HttpRe
         "datasets": own_datasets.filter(entries__recording__in=recordings).distinct(),
         "versions": deals.versions_on(deal).filter(dataset__in=own_datasets),
         "may_open": house.may(request.user, grant.organisation, READS_CONFIDENTIAL),
-        "form": form if may_revoke and _standing(deal) else None,
+        "form": (revoking or RevokeForm(standing=_standing(deal)))
+        if may_revoke and _standing(deal)
+        else None,
+        "ended": ended,
+        "again": (reinstating or ReinstateForm(ended=ended)) if may_reinstate else None,
         "pieces": slots.shown("grant", request, deal),
     }
-    return render(request, "provenance/grant.html", context, status=422 if form.errors else 200)
+    is_wrong = any(form is not None and form.errors for form in (revoking, reinstating))
+    return render(request, "provenance/grant.html", context, status=422 if is_wrong else 200)
 
 
 @page
@@ -178,7 +192,35 @@ def revoke(request: PersonRequest, public_id: str) -> HttpResponse:
             )
             say(request, _what_ended(revoked))
             return redirect("provenance:grant", public_id)
-    return _deal_page(request, found, form)
+    return _deal_page(request, found, revoking=form)
+
+
+@page
+@require_POST
+def reinstate(request: PersonRequest, public_id: str) -> HttpResponse:
+    """Give again what of a deal is revoked, or one right of it, and lead to the new grant."""
+    found = access.grant_for_reading(request.user, public_id)
+    house.require(request.user, found.organisation, house.REVOKES_GRANTS, "give a grant again")
+    ended = deals.to_give_again(_deal(request, found))
+    if not ended:
+        raise ConflictError("Nothing of this deal is revoked that was not given again already.")
+    form = ReinstateForm(request.POST, ended=ended)
+    if form.is_valid():
+        with refusals_in(form):
+            anew = services.reinstate_grants(
+                grants=deals.to_give_again(ended, right=form.cleaned_data.get("right", "")),
+                by=request.user,
+                reason=form.cleaned_data["reason"],
+                now=timezone.now(),
+                valid_from=form.cleaned_data["valid_from"],
+            )
+            rights = " and the ".join(one.right for one in anew)
+            say(
+                request,
+                f"Given again: the {rights}. What holds its recordings goes back before those who approve.",
+            )
+            return redirect("provenance:grant", anew[0].public_id)
+    return _deal_page(request, found, reinstating=form)
 
 
 def _what_ended(revoked: Sequence[Grant]) -> str:

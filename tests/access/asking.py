@@ -130,6 +130,7 @@ def body_of(route: Route, house: House) -> Mapping[str, Any]:
         },
         "api:generation-list": {"model": "tide"},
         "api:grant-list": {"deals": [{**deal, "recordings": [ids["recording"]]}], **place},
+        "api:grant-reinstate": REASON,
         "api:grant-revoke": REASON,
         "api:memo-list": {**memo, "purposes": ["data_mining"], "recordings": [ids["recording"]], **place},
         "api:memo-withdraw": REASON,

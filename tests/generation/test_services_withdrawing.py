@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -357,6 +357,65 @@ class TestReinstateGrants:
         assert line["revoked_deal"] == str(ended.grant.deal)
         assert set(line["rights"]) == {"master", "composition"}
         assert line["from"] == str(today())
+
+    def test_clears_nothing_for_the_hours_between(self, house: CaseHouse) -> None:
+        """Revoked at ten and given again at two: at noon, nobody had a licence."""
+        day = datetime.combine(today(), time(), UTC)
+        hours = {hour: day + timedelta(hours=hour) for hour in (9, 10, 12, 14, 15)}
+        provenance.revoke_grant(grant=house.grant, by=house.officer, reason="Unpaid.", now=hours[10])
+        self.give(house, house.officer, now=hours[14])
+        not_cleared = {
+            hour: queries.gate_of(house.version, at=hours[hour]).n_not_cleared for hour in (9, 12, 14, 15)
+        }
+        assert not_cleared == {9: 0, 12: 2, 14: 0, 15: 0}
+
+    @pytest.fixture
+    def ended_by_steward(self, house: CaseHouse) -> CaseHouse:
+        provenance.revoke_grant(grant=house.grant, by=house.steward, reason="Unpaid.", now=timezone.now())
+        return house
+
+    def test_by_api_with_a_reason(self, ended_by_steward: CaseHouse) -> None:
+        house = ended_by_steward
+        at = f"/api/v1/grants/{house.grant.public_id}/"
+        said = {"reason": "Paid since.", "right": house.grant.right}
+        steward, officer = client_of(house.steward), client_of(house.officer)
+        assert officer.post(f"{at}reinstate/", said, format="json").status_code == 403
+        assert steward.post(f"{at}reinstate/", {}, format="json").status_code == 400
+        done = steward.post(f"{at}reinstate/", said, format="json")
+        assert done.status_code == 200, done.content
+        assert (done.json()["revoked_deal"], done.json()["from"]) == (str(house.grant.deal), str(today()))
+        (anew,) = done.json()["grants"]
+        assert done.json()["rights"] == {house.grant.right: anew}
+        assert officer.get(at).json()["reinstated_by"] == anew
+        given = officer.get(f"{API}/grants/{anew}/").json()
+        assert (given["reinstates"], given["reinstatement_reason"]) == (
+            str(house.grant.public_id),
+            "Paid since.",
+        )
+        assert steward.post(f"{at}reinstate/", said, format="json").status_code == 409
+
+    def test_is_offered_on_the_page_to_whoever_may(self, ended_by_steward: CaseHouse) -> None:
+        shown = reverse("provenance:grant", args=[ended_by_steward.grant.public_id])
+        for person, is_offered in ((ended_by_steward.officer, False), (ended_by_steward.steward, True)):
+            page = Client()
+            page.force_login(person)
+            assert ("/reinstate/" in page.get(shown).content.decode()) is is_offered
+
+    def test_by_page_with_a_reason(self, ended: CaseHouse) -> None:
+        page, form = Client(), reverse("provenance:grant-reinstate", args=[ended.grant.public_id])
+        page.force_login(ended.officer)
+        refused = page.post(form, {"reason": ""})
+        assert (refused.status_code, "Say in a sentence why." in refused.content.decode()) == (422, True)
+        past = page.post(form, {"reason": "Paid.", "valid_from": str(today() - timedelta(days=9))})
+        assert (past.status_code, "at the earliest" in past.content.decode()) == (422, True)
+        assert not Grant.objects.exclude(reinstates=None).exists()
+        done = page.post(form, {"reason": "Paid since."}, follow=True)
+        assert Grant.objects.exclude(reinstates=None).count() == 2
+        assert "Paid since." in done.content.decode()
+        old = page.get(reverse("provenance:grant", args=[ended.grant.public_id])).content.decode()
+        assert "Given again</a>" in old
+        assert "/reinstate/" not in old
+        assert page.post(form, {"reason": "Again."}).status_code == 409
 
     def test_by_the_databases_own_rule_from_a_day_for_a_reason(self, ended: CaseHouse) -> None:
         (anew, _) = self.give(ended, ended.steward)

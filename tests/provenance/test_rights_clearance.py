@@ -282,6 +282,13 @@ class TestGrants:
         assert clear(recording, training(at=AT - timedelta(seconds=1))).answer == "allowed"
         assert clear(recording, training(at=AT)).answer == "unknown"
 
+    def test_hold_from_the_instant_at_which_they_were_given_again(self) -> None:
+        recording = RecordingRights(grants=grants(valid_from=AT.date(), given_at=AT))
+        before = clear(recording, training(at=AT - timedelta(seconds=1)))
+        assert before.answer == "unknown"
+        assert any("given again only at" in reason for reason in before.master.reasons)
+        assert clear(recording, training(at=AT)).answer == "allowed"
+
     def test_make_their_model_scope_a_condition_where_no_model_is_named(self) -> None:
         recording = RecordingRights(grants=grants(model_scope=frozenset({"m1"})))
         assert clear(recording, training()).conditions == ("model-scope",)

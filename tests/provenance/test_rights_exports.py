@@ -139,6 +139,12 @@ class TestOdrl:
         ]
         assert permission["duty"][0]["action"] == "ln:attribution"
 
+    def test_permits_what_was_given_again_from_that_instant(self) -> None:
+        given_at = datetime(2026, 5, 1, 14, tzinfo=UTC)
+        grant = Grant("g1", "master", "Label", frozenset({"data_mining"}), True, given_at=given_at)
+        (bound,) = agreement(grant, ["urn:r1"], "House")["permission"][0]["constraint"]
+        assert (bound["operator"], bound["rightOperand"]["@value"]) == ("gteq", given_at.isoformat())
+
     def test_turns_a_reservation_into_prohibitions(self) -> None:
         assert offer(Reservation("r"), ["urn:r1"])["prohibition"] == [{"action": "ln:text-and-data-mining"}]
 

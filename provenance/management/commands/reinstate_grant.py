@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from governance.commands import DONE
-from provenance import access, services
+from provenance import access, deals, services
 from provenance.commands import DatasetCommand, instant
 from provenance.errors import ProvenanceError
 from provenance.models import ClaimedRight, Grant
@@ -34,15 +34,11 @@ class Command(DatasetCommand):
             now=timezone.now(),
             valid_from=_day(options["valid_from"]),
         )
-        first, rights = anew[0], {one.right: str(one.public_id) for one in anew}
-        line = {
-            "deal": str(first.deal),
-            "grants": [str(one.public_id) for one in anew],
-            "rights": rights,
-            "from": str(first.valid_from),
-            "revoked_deal": str(first.reinstates.deal) if first.reinstates else None,
-        }
-        self.show(line, words=f"Given again from {first.valid_from} on: the {' and the '.join(rights)}.")
+        rights = " and the ".join(one.right for one in anew)
+        self.show(
+            deals.given_again_as_json(anew),
+            words=f"Given again from {anew[0].valid_from} on: the {rights}.",
+        )
         return DONE
 
     def _revoked(self, named: str, right: str) -> list[Grant]:
@@ -51,10 +47,9 @@ class Command(DatasetCommand):
             grant = access.grant_or_deal_for_revoking(self.user, named)
         except ValidationError:
             raise ProvenanceError(f"{named!r} is no id of a grant: register_grants prints them.") from None
-        deal = Grant.objects.filter(organisation=grant.organisation_id, deal=grant.deal, reinstated_by=None)
-        ended = deal.exclude(revoked_at=None).order_by("id")
-        ended = ended.filter(right=right) if right else ended
-        return list(ended) or [grant]  # which says why it can't be given again
+        deal = Grant.objects.filter(organisation=grant.organisation_id, deal=grant.deal)
+        ended = deals.to_give_again(deal.select_related("reinstated_by").order_by("id"), right=right)
+        return ended or [grant]  # which says why it can't be given again
 
 
 def _day(written: str) -> date | None:
