@@ -201,6 +201,7 @@ def grant_value(grant: Grant) -> values.Grant:
         basis=grant.basis,  # type: ignore[arg-type]
         document=grant.document,
         licensee=grant.licensee.name,
+        sublicensing=grant.sublicensing,
         chain_of_title=tuple(grant.chain_of_title),
         sunset_on=grant.sunset_on,
         given_at=grant.registered_at if grant.reinstates_id is not None else None,

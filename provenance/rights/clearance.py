@@ -131,6 +131,8 @@ class _Known(NamedTuple):
     parts: list[Claim]
     """Claims to declared parts of the right: the performance, the lyrics."""
     part_grants: list[Grant]
+    recorded: list[Grant]
+    """All grants of the right and its parts, for whichever place."""
 
 
 def _about(recording: RecordingRights, right: Right, at: datetime) -> _Known:
@@ -144,16 +146,19 @@ def _about(recording: RecordingRights, right: Right, at: datetime) -> _Known:
         for conflict in is_open:
             statements += [said for said in conflict.statements if said.right == right]
     parts = PARTS[right]
+    grants = [grant for grant in recording.grants if grant.right == right]
+    part_grants = [grant for grant in recording.grants if grant.right in parts]
     return _Known(
         statements,
         [claim for claim in recording.claims if claim.right == right],
-        [grant for grant in recording.grants if grant.right == right],
+        grants,
         [held for held in recording.reservations if held.right in (right, "both")],
         list(recording.memos),
         is_open,
         settled,
         [claim for claim in recording.claims if claim.right in parts],
-        [grant for grant in recording.grants if grant.right in parts],
+        part_grants,
+        grants + part_grants if part_grants else grants,
     )
 
 
@@ -210,6 +215,7 @@ def _at(known: _Known, place: str) -> _Known:
         known.settled,
         _in(known.parts, place) if known.parts else known.parts,
         _in(known.part_grants, place) if known.part_grants else known.part_grants,
+        known.recorded,
     )
 
 
@@ -286,7 +292,8 @@ def _answer(known: _Known, right: Right, use: Use, policy: ClearancePolicy) -> R
         by_licence = _because(by_licence, noted + known.settled)
     if not known.grants and not known.memos:
         return by_licence
-    by_grant = by_grants(known.grants, known.claims, known.part_grants, known.parts, right, use)
+    held = (known.claims, known.parts)
+    by_grant = by_grants((known.grants, known.part_grants), held, known.recorded, right, use)
     by_memo = _by_memo(known.memos, use) if known.memos and not reserved else None
     missed = misses(known.grants, use)
     if known.memos and by_memo is None and by_licence.answer != "allowed":

@@ -18,10 +18,9 @@ WEIGHTS_IN_USE: Final = frozenset({"ai_inference", "output_commercial"})
 
 
 def by_grants(
-    grants: list[Grant],
-    claims: list[Claim],
-    part_grants: list[Grant],
-    parts: list[Claim],
+    given: tuple[list[Grant], list[Grant]],
+    held: tuple[list[Claim], list[Claim]],
+    recorded: list[Grant],
     right: Right,
     use: Use,
 ) -> RightAnswer | None:
@@ -29,10 +28,10 @@ def by_grants(
 
     Parameters
     ----------
-    grants, claims : list
-        Of the right as a whole.
-    part_grants, parts : list
-        Grants of and claims to its declared parts: the performance, the lyrics.
+    given, held : tuple of (list, list)
+        Grants and claims, each of the right as a whole and of its declared parts: the performance, the lyrics.
+    recorded : list of Grant
+        All of them, for other places too: what a chain of title is held against.
     right : Right
         ``master`` or ``composition``.
     use : Use
@@ -43,14 +42,51 @@ def by_grants(
     RightAnswer or None
         None where no grant covers the use; ``unknown`` where one does and somebody else holds a share.
     """
-    covering = [grant for grant in grants if not _miss(grant, use)]
+    covering = [grant for grant in given[0] if not _miss(grant, use)]
     if not covering:
         return None
-    whole = _by_holders(covering, claims, right, use)
-    if not parts or whole.answer == "unknown":
-        return whole
-    given = covering + [grant for grant in part_grants if not _miss(grant, use)]
-    return _with_parts(whole, given, parts, right, use)
+    of_parts = [grant for grant in given[1] if not _miss(grant, use)]
+    broken: dict[str, str] = {}
+    if any(grant.chain_of_title for grant in covering + of_parts):
+        covering = [_as_chained(grant, given[0], recorded, use, broken) for grant in covering]
+        of_parts = [_as_chained(grant, given[1], recorded, use, broken) for grant in of_parts]
+    claims, parts = held
+    answer = _by_holders(covering, claims, right, use, broken)
+    if parts and answer.answer != "unknown":
+        answer = _with_parts(answer, covering + of_parts, parts, right, use, broken)
+    if broken and answer.answer == "unknown":
+        answer = replace(answer, reasons=(*answer.reasons, *broken.values()))
+    return answer
+
+
+def _as_chained(
+    grant: Grant, here: list[Grant], recorded: list[Grant], use: Use, broken: dict[str, str]
+) -> Grant:
+    """Follow a chain of title back from its licensor, and cut it off where the grants on record contradict it.
+
+    A link that no grant on record speaks of is taken from the deal's own document. Where a grant from the one to the
+    other is on record, it must cover the use and permit sublicensing: nobody gives on more than was given.
+    """
+    licensor = party(grant.licensor)
+    chain = (*(name for name in map(party, grant.chain_of_title) if name != licensor), licensor)
+    for place in range(len(chain) - 2, -1, -1):
+        link = (grant.right, *chain[place : place + 2])
+        heads = [one for one in recorded if (one.right, party(one.licensor), party(one.licensee)) == link]
+        gaps = [_why_not_given_on(one, here, use) for one in heads]
+        if gaps and all(gaps):
+            broken[grant.id] = (
+                f"grant {grant.id} by {grant.licensor} rests on grant {heads[0].id}, which {gaps[0]}"
+            )
+            return replace(grant, chain_of_title=chain[place + 1 :])
+    return grant
+
+
+def _why_not_given_on(head: Grant, here: list[Grant], use: Use) -> str:
+    """Say why the licensee of a grant can't give on what is asked; empty where it can."""
+    if head not in here:
+        return f"is for {', '.join(head.territory)}"
+    missed = _miss(head, replace(use, licensees=frozenset()))
+    return missed or ("" if head.sublicensing else "permits no sublicensing")
 
 
 def misses(grants: Iterable[Grant], use: Use) -> tuple[str, ...]:
@@ -68,7 +104,9 @@ def only_out_of_term(grants: Iterable[Grant], use: Use) -> bool:
     )
 
 
-def _by_holders(grants: list[Grant], claims: list[Claim], right: str, use: Use) -> RightAnswer:
+def _by_holders(
+    grants: list[Grant], claims: list[Claim], right: str, use: Use, broken: Collection[str]
+) -> RightAnswer:
     """Let each source's claims say who must have granted; the strictest source holds."""
     on = use.on
     held = [
@@ -78,7 +116,7 @@ def _by_holders(grants: list[Grant], claims: list[Claim], right: str, use: Use) 
         and in_force(claim.valid_from, claim.valid_until, on)
     ]
     if not held:
-        return _unclaimed(grants, right, use)
+        return _unclaimed([grant for grant in grants if grant.id not in broken], right, use)
     sources = {claim.source for claim in held}
     if len(sources) == 1:
         return _by_shares(grants, held, right, use)
@@ -90,7 +128,12 @@ def _by_holders(grants: list[Grant], claims: list[Claim], right: str, use: Use) 
 
 
 def _with_parts(
-    whole: RightAnswer, grants: list[Grant], parts: list[Claim], right: Right, use: Use
+    whole: RightAnswer,
+    grants: list[Grant],
+    parts: list[Claim],
+    right: Right,
+    use: Use,
+    broken: Collection[str],
 ) -> RightAnswer:
     """Ask each declared part's claimants too: a grant of the whole by them, or of the part, will do."""
     answers = [whole]
@@ -98,7 +141,7 @@ def _with_parts(
         claims = [claim for claim in parts if claim.right == part and not claim.is_credit]
         given = [grant for grant in grants if grant.right in (right, part)]
         if claims:
-            answers.append(_by_holders(given, claims, part, use))
+            answers.append(_by_holders(given, claims, part, use, broken))
     worst = min(answers, key=lambda answer: RANK[answer.answer])
     if worst.answer == "unknown":
         return worst

@@ -133,6 +133,8 @@ class Grant:
     document: str = ""
     licensee: str = ""
     """Whom it was given to; compared only with a use that says who asks."""
+    sublicensing: bool = False
+    """Whether the licensee may give on what it was given."""
     chain_of_title: tuple[str, ...] = ()
     """From the rights holder to the licensor: whom the licensor grants for."""
     sunset_on: date | None = None

@@ -339,6 +339,45 @@ class TestWhoMayGrant:
     def test_may_act_for_those_in_the_chain_of_title(self) -> None:
         assert answer(claims=claimed("Other"), given=grants(chain_of_title=("Other", "Agent"))) == "allowed"
 
+    @pytest.mark.parametrize(
+        ("head", "expected"),
+        [
+            ({"sublicensing": True}, "allowed"),
+            ({"sublicensing": False}, "unknown"),
+            ({"sublicensing": True, "purposes": frozenset({"data_mining"})}, "unknown"),
+            ({"sublicensing": True, "commercial": False}, "unknown"),
+            ({"sublicensing": True, "valid_until": AT.date()}, "unknown"),
+            ({"sublicensing": True, "revoked_at": AT}, "unknown"),
+            ({"sublicensing": True, "territory": ("DE",)}, "unknown"),
+        ],
+    )
+    def test_gives_on_no_more_than_the_grants_on_record_gave(
+        self, head: dict[str, object], expected: str
+    ) -> None:
+        """Nobody can give what he does not have; asked for somebody else than the head grant's licensee."""
+        from_owner = grants(licensor="Owner", licensee="Agent", **head)
+        from_agent = grants(licensor="Agent", licensee="Studio", chain_of_title=("Owner", "Agent"))
+        given = tuple(replace(one, id=f"head-{one.id}") for one in from_owner) + from_agent
+        studio = frozenset({"Studio"})
+        assert answer(claims=claimed("Owner"), given=given, licensees=studio) == expected
+        assert answer(claims=(), given=given, licensees=studio) == expected
+
+    def test_keeps_what_the_licensor_claims_itself_where_its_chain_breaks(self) -> None:
+        head = grants(licensor="Owner", licensee="Agent", purposes=frozenset({"data_mining"}))
+        given = head + grants(licensor="Agent", licensee="Studio", chain_of_title=("Owner",))
+        assert answer(claims=claimed("Agent"), given=given) == "allowed"
+
+    def test_says_what_breaks_a_chain(self) -> None:
+        head = tuple(replace(one, id="head") for one in grants(licensor="Owner", licensee="Agent"))
+        given = head + grants(licensor="Agent", licensee="Studio", chain_of_title=("Owner", "Agent"))
+        cleared = clear(
+            RecordingRights(claims=claimed("Owner"), grants=given), training(licensees=frozenset({"Studio"}))
+        )
+        assert (
+            "grant g-master by Agent rests on grant head, which permits no sublicensing"
+            in cleared.master.reasons
+        )
+
     def test_is_asked_of_each_source_apart(self) -> None:
         claims = claimed("Label") + claimed("Other", source="registry")
         assert answer(claims=claims, given=grants()) == "unknown"
