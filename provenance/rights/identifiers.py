@@ -35,7 +35,9 @@ def isrc(written: str) -> Checked:
 
     It has no check digit, so a valid one is well formed, not proven to be registered.
     """
-    compact = _squeeze(written, "ISRC")
+    compact = _squeeze(written)
+    if not re.fullmatch(r"ISRC\d{8}", compact):  # IS-RC1-…: from Iceland, and no label
+        compact = _squeeze(written, "ISRC")
     if not re.fullmatch(r"[A-Z]{2}[A-Z0-9]{3}\d{7}", compact):
         return Checked(written, written.strip(), False, "an ISRC is CC-XXX-YY-NNNNN")
     return Checked(written, compact, True)

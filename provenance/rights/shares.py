@@ -120,8 +120,8 @@ def _off(shares: tuple[_Share, ...]) -> tuple[_Off, ...]:
         inside = [
             place for place, one in enumerate(shares) if _holds(one.valid_from, one.valid_until, begin, end)
         ]
-        if not inside:
-            continue
+        if not inside and (begin is None or end is None):
+            continue  # before the first claim and after the last nobody says anything
         places: dict[tuple[int, ...], set[str]] = defaultdict(set)
         for country in COUNTRIES:
             places[tuple(place for place in inside if country in regions[place])].add(country)
@@ -136,8 +136,14 @@ def _off(shares: tuple[_Share, ...]) -> tuple[_Off, ...]:
                 members_of |= set(members)
         for total, (where, taken) in sorted(off.items()):
             kind: Literal["shares_gap", "shares_overlap"] = "shares_gap" if total < 100 else "shares_overlap"
-            found.append((kind, total, _named(where), begin, end, tuple(sorted(taken or set(inside)))))
+            about = taken or set(inside) or _beside(shares, begin, end)
+            found.append((kind, total, _named(where), begin, end, tuple(sorted(about))))
     return tuple(found)
+
+
+def _beside(shares: tuple[_Share, ...], begin: date | None, end: date | None) -> set[int]:
+    """Return the claims between which a period lies that none of them covers."""
+    return {place for place, one in enumerate(shares) if one.valid_until == begin or one.valid_from == end}
 
 
 def _disagreement(one: list[Claim], other: list[Claim]) -> Iterator[ShareFinding]:

@@ -91,6 +91,17 @@ class TestPlacesAndTimes:
             ("shares_gap", date(2024, 1, 1), None)
         ]
 
+    def test_a_day_between_two_owners_of_the_whole_is_a_gap(self) -> None:
+        before = claim("A", valid_until=date(2024, 2, 29))
+        after = claim("B", valid_from=date(2024, 3, 1))
+        (found,) = share_findings([before, after])
+        assert (found.kind, found.share, found.territory) == ("shares_gap", 0.0, ("WORLD",))
+        assert (found.valid_from, found.valid_until) == (date(2024, 2, 29), date(2024, 3, 1))
+        assert found.claims == (before, after)
+
+    def test_before_the_first_claim_and_after_the_last_nobody_says_anything(self) -> None:
+        assert share_findings([claim("A", valid_from=date(2024, 1, 1), valid_until=date(2025, 1, 1))]) == []
+
 
 class TestSources:
     def test_two_sources_are_never_added(self) -> None:

@@ -103,6 +103,8 @@ class TestIdentifiers:
         ("kind", "written", "compact"),
         [
             ("isrc", "US-RC1-76-07839", "USRC17607839"),
+            ("isrc", "ISRC USRC17607839", "USRC17607839"),
+            ("isrc", "IS-RC1-23-45678", "ISRC12345678"),
             ("iswc", "T-034.524.680-1", "T0345246801"),
             ("ipi_name", "00014107338", "00014107338"),
             ("ipi_base", "I-000000229-7", "I0000002297"),
