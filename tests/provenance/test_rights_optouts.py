@@ -208,6 +208,12 @@ class TestRobots:
         findings = said("User-agent: PerplexityBot\nDisallow: /\n").findings
         assert bound(findings, "/a") == {INFERENCE}
 
+    @pytest.mark.parametrize("agent", ["OAI-SearchBot", "Claude-SearchBot", "Amzn-SearchBot", "Amzn-User"])
+    def test_takes_what_keeps_off_a_search_for_no_word_on_training(self, agent: str) -> None:
+        (finding,) = said(f"User-agent: {agent}\nDisallow: /\n").findings
+        assert finding.purposes == INFERENCE
+        assert "unconfirmed" not in finding.note
+
     def test_reserves_everything_where_we_are_turned_away(self) -> None:
         for agent in ("*", "LinerNotes", "linernotes"):
             assert bound(said(f"User-agent: {agent}\nDisallow: /m\n").findings, "/m/a") == {EVERYTHING}
