@@ -195,7 +195,7 @@ def grant_value(grant: Grant) -> values.Grant:
         valid_from=grant.valid_from,
         valid_until=grant.valid_until,
         model_scope=frozenset(grant.model_scope),
-        conditions=tuple(grant.conditions),
+        conditions=(*grant.conditions, *_owed(grant)),
         share=100.0 if grant.share_percent is None else float(grant.share_percent),
         revoked_at=grant.revoked_from,
         basis=grant.basis,  # type: ignore[arg-type]
@@ -206,6 +206,11 @@ def grant_value(grant: Grant) -> values.Grant:
         sunset_on=grant.sunset_on,
         given_at=grant.registered_at if grant.reinstates_id is not None else None,
     )
+
+
+def _owed(grant: Grant) -> tuple[str, ...]:
+    """Return the condition that a deal's attribution duty is, where it does not name it itself."""
+    return ("attribution",) if grant.attribution and "attribution" not in grant.conditions else ()
 
 
 def _reservations_by_recording(recording_ids: Iterable[int]) -> dict[int, list[values.Reservation]]:

@@ -285,12 +285,12 @@ class _DealReading(Reading):
             "valid_from": period[0],
             "valid_until": period[1],
             "sunset_on": sunset,
-            "model_scope": self.words("model_scope"),
+            "model_scope": self._models(),
             "conditions": self._conditions(),
             "output_uses": self.words("output_uses"),
             "exclusive": self._flag("exclusive", default=False),
             "sublicensing": self._flag("sublicensing", default=False),
-            "attribution": self.text("attribution"),
+            "attribution": self._attribution(),
             "revocable": self._flag("revocable", default=True),
             "notice_days": self._days("notice_days"),
             "remuneration": self.one_of("remuneration", REMUNERATIONS, ""),
@@ -305,6 +305,21 @@ class _DealReading(Reading):
         if sunset and period[0] and sunset <= period[0]:
             self._problems.append("sunset_on is not after valid_from: weights could never be used")
         return read
+
+    def _attribution(self) -> str:
+        """Return the wording that is owed; empty for a plain no."""
+        words = self.text("attribution")
+        return "" if words.lower() in {*_NO, "none"} else words
+
+    def _models(self) -> tuple[str, ...]:
+        named = self.words("model_scope")
+        for model in named:
+            name, at, version = model.partition("@")
+            if not name or (at and not version):
+                self._problems.append(
+                    f"model_scope {model!r} names no model: write tide, or tide@2 for one version"
+                )
+        return named
 
     def _chain(self) -> tuple[str, ...]:
         said = self._said.get("chain_of_title")

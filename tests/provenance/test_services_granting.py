@@ -359,6 +359,8 @@ class TestADealOfManyTerms:
             ({"period": "2024"}, "period is '2024'"),
             ({"territory": "DE;-EU"}, "takes out all"),
             ({"notice_days": "a month"}, "notice_days"),
+            ({"model_scope": "tide@"}, "'tide@' names no model"),
+            ({"model_scope": "tide@1;@2"}, "'@2' names no model"),
             ({"remuneration": "beer"}, "remuneration is 'beer'"),
             ({"document": "../secret.pdf"}, "outside the folder"),
             ({"document": "/etc/hostname"}, "outside the folder"),
@@ -372,6 +374,15 @@ class TestADealOfManyTerms:
         assert outcome.status == "rejected"
         assert why in " ".join(outcome.reasons)
         assert not Grant.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("said", "expected"), [("Music by Anna Lind", "constrained"), ("no", "allowed"), ("none", "allowed")]
+    )
+    def test_asks_for_the_attribution_that_it_owes(
+        self, people: People, closed: Dataset, tmp_path: Path, said: str, expected: str
+    ) -> None:
+        register(people, table(tmp_path / "deals.csv", [{**DEAL, "attribution": said}]))
+        assert answers(closed)["tune-000"] == expected
 
     def test_tells_which_columns_nobody_read(self, people: People, closed: Dataset, tmp_path: Path) -> None:
         (outcome,) = register(people, table(tmp_path / "deals.csv", [{**DEAL, "our remarks": "nice people"}]))
