@@ -24,7 +24,7 @@ from provenance.errors import ProvenanceError
 from provenance.rights.optouts import Snapshot
 from provenance.rights.optouts.addresses import origin
 from provenance.rights.optouts.findings import MAX_BYTES
-from provenance.services.reserving import own_agent
+from provenance.services.binding import own_agent
 
 WELL_KNOWN: Final = ("/robots.txt", "/.well-known/tdmrep.json", "/ai.txt")
 CONNECT_S: Final = 10.0

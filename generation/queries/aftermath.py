@@ -9,7 +9,7 @@ from governance import access
 from governance.access import Person
 from governance.models import Role, User
 from provenance.models import Grant, Reservation
-from provenance.services.reserving import may_withdraw as may_end_opt_out
+from provenance.services.declaring import may_withdraw as may_end_opt_out
 
 
 @dataclass(frozen=True)

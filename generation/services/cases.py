@@ -36,7 +36,7 @@ from provenance import queries as provenance_queries
 from provenance import services as provenance
 from provenance.models import Grant, Recording
 from provenance.rights import identifiers
-from provenance.services.reserving import Declaration, declare_reservation
+from provenance.services.declaring import Declaration, declare_reservation
 from provenance.similarity import chromaprint
 
 FILES = (Role.LABEL_AUDITOR, Role.DATA_STEWARD, Role.COMPLIANCE_OFFICER)

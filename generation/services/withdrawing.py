@@ -15,7 +15,7 @@ from governance.errors import ConflictError, NotAllowedError
 from governance.models import User
 from lib.words import keepable
 from provenance import services as provenance
-from provenance.services.reserving import withdraw_reservation
+from provenance.services.declaring import withdraw_reservation
 
 MAX_WITHDRAWAL_WORDS = 4000
 MAX_ERASURE_WORDS = 500

@@ -23,10 +23,11 @@ from provenance.models import ExceptionMemo, Party, Reservation, ReservationSour
 from provenance.queries import reservations as queries
 from provenance.rights.optouts import KINDS, Snapshot
 from provenance.rights.values import PURPOSES
-from provenance.services import memos, reserving
+from provenance.services import declaring, memos, reserving
+from provenance.services.declaring import Declaration
 from provenance.services.evidence import open_evidence
 from provenance.services.memos import MemoTerms
-from provenance.services.reserving import Declaration, Reserved
+from provenance.services.reserving import Reserved
 
 MAX_NAMED = 1000
 MAX_DECLARED = 100_000  # recordings that one opt-out names; the body's own limit comes before
@@ -195,7 +196,7 @@ class ReservationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, House
 
     def create(self, request: Request, **_: Any) -> Response:
         asked = validated(DeclareSerializer, request.data)
-        outcome = reserving.declare_reservation(
+        outcome = declaring.declare_reservation(
             organisation=_where(self.person, asked.pop("organisation"), asked["party"]),
             declaration=Declaration(**{name: _fixed(value) for name, value in asked.items()}),
             by=self.person,
@@ -265,7 +266,7 @@ class ReservationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, House
     @action(detail=True, methods=["post"], pagination_class=None)
     def withdraw(self, request: Request, **_: Any) -> Response:
         """End it: a compliance officer, or the label auditor of the party that declared it."""
-        held = reserving.withdraw_reservation(
+        held = declaring.withdraw_reservation(
             reservation=self.get_object(),
             by=self.person,
             reason=validated(ReasonSerializer, request.data)["reason"],
@@ -288,7 +289,7 @@ def _where(person: User, name: str, party: str) -> Organisation:
         return organisation_for(person, name)
     except NotFoundError:
         for known in Party.objects.filter(organisation__name=name, name=party).select_related("organisation"):
-            if reserving.parties_spoken_for(person, known.organisation).filter(pk=known.pk).exists():
+            if declaring.parties_spoken_for(person, known.organisation).filter(pk=known.pk).exists():
                 return known.organisation
         raise
 

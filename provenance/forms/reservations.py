@@ -15,9 +15,9 @@ from provenance.models import ReservationSource, ReservedRight
 from provenance.rights.optouts import Snapshot
 from provenance.rights.optouts.findings import MAX_BYTES
 from provenance.rights.values import PURPOSES
+from provenance.services.declaring import Declaration
 from provenance.services.memos import MemoTerms
 from provenance.services.publishing import MAX_LIST_BYTES, read_names
-from provenance.services.reserving import Declaration
 
 KIND_WORDS = [
     ("auto", "what its name or address says"),

@@ -12,8 +12,8 @@ from provenance.errors import ProvenanceError, UnknownDatasetError
 from provenance.models import EvidenceKind, ExceptionMemo, MemoRecording, Recording
 from provenance.rights.territory import read_territory
 from provenance.rights.values import PURPOSES
+from provenance.services.binding import recordings_by_name
 from provenance.services.evidence import keep_evidence
-from provenance.services.reserving import recordings_by_name
 
 LINKS_A_CHUNK = 2000
 

@@ -20,8 +20,9 @@ from provenance.models import Recording
 from provenance.pipeline import file_sha256
 from provenance.rights.optouts import KINDS, Snapshot, cawg
 from provenance.rights.optouts.findings import MAX_BYTES
-from provenance.services import reserving
-from provenance.services.reserving import Declaration, RecordedSnapshot, Reserved
+from provenance.services import declaring, reserving
+from provenance.services.declaring import Declaration
+from provenance.services.reserving import RecordedSnapshot, Reserved
 
 DECLARED = "declared"
 ALL_KINDS = ("auto", *KINDS, DECLARED)
@@ -199,7 +200,7 @@ def _declaring(
     def deed() -> Brought:
         if isinstance(declaration, ProvenanceError):
             raise declaration
-        outcome = reserving.declare_reservation(
+        outcome = declaring.declare_reservation(
             declaration=declaration, organisation=organisation, by=by, now=now
         )
         return Brought(name, outcome.status, (outcome,))

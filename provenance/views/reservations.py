@@ -25,7 +25,7 @@ from provenance.forms.reservations import (
 )
 from provenance.models import Party, Reservation
 from provenance.queries import reservations as queries
-from provenance.services import memos, reserving
+from provenance.services import declaring, memos, reserving
 from provenance.services.evidence import open_evidence
 from provenance.services.reserving import RecordedSnapshot
 
@@ -41,7 +41,7 @@ def reservation_list(request: PersonRequest) -> HttpResponse:
         "form": form,
         "slice": slice_asked(request, found, newest("declared_at")),
         "may_record": _may(request, reserving.RECORDS),
-        "may_declare": _may(request, (*reserving.RECORDS, *reserving.DECLARES)),
+        "may_declare": _may(request, (*reserving.RECORDS, *declaring.DECLARES)),
         "may_read_memos": _may(request, access.READS_MEMOS),
     }
     return show(request, "provenance/reservation_list.html", context, partial="reservations")
@@ -61,7 +61,7 @@ def _reservation_page(request: PersonRequest, held: Reservation, form: WithdrawF
     """Show an opt-out; whoever is of another house learns how many recordings it binds, not which."""
     ours = held.organisation in house.organisations_of(request.user)
     bound = queries.recordings_of(held).filter(recordings.readable_recordings(request.user))
-    may_withdraw = held.withdrawn_at is None and reserving.may_withdraw(request.user, held)
+    may_withdraw = held.withdrawn_at is None and declaring.may_withdraw(request.user, held)
     context = {
         "held": held,
         "n_recordings": held.subjects.count(),
@@ -91,11 +91,11 @@ def snapshot(request: PersonRequest, public_id: str) -> HttpResponse:
 def withdraw(request: PersonRequest, public_id: str) -> HttpResponse:
     held = access.reservation_for_reading(request.user, public_id)
     form = WithdrawForm(request.POST)
-    if not reserving.may_withdraw(request.user, held):
+    if not declaring.may_withdraw(request.user, held):
         house.require(request.user, held.organisation, house.DECIDES, "withdraw an opt-out")
     if form.is_valid():
         with refusals_in(form):
-            reserving.withdraw_reservation(
+            declaring.withdraw_reservation(
                 reservation=held, by=request.user, reason=form.cleaned_data["reason"], now=timezone.now()
             )
             say(
@@ -139,7 +139,7 @@ def declare(request: PersonRequest) -> HttpResponse:
     form = DeclareForm(request.POST or None, request.FILES or None, parties=parties)
     if form.is_valid():
         with refusals_in(form):
-            outcome = reserving.declare_reservation(
+            outcome = declaring.declare_reservation(
                 declaration=form.declaration(), organisation=organisation, by=request.user, now=timezone.now()
             )
             known = " It was known before." if outcome.status == "duplicate" else ""
@@ -155,7 +155,7 @@ def _where_declared(request: PersonRequest) -> tuple[Organisation, list[str]]:
     for organisation in own:
         if house.may(request.user, organisation, reserving.RECORDS):
             return organisation, []
-    labels = [one for one in own if house.may(request.user, one, reserving.DECLARES)]
+    labels = [one for one in own if house.may(request.user, one, declaring.DECLARES)]
     known = Party.objects.filter(stands_for__in=labels).select_related("organisation").order_by("id")
     first = known.first()
     if first is None:

@@ -13,8 +13,9 @@ from django.urls import reverse
 from governance.models import LedgerEvent, Role, User
 from provenance.models import Dataset, DatasetEntry, ExceptionMemo, Party, Reservation
 from provenance.rights.optouts import Snapshot
+from provenance.services.declaring import Declaration, declare_reservation
 from provenance.services.memos import MemoTerms, record_memo
-from provenance.services.reserving import Declaration, declare_reservation, record_snapshot
+from provenance.services.reserving import record_snapshot
 from tests.people import People, a_dataset, a_member
 
 pytestmark = pytest.mark.django_db

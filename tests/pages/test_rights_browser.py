@@ -12,8 +12,8 @@ from provenance import services
 from provenance.intake.claims import claim_of
 from provenance.models import CatalogueRow, Grant, Party
 from provenance.services.claiming import register_claim_rows
+from provenance.services.declaring import Declaration, declare_reservation
 from provenance.services.memos import MemoTerms, record_memo
-from provenance.services.reserving import Declaration, declare_reservation
 from tests.pages.live import faults_of, overflow_px, sign_in, transactional_db, triggers_back  # noqa: F401
 from tests.pages.people import Shelf, a_shelf
 from tests.pages.test_catalogue_pages import matched

@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from governance.models import LedgerEvent, Role
 from provenance.models import Dataset, DatasetEntry, ExceptionMemo, Party, Reservation
 from provenance.rights.optouts import Snapshot
-from provenance.services import reserving
+from provenance.services import declaring, reserving
 from tests.people import NOON, People, a_dataset, a_member, answers, client_of, statuses
 
 API = "/api/v1"
@@ -157,8 +157,8 @@ class TestReservations:
         self, people: People, held: Reservation, django_assert_max_num_queries: DjangoAssertNumQueries
     ) -> None:
         for number in range(12):
-            reserving.declare_reservation(
-                declaration=reserving.Declaration(party=f"Label {number}"),
+            declaring.declare_reservation(
+                declaration=declaring.Declaration(party=f"Label {number}"),
                 organisation=people.house,
                 by=people.steward,
                 now=NOON,

@@ -26,7 +26,7 @@ from provenance.models import (
 from provenance.queries import clearances
 from provenance.queries.clearances import Narrowing, Question
 from provenance.rights.policy import SHIPPED
-from provenance.services import clearing, memos, reserving
+from provenance.services import clearing, declaring, memos
 from provenance.services.clearing import Correction
 from tests.people import NOON, People, a_conflict, a_dataset
 
@@ -138,8 +138,8 @@ class TestIsCurrent:
         self, folk: Dataset, people: People
     ) -> None:
         recording = folk.entries.first().recording  # type: ignore[union-attr]
-        declared = reserving.declare_reservation(
-            declaration=reserving.Declaration(recordings=(str(recording.public_id),)),
+        declared = declaring.declare_reservation(
+            declaration=declaring.Declaration(recordings=(str(recording.public_id),)),
             organisation=people.house,
             by=people.steward,
             now=NOON,
@@ -148,7 +148,7 @@ class TestIsCurrent:
         services.keep_clearance(question=question(folk), now=NOON)
         held = declared.reservation
         assert held is not None
-        reserving.withdraw_reservation(reservation=held, by=people.officer, reason="Mistaken.", now=NOON)
+        declaring.withdraw_reservation(reservation=held, by=people.officer, reason="Mistaken.", now=NOON)
         assert not is_current(folk)
 
     def test_not_once_a_memo_is_recorded(self, folk: Dataset, people: People) -> None:
@@ -340,9 +340,9 @@ class TestSliceOf:
         rows = Catalogue.objects.all()
         first = keyset.slice_of(rows, keyset.by("name"), size=3)
         rows.get(name="c").delete()
-        assert [row.name for row in keyset.slice_of(rows, keyset.by("name"), size=3, after=first.after).rows] == [
-            *"def"
-        ]
+        assert [
+            row.name for row in keyset.slice_of(rows, keyset.by("name"), size=3, after=first.after).rows
+        ] == [*"def"]
 
     def test_tells_nobody_a_key(self, people: People) -> None:
         dataset = a_dataset(people.steward, people.house, n_recordings=3)

@@ -30,17 +30,11 @@ from provenance.queries import clear_entries, use_for
 from provenance.rights.optouts import Snapshot
 from provenance.rights.policy import DEFAULT
 from provenance.services import reserving
+from provenance.services.declaring import Declaration, declare_reservation, withdraw_reservation
 from provenance.services.memos import MemoTerms, record_memo, withdraw_memo
 from provenance.services.publishing import register_reservations
 from provenance.services.registering import register
-from provenance.services.reserving import (
-    Declaration,
-    UnreadableOptOutError,
-    apply_reservations,
-    declare_reservation,
-    record_snapshot,
-    withdraw_reservation,
-)
+from provenance.services.reserving import UnreadableOptOutError, apply_reservations, record_snapshot
 from tests.credentials import plain_wav, signed_wav
 from tests.people import People, a_dataset, a_member
 

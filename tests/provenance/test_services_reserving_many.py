@@ -16,8 +16,9 @@ from django.urls import reverse
 from governance.models import LedgerEvent
 from provenance.errors import ProvenanceError
 from provenance.models import Dataset, Recording, Reservation
+from provenance.services.declaring import Declaration, declare_reservation
 from provenance.services.publishing import read_names
-from provenance.services.reserving import Declaration, Reserved, apply_reservations, declare_reservation
+from provenance.services.reserving import Reserved, apply_reservations
 from tests.catalogues import run
 from tests.people import People, a_dataset, an_entry, client_of
 

@@ -8,8 +8,8 @@ from governance.commands import DONE
 from lib.figures import counted
 from provenance.commands import DatasetCommand
 from provenance.models import ReservedRight
-from provenance.services import publishing, reserving
-from provenance.services.reserving import Declaration
+from provenance.services import declaring, publishing
+from provenance.services.declaring import Declaration
 
 
 class Command(DatasetCommand):
@@ -40,7 +40,7 @@ class Command(DatasetCommand):
     def perform(self, **options: Any) -> int:
         listed = options["recordings_from"]
         evidence_name, evidence, url = publishing.evidence_of(options["evidence"])
-        outcome = reserving.declare_reservation(
+        outcome = declaring.declare_reservation(
             declaration=Declaration(
                 party=options["party"],
                 recordings=publishing.read_names(Path(listed)) if listed else (),

@@ -7,7 +7,7 @@ from governance.commands import DONE
 from lib.figures import counted
 from provenance.access import reservation_for_reading
 from provenance.commands import DatasetCommand
-from provenance.services import reserving
+from provenance.services import declaring
 
 
 class Command(DatasetCommand):
@@ -19,7 +19,7 @@ class Command(DatasetCommand):
         parser.add_argument("--reason", required=True, metavar="TEXT")
 
     def perform(self, **options: Any) -> int:
-        held = reserving.withdraw_reservation(
+        held = declaring.withdraw_reservation(
             reservation=reservation_for_reading(self.user, options["reservation"]),
             by=self.user,
             reason=options["reason"],
