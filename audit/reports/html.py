@@ -9,7 +9,7 @@ from typing import Any
 from audit.reports import charts, faces, pieces, proof, snapshot, wholeness
 from audit.reports.markup import Child, Markup, join, tag, trusted
 from audit.reports.snapshot import AssessedFeature, Dataset, Match, Outputs, Snapshot, TrainingRun
-from audit.reports.wording import NOT_KNOWN, counted, day, figure, minute, scalar, word
+from audit.reports.wording import NOT_KNOWN, counted, day, figure, licence, minute, scalar, word
 from lib.figures import clock, count, duration, share
 
 SHEET = Path(__file__).with_name("sheet.css")
@@ -382,7 +382,7 @@ def _match(match: Match) -> Markup:
         if match["correlation"] is not None
         else "correlation not measured",
         {True: "confirmed", False: "not confirmed", None: "confirmation not tried"}[match["confirmed"]],
-        match["licence"],
+        licence(match["licence"]),
     ]
     return tag(
         "article",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from audit.reports import charts, pieces, snapshot
 from audit.reports.markup import Child, Markup, join, tag
 from audit.reports.snapshot import Dataset, Outputs, Snapshot, TrainingRun, Verdicts
-from audit.reports.wording import NOT_KNOWN, figure, minute, scalar, word
+from audit.reports.wording import NOT_KNOWN, figure, licence, minute, place, scalar, word
 from lib.figures import count, duration
 
 
@@ -131,7 +131,7 @@ def _training_music(dataset: Dataset | None) -> Markup:
             pieces.credit_list(
                 [
                     ("Cleared for", f"{word(dataset['purpose'])}, {use}"),
-                    ("Territory", dataset["territory"] or "the world"),
+                    ("Territory", place(dataset["territory"])),
                     ("For the model", f"{dataset['model']} alone" if dataset["model"] else "any"),
                     ("Under policy", dataset["policy"]),
                     ("Frozen", minute(dataset["frozen_at"])),
@@ -142,7 +142,7 @@ def _training_music(dataset: Dataset | None) -> Markup:
                 ["Licence", "Answer", "Recordings", "Music"],
                 [
                     [
-                        row["licence"],
+                        licence(row["licence"]),
                         pieces.mark(row["answer"]),
                         row["n_recordings"],
                         duration(row["seconds"]),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from lib.figures import count
 from lib.figures import counted as counted
+from provenance.rights import territory, titles
+from provenance.rights.values import WORLD
 
 WORDS = {
     "no_match": "no match",
@@ -30,6 +32,16 @@ NOT_KNOWN = "not known"
 def word(answer: str) -> str:
     """The words for an answer's name; a name that is not known keeps its letters, without underscores."""
     return WORDS.get(answer, answer.replace("_", " "))
+
+
+def licence(named: str) -> str:
+    """The licence that a snapshot names, or the two of master and composition, by name, each identifier behind."""
+    return " / ".join(titles.spelled(one) for one in named.split(" / "))
+
+
+def place(code: str | None) -> str:
+    """The name of a territory, its code before it; the world where none is named."""
+    return "the world" if code in (None, "", WORLD) else territory.spelled(str(code))
 
 
 def figure(value: float | None, digits: int = 3) -> str:

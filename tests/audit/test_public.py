@@ -152,6 +152,9 @@ class TestPublicCard:
         said += [PublicCardSerializer(public.card_of(published, at=timezone.now())).data]
         assert [one["trained_on"]["for_one_model"] for one in said] == [False, True]
 
+    def test_calls_licences_by_name(self, published: ModelVersion) -> None:
+        assert "<span>Creative Commons Zero 1.0 Universal</span>" in page_of(published)
+
     def test_names_who_must_be_named(self, published: ModelVersion) -> None:
         """The house accepted the condition to do so wherever the card is published."""
         text = page_of(published)

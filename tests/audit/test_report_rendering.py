@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from audit.frameworks import loader
-from audit.reports import bundle, charts, faces, snapshot, wholeness
+from audit.reports import bundle, charts, faces, snapshot, wholeness, wording
 from audit.reports.html import render_html
 from audit.reports.markup import join, tag
 from audit.reports.pdf import UnexpectedFetchError, render_pdf
@@ -254,6 +254,17 @@ class TestRenderHtml:
     def test_says_which_model_the_music_was_cleared_for(self, model: str | None, said: str) -> None:
         text = Reader(render_html(sample(dataset=sample()["dataset"] | {"model": model}))).all_text()
         assert f"For the model{said}" in text
+
+    def test_calls_licences_and_places_by_name(self) -> None:
+        dataset = sample()["dataset"]
+        text = Reader(render_html(sample(dataset=dataset | {"territory": "DE"}))).all_text()
+        assert "GNU General Public License v2 or later (GPL-2.0-or-later)" in text
+        assert "TerritoryDE (Germany)" in text
+        assert wording.licence("CC0-1.0 / Zlib") == (
+            "Creative Commons Zero 1.0 Universal (CC0-1.0) / zlib License (Zlib)"
+        )
+        assert wording.licence("not in the training set") == "not in the training set"
+        assert [wording.place(code) for code in (None, "WORLD")] == ["the world", "the world"]
 
     def test_says_when_nothing_is_known_about_the_music(self) -> None:
         text = Reader(render_html(sample(dataset=None, training_run=None))).all_text()

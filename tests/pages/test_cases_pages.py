@@ -235,3 +235,13 @@ class TestQueue:
         assert "negotiation has run out" not in client_of(house.officer).get(reverse("home")).content.decode()
         type(decision).objects.update(until=today.date() - timedelta(days=1))
         assert "negotiation has run out" in client_of(house.officer).get(reverse("home")).content.decode()
+
+    def test_names_licences_in_the_answer_as_people_call_them(self, house: CaseHouse) -> None:
+        case, now = opened(house, house.recordings[2:], kind=CaseKind.LEAK), timezone.now()
+        services.decide_case(
+            case=case, version=house.version, remedy="reject", reason="x", by=house.officer, now=now
+        )
+        services.answer_case(case=case, words="It does not.", by=house.officer, now=now)
+        at = reverse("generation:case", args=[case.public_id])
+        page = " ".join(client_of(house.officer).get(at).content.decode().split())
+        assert "master: <span>Creative Commons Zero 1.0 Universal</span>" in page
