@@ -194,7 +194,7 @@ class MemoForm(forms.Form):
         help_text="What it holds today; what is registered later is not covered.",
     )
     recordings = LinesField("Or recordings", "External ids, ISRCs, ids or sha256, one a line.")
-    territory = LinesField("Where", "Country codes, one a line; empty means worldwide.")
+    territory = LinesField("Where", "Where that law holds: countries or groups such as EU, one a line.")
     valid_from = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     valid_until = forms.DateField(
         label="Until",

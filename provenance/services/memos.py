@@ -49,6 +49,8 @@ def record_memo(*, terms: MemoTerms, organisation: Organisation, by: User, now: 
     problems = _problems(terms)
     territory, unknown = read_territory(terms.territory)
     problems += unknown
+    if terms.territory and not territory and not unknown:
+        problems.append("territory is the world: name the countries whose law it is")
     recordings = _subjects(terms, organisation, problems)
     if problems:
         raise ProvenanceError("; ".join(problems))
@@ -98,6 +100,10 @@ def _problems(terms: MemoTerms) -> list[str]:
         for name, (words, _) in asked.items()
         if name != "lawful_access" and len(words.strip()) > 300
     ]
+    if not terms.territory:
+        problems.append(
+            "territory is empty: name the countries whose law it is; no statute holds in all the world"
+        )
     if not terms.purposes:
         problems.append("purposes is empty: a memo is about a use")
     if unknown := [purpose for purpose in terms.purposes if purpose not in PURPOSES]:

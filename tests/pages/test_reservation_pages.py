@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 SITE = "https://label.example"
 ROBOTS = b"# <script>alert(1)</script>\nUser-agent: GPTBot\nDisallow: /\n"
 THEN = datetime(2026, 3, 2, tzinfo=UTC)
-MEMO = MemoTerms("Article 3", "Dr Ada Counsel", "Subscription", ("data_mining",), dataset="folk")
+MEMO = MemoTerms("Article 3", "Dr Ada Counsel", "Subscription", ("data_mining",), ("EU",), dataset="folk")
 
 
 @pytest.fixture
@@ -211,6 +211,7 @@ class TestMemos:
         asked = {
             "provision": "Article 3",
             "purposes": "data_mining",
+            "territory": "EU",
             "dataset": "folk",
             "lawful_access": "Subscription",
             "signed_by": "Dr Ada Counsel",

@@ -51,7 +51,7 @@ def addresses(shelf: Shelf, folder: Path) -> dict[str, str]:
     held = declare_reservation(
         declaration=Declaration(party=LONG[:180]), organisation=people.house, by=people.steward, now=now
     ).reservation
-    memo = MemoTerms("Article 3", "Dr Ada Counsel", LONG, ("data_mining",), dataset="folk")
+    memo = MemoTerms("Article 3", "Dr Ada Counsel", LONG, ("data_mining",), ("EU",), dataset="folk")
     record_memo(terms=memo, organisation=people.house, by=people.officer, now=now)
     recording = grant.subjects.get().recording
     return {

@@ -23,6 +23,7 @@ MEMO = {
     "signed_by": "Dr Ada Counsel",
     "lawful_access": "Subscription",
     "purposes": ["data_mining"],
+    "territory": ["EU"],
     "dataset": "folk",
 }
 READS = statuses(members=200, stranger=404)

@@ -157,6 +157,7 @@ class TestIsCurrent:
             signed_by="Dr Example",
             lawful_access="Bought.",
             purposes=("data_mining",),
+            territory=("DE",),
             dataset="folk",
         )
         memos.record_memo(terms=terms, organisation=people.house, by=people.officer, now=NOON)

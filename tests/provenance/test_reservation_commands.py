@@ -106,6 +106,7 @@ class TestRegisterMemo:
     ASKED = (
         *("--provision", "Directive (EU) 2019/790, Article 3", "--signed-by", "Dr Ada Counsel"),
         *("--lawful-access", "Subscription", "--purpose", "data_mining", "--dataset", "folk"),
+        *("--territory", "EU"),
     )
 
     def test_records_and_ends_a_memo(self, tmp_path: Path) -> None:

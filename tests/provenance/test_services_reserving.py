@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -73,9 +74,13 @@ def declared(people: People, declaration: Declaration, **options: Any) -> reserv
 
 
 def answers(
-    dataset: Dataset, purpose: str = "ai_generative_training", at: datetime = NOW, right: str = ""
+    dataset: Dataset,
+    purpose: str = "ai_generative_training",
+    at: datetime = NOW,
+    right: str = "",
+    place: str = "",
 ) -> dict[str, str]:
-    use = use_for(purpose=purpose, commercial=True, territory="", at=at)
+    use = use_for(purpose=purpose, commercial=True, territory=place, at=at)
     cleared = clear_entries(DatasetEntry.objects.filter(dataset=dataset), use=use, policy=DEFAULT)
     return {
         one.entry.external_id: getattr(one.clearance, right).answer if right else one.clearance.answer
@@ -418,7 +423,7 @@ def end(memo: ExceptionMemo, people: People, *, reason: str = "Read again.") -> 
 
 
 def reasons(dataset: Dataset, purpose: str) -> set[str]:
-    use = use_for(purpose=purpose, commercial=True, territory="", at=NOW)
+    use = use_for(purpose=purpose, commercial=True, territory="DE", at=NOW)
     cleared = clear_entries(
         DatasetEntry.objects.filter(dataset=dataset).select_related("recording", "dataset"),
         use=use,
@@ -433,6 +438,7 @@ class TestMemos:
         signed_by="Dr Ada Counsel",
         lawful_access="Subscription of the university library",
         purposes=("data_mining",),
+        territory=("EU",),
         dataset="shut",
     )
 
@@ -444,10 +450,11 @@ class TestMemos:
         memo = record_memo(terms=self.TERMS, organisation=people.house, by=people.officer, now=NOW)
 
         assert memo.subjects.count() == 2
-        assert set(answers(shut, "data_mining").values()) == {"allowed"}
+        assert set(answers(shut, "data_mining", place="DE").values()) == {"allowed"}
+        assert "allowed" not in answers(shut, "data_mining").values()  # elsewhere it is no law
         assert "allowed" not in answers(shut).values()
         end(memo, people)
-        assert "allowed" not in answers(shut, "data_mining").values()
+        assert "allowed" not in answers(shut, "data_mining", place="DE").values()
 
     def test_is_withdrawn_for_a_reason_that_is_kept(self, people: People, shut: Dataset) -> None:
         memo = record_memo(terms=self.TERMS, organisation=people.house, by=people.officer, now=NOW)
@@ -472,7 +479,7 @@ class TestMemos:
     def test_gives_way_to_an_opt_out(self, people: People, shut: Dataset) -> None:
         record_memo(terms=self.TERMS, organisation=people.house, by=people.officer, now=NOW)
         declared(people, Declaration(recordings=("tune-000",)))
-        assert answers(shut, "data_mining")["tune-000"] == "not_allowed"
+        assert answers(shut, "data_mining", place="DE")["tune-000"] == "not_allowed"
 
     def test_takes_a_compliance_officer(self, people: People, shut: Dataset) -> None:
         for by in (people.steward, people.auditor, people.engineer, people.outsider, people.stranger):
@@ -483,5 +490,10 @@ class TestMemos:
         empty = MemoTerms(provision=" ", signed_by="", lawful_access="", purposes=())
         with pytest.raises(ProvenanceError) as refused:
             record_memo(terms=empty, organisation=people.house, by=people.officer, now=NOW)
-        for name in ("provision", "signed_by", "lawful_access", "purposes"):
+        for name in ("provision", "signed_by", "lawful_access", "purposes", "territory"):
             assert name in str(refused.value)
+
+    def test_is_of_no_law_that_holds_in_all_the_world(self, people: People, shut: Dataset) -> None:
+        terms = replace(self.TERMS, territory=("WORLD",))
+        with pytest.raises(ProvenanceError, match="name the countries"):
+            record_memo(terms=terms, organisation=people.house, by=people.officer, now=NOW)
