@@ -19,7 +19,7 @@ from governance.models import Job, JobState
 from provenance.jobs import REGISTER, forget_uploads
 from provenance.models import Dataset
 from provenance.uploads import UnsafeUploadError, keep_source, upload_folder
-from tests.catalogues import a_catalogue
+from tests.catalogues import a_catalogue, row, sound, table
 from tests.people import People
 
 pytestmark = pytest.mark.django_db
@@ -120,6 +120,19 @@ class TestTableThatIsSent:
             keep_source(table_as(name, [["title", column], ["One", ""], ["Two", f" {cell} "]]))
         assert not list(upload_folder().parent.glob("*"))
 
+    @pytest.mark.parametrize("climbs", [False, True])
+    def test_opens_nothing_of_the_server_to_the_worker_either(self, people: People, climbs: bool) -> None:
+        """What got past the look at its cells is still held within its own folder."""
+        own = sent()
+        theirs = sound(upload_folder().parent.parent / "theirs.wav", 9)
+        named = f"../../{theirs.name}" if climbs else str(theirs)
+        assert (own.parent / named).is_file()
+        table(own, [row("0.wav"), row(named)])
+        job = queued(people, own)
+        assert state_after(job) == JobState.DONE
+        (entry,) = Dataset.objects.get().entries.all()
+        assert entry.external_id == "0.wav"
+
     def test_is_kept_for_the_worker_where_its_paths_are_its_own(self) -> None:
         source = keep_source(table_as("rows.xlsx", [["path", "title"], ["music/a.wav", "One"]]))
         assert (source.path.name, source.format, source.root) == ("rows.xlsx", "csv", source.path.parent)
@@ -130,8 +143,8 @@ def table_as(name: str, rows: list[list[str]]) -> SimpleUploadedFile:
         return SimpleUploadedFile(name, "\n".join(",".join(row) for row in rows).encode())
     workbook, written = Workbook(), io.BytesIO()
     sheet = workbook.worksheets[0]
-    for row in rows:
-        sheet.append(row)
+    for cells in rows:
+        sheet.append(cells)
     workbook.save(written)
     return SimpleUploadedFile(name, written.getvalue())
 
