@@ -16,9 +16,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from governance import access, ledger, services, slots
 from governance.forms import DecisionForm, LedgerFilterForm, ReviewFilterForm
+from governance.keyset import BySequence, Order, by, newest, slice_asked
 from governance.models import Decision, Job, JobState, LedgerEvent, Member, Review, Role, User
-from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
+from governance.pages import PersonRequest, page, refusals_in, say, show
 
+LATEST_LINES = BySequence(("sequence",), descending=True, named_by=())
 OVER = {JobState.DONE, JobState.FAILED, JobState.CANCELLED}
 
 
@@ -52,25 +54,27 @@ def _roles(held: Sequence[Member]) -> list[tuple[str, list[tuple[Member, str]]]]
 def review_list(request: PersonRequest) -> HttpResponse:
     form = ReviewFilterForm({"state": "pending", **request.GET.dict()})
     reviews = access.reviews_for_reading(request.user)
+    order = newest("asked_at")
     if form.is_valid():
-        reviews = _narrowed(reviews, form.cleaned_data)
+        reviews, order = _narrowed(reviews, form.cleaned_data)
     reviews = reviews.select_related("asked_by", "decided_by")
     context = {
         "form": form,
-        "page": page_of(request, reviews),
+        "slice": slice_asked(request, reviews, order),
         "pieces": [] if request.htmx else slots.shown("review_list", request),
     }
     return show(request, "governance/review_list.html", context, partial="reviews")
 
 
-def _narrowed(reviews: QuerySet[Review], asked: dict[str, Any]) -> QuerySet[Review]:
+def _narrowed(reviews: QuerySet[Review], asked: dict[str, Any]) -> tuple[QuerySet[Review], Order]:
+    """Return the reviews asked for, and in which order: what waits longest comes first in the queue."""
     if asked["question"]:
         reviews = reviews.filter(question=asked["question"])
     if asked["state"] == "decided":
-        return reviews.exclude(decision=Decision.PENDING).order_by("-decided_at", "-id")
+        return reviews.exclude(decision=Decision.PENDING), newest("decided_at")
     if asked["state"] == "all":
-        return reviews
-    return reviews.filter(decision=Decision.PENDING).order_by("asked_at", "id")
+        return reviews, newest("asked_at")
+    return reviews.filter(decision=Decision.PENDING), by("asked_at")
 
 
 @page
@@ -139,7 +143,7 @@ def _decide(review: Review, answer: dict[str, Any], by: User, now: datetime) -> 
 @require_GET
 def job_list(request: PersonRequest) -> HttpResponse:
     jobs = access.jobs_for_reading(request.user)
-    context = {"page": page_of(request, jobs), "now": timezone.now()}
+    context = {"slice": slice_asked(request, jobs, newest("asked_at")), "now": timezone.now()}
     return show(request, "governance/job_list.html", context, partial="jobs")
 
 
@@ -210,19 +214,19 @@ def ledger_page(request: PersonRequest) -> HttpResponse:
     if form.is_valid():
         asked = {"kind": form.cleaned_data["kind"], "subject_id": form.cleaned_data["subject"]}
         events = events.filter(**{name: value for name, value in asked.items() if value})
-    found = page_of(request, events.order_by("-sequence"))
+    found = slice_asked(request, events, LATEST_LINES)
     n_events, head = ledger.head()
     context = {
         "form": form,
-        "page": found,
-        "lines": _with_names(list(found)),
+        "slice": found,
+        "lines": _with_names(found.rows),
         "n_events": n_events,
         "head": head,
     }
     return show(request, "governance/ledger.html", context, partial="events")
 
 
-def _with_names(events: list[LedgerEvent]) -> list[tuple[LedgerEvent, str]]:
+def _with_names(events: Sequence[LedgerEvent]) -> list[tuple[LedgerEvent, str]]:
     """Pair each line with who did it, in one query; the ledger itself holds no names."""
     known = User.objects.filter(public_id__in={event.actor_id for event in events})
     names = dict(known.values_list("public_id", "username"))

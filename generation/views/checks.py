@@ -16,8 +16,9 @@ from generation.queries import overviews
 from generation.views.making import watch
 from governance import access as house
 from governance.errors import NotFoundError
+from governance.keyset import newest, slice_asked
 from governance.models import Job, User
-from governance.pages import PersonRequest, page, page_of, refusals_in, show
+from governance.pages import PersonRequest, page, refusals_in, show
 from provenance import media, storage
 
 
@@ -29,7 +30,7 @@ def check_list(request: PersonRequest) -> HttpResponseBase:
     may_check = any(
         house.may(request.user, place, house.CHECKS) for place in house.organisations_of(request.user)
     )
-    context = {"page": page_of(request, rows), "may_check": may_check}
+    context = {"slice": slice_asked(request, rows, newest("checked_at")), "may_check": may_check}
     return show(request, "generation/checks.html", context, partial="rows")
 
 

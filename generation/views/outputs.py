@@ -17,8 +17,9 @@ from generation.queries import overviews
 from generation.queries.cases import blocked_reference_in
 from governance import access as house
 from governance.errors import ConflictError, NotAllowedError
+from governance.keyset import newest, slice_asked
 from governance.models import Decision, Question, User
-from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
+from governance.pages import PersonRequest, page, refusals_in, say, show
 from provenance import media, storage
 
 OUTPUTS_A_PAGE = 30
@@ -36,9 +37,10 @@ def output_list(request: PersonRequest, public_id: UUID | None = None) -> HttpRe
     rows = narrowed(rows, state=state, verdict=verdict)
     context = {
         "version": version,
-        "page": page_of(
+        "slice": slice_asked(
             request,
             overviews.with_verdicts(rows, access.matches_for_reading(request.user)),
+            newest("made_at"),
             size=OUTPUTS_A_PAGE,
         ),
         "state": state,
@@ -91,11 +93,12 @@ def decide_outputs(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
             return redirect("generation:version-outputs", version.public_id)
     context = {
         "version": version,
-        "page": page_of(
+        "slice": slice_asked(
             request,
             overviews.with_verdicts(
                 rows.filter(state=GenerationState.HELD), access.matches_for_reading(request.user)
             ),
+            newest("made_at"),
             size=max(OUTPUTS_A_PAGE, len(ticked)),
         ),
         "state": GenerationState.HELD.value,

@@ -72,7 +72,6 @@ from provenance.serializers.recordings import (
 from provenance.uploads import keep_source
 
 NUMBERED = Order(("number",), named_by=())
-LEAVES = Order(("position",), named_by=())
 MAY_INDEX = (*house.WRITES_DATASETS, *house.MAKES_MODELS, *house.DECIDES)
 
 
@@ -301,7 +300,7 @@ class VersionViewSet(mixins.RetrieveModelMixin, HouseViewSet[DatasetVersion]):
         leaves = version.entries.select_related("recording")
         if not house.reads_whole(self.caller, version.dataset.organisation):
             leaves = leaves.filter(access.readable_recordings(self.caller, path="recording__"))
-        page: list[VersionEntry] = self.page(leaves, LEAVES)
+        page: list[VersionEntry] = self.page(leaves, queries.LEAVES)
         rights = access.rights_for_reading(self.caller, [leaf.recording for leaf in page])
         context = {**self.get_serializer_context(), "rights": rights}
         return self.get_paginated_response(VersionEntrySerializer(page, many=True, context=context).data)

@@ -1,6 +1,7 @@
 """Reads that span models. Of datasets here; of all else in the module of its name."""
 
 from provenance.queries.datasets import (
+    LEAVES,
     ClearanceSummary,
     Cleared,
     adoption_of,
@@ -23,6 +24,7 @@ from provenance.queries.datasets import (
 )
 
 __all__ = [
+    "LEAVES",
     "ClearanceSummary",
     "Cleared",
     "adoption_of",

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from governance.keyset import Order
 from governance.models import Decision, Organisation, Policy, PolicyAdoption, Question, Review
 from provenance.errors import ProvenanceError, UnknownDatasetError
 from provenance.known import asker_of, rights_of
@@ -216,6 +217,9 @@ def _named(name: str) -> ClearancePolicy:
 
 def _are(known: str) -> str:
     return f"are {known}" if known else "is none of that name"
+
+
+LEAVES = Order(("position",), named_by=())  # as the Merkle tree has them
 
 
 def entries_of(dataset: Dataset, version: DatasetVersion | None = None) -> QuerySet[DatasetEntry]:

@@ -18,7 +18,7 @@ from governance import slots
 from governance.errors import NotFoundError
 from governance.keyset import newest, slice_asked
 from governance.models import Job, Organisation
-from governance.pages import PersonRequest, page, page_of, refusals_in, show
+from governance.pages import PersonRequest, page, refusals_in, show
 from provenance import access, services, tables
 from provenance.audio import AudioError
 from provenance.forms.catalogues import AskForm, BringForm, MatchFilterForm
@@ -154,13 +154,13 @@ def _catalogue_page(request: PersonRequest, found: Catalogue, ask: AskForm) -> H
     runs = list(access.run_answers_for_reading(request.user, found))
     form = _filter(request, runs)
     matches = _narrowed(catalogues.matches_of(runs), form)
-    rows = page_of(request, matches)
+    rows = slice_asked(request, matches, catalogues.AS_LISTED)
     context = {
         "catalogue": found,
         "runs": runs,
         "form": form,
-        "page": rows,
-        "answered": catalogues.answered(list(rows)),
+        "slice": rows,
+        "answered": catalogues.answered(rows.rows),
         "ask": ask,
         "query": request.GET.urlencode(),
         "pieces": [] if request.htmx else slots.shown("catalogue", request, (found, runs)),

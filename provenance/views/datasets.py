@@ -14,6 +14,7 @@ from governance import jobs, slots
 from governance import services as governance
 from governance.errors import PartMissingError
 from governance.forms import DecisionForm
+from governance.keyset import slice_asked
 from governance.models import Decision, Job, Organisation, Role
 from governance.pages import PersonRequest, page, page_of, refusals_in, say, show
 from provenance import access, queries, services, tables
@@ -248,13 +249,13 @@ def _where_to_register(request: PersonRequest) -> Organisation:
 @require_GET
 def version(request: PersonRequest, public_id: str) -> HttpResponse:
     found = access.version_for_reading(request.user, public_id)
-    leaves = found.entries.select_related("recording").order_by("position")
+    leaves = found.entries.select_related("recording")
     whole = house.reads_whole(request.user, found.dataset.organisation)
     if not whole:
         leaves = leaves.filter(access.readable_recordings(request.user, path="recording__"))
     context = {
         "version": found,
-        "page": page_of(request, leaves),
+        "slice": slice_asked(request, leaves, queries.LEAVES),
         "review": _review_of(found),
         "left_out": left_out_of(found) if whole and found.n_left_out and not request.htmx else None,
         "index": queries.latest_index(found.dataset, found),

@@ -345,16 +345,16 @@ class TestOutputList:
     def test_narrows_by_verdict_and_state(self, house: House) -> None:
         client = client_of(house.scene.officer)
         url = reverse("generation:version-outputs", args=[house.version.public_id])
-        found = client.get(url, {"verdict": "blocked"}).context["page"]
+        found = client.get(url, {"verdict": "blocked"}).context["slice"].rows
         assert [output.pk for output in found] == [house.blocked.pk]
-        found = client.get(url, {"state": "released"}).context["page"]
+        found = client.get(url, {"state": "released"}).context["slice"].rows
         assert {output.state for output in found} == {"released"}
         assert len(found) == 2
 
     def test_goes_by_the_newest_check(self, house: House) -> None:
         rows.a_check(house.blocked, house.index, "no_match")
         found = client_of(house.scene.officer).get(reverse("generation:output-list"), {"verdict": "blocked"})
-        assert not found.context["page"].object_list
+        assert not found.context["slice"].rows
 
     def test_takes_the_same_number_of_queries_for_more_outputs(self, house: House) -> None:
         client = client_of(house.scene.engineer)

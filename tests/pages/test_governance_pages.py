@@ -276,7 +276,7 @@ class TestLedgerPage:
     def test_filters_by_subject(self, shelf: Shelf) -> None:
         client = client_of(shelf.people.outsider)
         text = text_of(client, f"{reverse('governance:ledger')}?subject={shelf.grant.public_id}")
-        assert "1–1 of 1 line" in text
+        assert " 1 line " in text
 
     def test_says_what_is_wrong_with_an_id(self, shelf: Shelf) -> None:
         text = text_of(client_of(shelf.people.outsider), f"{reverse('governance:ledger')}?subject=folk")

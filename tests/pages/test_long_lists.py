@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -11,6 +12,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from generation.models import Check
+from governance import ledger
+from governance.models import Job, LedgerEvent, Review
 from provenance.models import (
     Catalogue,
     CatalogueRun,
@@ -24,7 +28,7 @@ from provenance.models import (
     Reservation,
     ReservationRecording,
 )
-from tests.people import People, a_dataset, a_recording
+from tests.people import People, a_dataset, a_recording, a_version
 
 pytestmark = pytest.mark.django_db
 THEN = datetime(2026, 3, 2, tzinfo=UTC)
@@ -81,13 +85,40 @@ def catalogues(people: People, dataset: Dataset, n: int) -> None:
     )
 
 
+def jobs(people: People, dataset: Dataset, n: int) -> None:
+    asked = {"organisation": people.house, "kind": "test", "asked_by": people.steward, "asked_at": THEN}
+    Job.objects.bulk_create(Job(**asked) for _ in range(n))
+
+
+def reviews(people: People, dataset: Dataset, n: int) -> None:
+    asked = {"organisation": people.house, "asked_by": people.steward, "asked_at": THEN}
+    about = {"question": "dataset.approval", "subject_kind": "dataset", "subject_name": "folk"}
+    Review.objects.bulk_create(Review(subject_id=uuid4(), **asked, **about) for _ in range(n))
+
+
+def lines(people: People, dataset: Dataset, n: int) -> None:
+    done = {"kind": "test.done", "subject_kind": "dataset", "subject_id": dataset.public_id}
+    for _ in range(n):
+        ledger.record(**done, actor=people.steward, organisation=people.house, now=THEN)  # type: ignore[arg-type]
+
+
+def checks(people: People, dataset: Dataset, n: int) -> None:
+    made = {"verdict": "review", "policy": {}, "covers_all": True, "elapsed_s": 0.1, "checked_at": THEN}
+    Check.objects.bulk_create(
+        Check(organisation=people.house, file_name="brought.wav", **made) for _ in range(n)
+    )
+
+
 Fill = Callable[[People, Dataset, int], None]
 LISTS: dict[str, tuple[type[Model], Fill]] = {
-    "conflict-list": (Conflict, conflicts),
-    "reservation-list": (Reservation, opt_outs),
-    "memo-list": (ExceptionMemo, memos),
-    "catalogue-list": (Catalogue, catalogues),
-    "catalogue-asked": (CatalogueRun, catalogues),
+    "provenance:conflict-list": (Conflict, conflicts),
+    "provenance:reservation-list": (Reservation, opt_outs),
+    "provenance:memo-list": (ExceptionMemo, memos),
+    "provenance:catalogue-list": (Catalogue, catalogues),
+    "provenance:catalogue-asked": (CatalogueRun, catalogues),
+    "governance:job-list": (Job, jobs),
+    "governance:ledger": (LedgerEvent, lines),
+    "generation:check-list": (Check, checks),
 }
 
 
@@ -105,7 +136,7 @@ class TestALongList:
     ) -> None:
         model, fill = LISTS[name]
         fill(people, dataset, N_ROWS)
-        address = reverse(f"provenance:{name}")
+        address = reverse(name)
         pages: list[Any] = []
         query = ""
         while not pages or query:
@@ -128,7 +159,7 @@ class TestALongList:
         model, fill = LISTS[name]
         fill(people, dataset, 60)
         expected = list(model._default_manager.order_by("-pk").values_list("pk", flat=True))
-        address = reverse(f"provenance:{name}")
+        address = reverse(name)
         first = client.get(address).context["slice"]
         fill(people, dataset, 3)
         second = client.get(f"{address}?after={first.after}").context["slice"]
@@ -142,9 +173,41 @@ class TestALongList:
         for _ in range(2):
             fill(people, dataset, 10)
             with CaptureQueriesContext(connection) as asked:
-                client.get(reverse(f"provenance:{name}"))
+                client.get(reverse(name))
             counts.append(len(asked))
         assert counts[0] == counts[1]
+
+
+class TestReviews:
+    @pytest.mark.parametrize(("state", "sign"), [("pending", ""), ("all", "-")])
+    def test_go_on_in_the_order_of_their_queue(
+        self, people: People, dataset: Dataset, client: Client, state: str, sign: str
+    ) -> None:
+        reviews(people, dataset, 60)
+        address = f"{reverse('governance:review-list')}?state={state}"
+        first = client.get(address).context["slice"]
+        second = client.get(f"{address}&after={first.after}").context["slice"]
+        expected = list(Review.objects.order_by(f"{sign}pk").values_list("pk", flat=True))
+        assert [row.pk for row in [*first.rows, *second.rows]] == expected
+
+    def test_begin_anew_where_a_mark_is_of_another_queue(
+        self, people: People, dataset: Dataset, client: Client
+    ) -> None:
+        reviews(people, dataset, 60)
+        address = reverse("governance:review-list")
+        mark = client.get(f"{address}?state=pending").context["slice"].after
+        assert client.get(f"{address}?state=all&after={mark}").context["slice"].is_start
+
+
+class TestLeaves:
+    def test_go_on_in_the_order_of_the_tree(self, people: People, client: Client) -> None:
+        version = a_version(a_dataset(people.steward, people.house, n_recordings=60), people.steward)
+        address = reverse("provenance:version", args=[version.public_id])
+        first = client.get(address).context["slice"]
+        page = client.get(f"{address}?after={first.after}")
+        places = [leaf.position for leaf in [*first.rows, *page.context["slice"].rows]]
+        assert places == list(range(60))
+        assert "10 of 60 recordings" in page.content.decode()
 
 
 class TestAFilteredList:
