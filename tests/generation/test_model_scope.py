@@ -268,6 +268,8 @@ class TestFreezeForOneModel:
         gone = page.post(where, form)
         assert gone.status_code == 302
         assert "only for the model" in page.get(gone["Location"]).content.decode()
+        listed = page.get(reverse("provenance:dataset", args=[own.dataset.public_id])).content.decode()
+        assert ", for tide@1 alone" in listed
 
 
 class TestRegisterModel:
