@@ -26,6 +26,8 @@ _GNU_FAMILIES: Final = (
     f"{UNVERSIONED}LGPL",
     f"{UNVERSIONED}AGPL",
 )
+_RESTRICTS = re.compile(r"(?:\b|-)(?:no|non|not|only|without)\b|commercial|restrict|limit", re.I)
+"""What an exception's name holds where it permits less, whatever the licence says of that."""
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*\Z")
 _CC_URL = re.compile(
     r"creativecommons\.org/(licenses|publicdomain)/([a-z+-]+)(?:/(\d\.\d)(?:/([a-z]{2,3}|scotland)(?=[/\s?#]|$))?)?",
@@ -145,7 +147,9 @@ def takes_nothing_back(leaf: Leaf) -> bool:
     section 6, GPL-3.0 section 7).
     """
     known = _licensing().known_symbols.get(leaf.exception)
-    return not leaf.exception or bool(known and known.is_exception) or leaf.key.startswith(_GNU_FAMILIES)
+    if not leaf.exception or (known and known.is_exception):
+        return True
+    return leaf.key.startswith(_GNU_FAMILIES) and not _RESTRICTS.search(leaf.exception)
 
 
 def _unported(key: str) -> LicenceTerms | None:

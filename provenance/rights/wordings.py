@@ -269,9 +269,17 @@ _MACHINE: Final = (
     r"(?:\bmachine[\s-]learning\b|\bTDM\b|\b(?:text\s+(?:and|&)\s+)?data[\s-]mining\b"
     r"|\b(?:AI|A\.I\.|artificial\s+intelligence|generative)\b[^.;]{0,20}?\b(?:train|model|data|min))"
 )
+_NOT_ABROAD: Final = (
+    r"(?:kein\w*|nicht|ohne|au(?:ss|ß)er|pas|sans|sauf|interdit\w*|sin|prohib\w*|excepto|senza|vietat\w*|sem"
+    r"|proibid\w*|geen)"
+)
+_MACHINE_ABROAD: Final = r"(?-i:\b(?:KI|IA)\b(?!\W{0,3}(?:wurde|gener|utilis|usad|usat|erzeugt|verwendet)))"
 _NO_TRAINING: Final = re.compile(
     rf"\b(?:no|not|never|except|excluding|without|prohibit\w*|forbid\w*)\b[^.;]{{0,40}}?{_MACHINE}"
     rf"|{_MACHINE}[^.;]{{0,30}}?\b(?:prohibited|forbidden|excluded|reserved|opt(?:ed)?[\s-]?out|not\s+(?:allowed|permitted))\b"
+    rf"|\b{_NOT_ABROAD}\b[^.;]{{0,40}}?{_MACHINE_ABROAD}"
+    rf"|{_MACHINE_ABROAD}[^.;]{{0,30}}?\b(?:verboten|interdit\w*|prohib\w*|vietat\w*|proibid\w*)\b"
+    r"|#no[\s-]?AI\b|\bAI\s*[:=]\s*no\b|\b(?:no|not\s+for)\s+(?:AI\b(?!\s+(?:was|were|is|has))|LLMs?\b)"
     r"|\bnot\s+be\s+used\s+(?:to\s+train|(?:for|in)\s+training)\b|[(,;]\s*no[\s-]?AI\b"
     r"|\b(?:no|not|never)\b[^.;]{0,20}?\btrain(?:ing)?\b[^.;]{0,20}?\b(?:AI|models?)\b",
     re.I,
@@ -282,7 +290,7 @@ _FORBIDDING: Final = (
         (re.compile(pattern, re.I), expression)
         for pattern, expression in (
             (
-                rf"\b(?:no|not)\s+(?:\w+\s+){{0,2}}commercial\b(?!\s+or\s+non)|\bnon-?\s?commercial(?:\s+{_USE})?\s+only\b"
+                rf"\bcommons\s+clause\b|\b(?:no|not)[\s-]+(?:\w+\s+){{0,2}}commercial\b(?!\s+or\s+non)|\bnon-?\s?commercial(?:\s+{_USE})?\s+only\b"
                 rf"|\b(?:only|solely|exclusively|free)\s+(?:for|in)\s+non-?\s?commercial\b"
                 rf"|(?<!commercial and )(?<!commercial or )(?<!commercial/)"
                 rf"\bfor\s+non-?\s?commercial\s+{_USE}\b(?!\s+(?:and|or)\s+commercial)",
@@ -301,11 +309,13 @@ _FORBIDDING: Final = (
     ),
 )
 """Words beside a named licence that forbid what it may allow."""
+_PLACE: Final = r"(?:US|U\.S\.|USA|UK|EU|Europe|Canada|Japan|Germany|France|United\s+(?:States|Kingdom))"
 _LIMITING: Final = re.compile(
     r"\b(?:except(?:ing)?|excluding|apart\s+from|unless|until|expire[sd]?|revoked|withdrawn|terminated)\b"
     r"|\b(?:everyone|everybody|anyone|anybody|anything|everything)\s+but\b|\b(?:does|do)(?:\s+not|n't)\s+apply\b"
     r"|\b(?:additional|further|extra)\s+(?:restriction|limitation|condition|term)s?\b"
     r"|\b(?:may|must|can|shall|do)(?:\s*not|n't)\b|\bonly\s+(?:in|for|if|when)\b"
+    rf"|\b{_PLACE}\s+only\b|§\W{{0,3}}in\s+(?:the\s+)?{_PLACE}(?!\w)"
     r"|\b(?:some|certain|selected|most|part|parts)\s+(?:of\s+(?:the\s+|these\s+)?)?(?:tracks?|songs?|files?|music|recordings?)\b",
     re.I,
 )
@@ -318,7 +328,7 @@ _COMMON_PHRASES: Final = re.compile(
 """What the notices of the licences themselves say: it takes nothing back."""
 _BARE_NC: Final = re.compile(r"\bnon-?\s?commercial\b", re.I)
 _BARE_ND: Final = re.compile(
-    r"\bno[\s-]?(?:deriv(?:ative)?s?|remix(?:es|ing)?|adaptations?|modifications?)\b", re.I
+    r"\bnon?[\s-]?(?:deriv(?:ative)?s?|remix(?:es|ing)?|adaptations?|modifications?)\b", re.I
 )
 _BARE_SA: Final = re.compile(r"\bshare[\s-]?alike\b", re.I)
 _COMMERCIAL: Final = re.compile(r"(?<!non)(?<!non[- ])\bcommercial", re.I)

@@ -377,6 +377,8 @@ class TestWordsThatTakeSomethingBack:
             "All rights reserved. Some tracks CC BY 4.0",
             "CC0, but you may not use it in games",
             "CC BY 4.0 (only in Germany)",
+            "CC0 (USA only)",
+            "CC0 in the United States",
         ],
     )
     def test_leave_a_named_licence_open(self, raw: str) -> None:
@@ -392,6 +394,8 @@ class TestWordsThatTakeSomethingBack:
             ("CC BY 4.0 unless otherwise stated", "CC-BY-4.0"),
             ("License: GPL-2.0-only On Debian systems see common-licenses", "GPL-2.0-only"),
             ("Apache License 2.0; you may not use this file except in compliance with it", "Apache-2.0"),
+            ("CC BY 4.0, recorded in Germany", "CC-BY-4.0"),
+            ("CC BY 3.0 US", "CC-BY-3.0-US"),
             ("CC BY 4.0 by Jane Doe, https://jane.example", "CC-BY-4.0"),
         ],
     )
@@ -405,7 +409,20 @@ class TestWordsThatTakeSomethingBack:
         )
 
     @pytest.mark.parametrize(
-        "raw", ["CC BY 4.0 TDM opt-out", "CC BY 4.0, no text and data mining", "CC0. TDM reserved"]
+        "raw",
+        [
+            "CC BY 4.0 TDM opt-out",
+            "CC BY 4.0, no text and data mining",
+            "CC0. TDM reserved",
+            "CC BY 4.0 #NoAI",
+            "CC BY 4.0, AI: no",
+            "CC BY 4.0 - not for LLMs",
+            "CC BY 4.0, kein KI-Training",
+            "CC BY 4.0 außer für KI-Training",
+            "CC BY 4.0, pas d'entraînement d'IA",
+            "CC BY 4.0, interdit à l'IA",
+            "CC BY 4.0, prohibido entrenar IA",
+        ],
     )
     def test_reserve_mining_as_no_training(self, raw: str) -> None:
         assert read(normalise(raw), "ai_generative_training", False, DEFAULT).answer == "not_allowed"
@@ -418,15 +435,30 @@ class TestWordsThatTakeSomethingBack:
             "CC BY 4.0 sin fines comerciales",
             "CC BY-SA 4.0, you may not sell it",
             "CC BY 4.0, not for sale",
+            "MIT License with Commons Clause",
         ],
     )
     def test_forbid_commerce(self, raw: str) -> None:
         assert read(normalise(raw), "ai_generative_training", True, DEFAULT).answer == "not_allowed"
         assert read(normalise(raw), "redistribution", True, DEFAULT).answer == "not_allowed"
 
+    @pytest.mark.parametrize(
+        "raw", ["CC BY 4.0. No AI was used.", "CC BY 4.0. Not AI generated.", "CC BY 4.0, keine KI verwendet"]
+    )
+    def test_are_not_those_on_how_the_music_was_made(self, raw: str) -> None:
+        assert normalise(raw) == "CC-BY-4.0"
+
+    def test_forbid_derivatives_in_other_spellings(self) -> None:
+        assert (
+            read(normalise("CC BY 4.0 NonDerivative"), "output_commercial", True, DEFAULT).answer
+            == "not_allowed"
+        )
+
 
 class TestWhatStandsBehindWith:
-    @pytest.mark.parametrize("raw", ["CC-BY-4.0 WITH no-ai-training", "CC0-1.0 WITH Foo-exception"])
+    @pytest.mark.parametrize(
+        "raw", ["CC-BY-4.0 WITH no-ai-training", "CC0-1.0 WITH Foo-exception", "GPL with no commercial use"]
+    )
     def test_settles_nothing_where_nobody_knows_it(self, raw: str) -> None:
         reading = read(normalise(raw), "ai_generative_training", False, DEFAULT)
         assert reading.answer == "unknown"
