@@ -28,6 +28,7 @@ from provenance.intake.errors import IntakeError
 from provenance.models import EvidenceDocument, EvidenceKind, Party, RightsClaim
 from provenance.models.ranges import country_ranges
 from provenance.queries.subjects import Asked, Subjects
+from provenance.rights import names
 from provenance.rights.territory import countries
 from provenance.services.approving import reopen_approvals
 from provenance.services.evidence import keep_evidence
@@ -40,7 +41,7 @@ FIELDS = (
     *("public_id", "recording_id", "party_id", "right", "role", "share_percent", "territory"),
     *("territory_ranges", "valid_from", "valid_until", "source", "evidence", "document_id", "recorded_at"),
 )
-Key = tuple[int, str, str, str, str]  # recording, party, right, role, source
+Key = tuple[int, str, str, str, str]  # recording, party as names are compared, right, role, source
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,7 @@ class _Registrar:
         good = [(row, one.recordings) for row, one in zip(rows, found, strict=True) if not row.problems]
         parties = parties_named({row.party[:500] for row, _ in good}, self.organisation)
         _identify(parties, [row for row, _ in good])
-        standing = _standing({key for _, held in good for key, _ in held}, parties.values())
+        standing = _standing({key for _, held in good for key, _ in held})
         fresh: list[tuple[Any, ...]] = []
         outcomes = []
         recordings = dict(zip(map(id, rows), found, strict=True))
@@ -213,7 +214,7 @@ class _Registrar:
         document = self._document(row)
         for recording_id, public_id in held:
             for right in row.rights:
-                key = (recording_id, party.name, right, row.role, row.source)
+                key = (recording_id, names.party(party.name), right, row.role, row.source)
                 claim = _Standing(new_public_id(), row.share, row.territory, row.valid_from, row.valid_until)
                 there = [one for one in standing[key] if one.meets(claim)]
                 if any(one.same(claim) for one in there):
@@ -321,16 +322,14 @@ def _identify(parties: dict[str, Party], rows: list[ClaimRow]) -> None:
             party.save(update_fields=changed)
 
 
-def _standing(recordings: set[int], parties: Iterable[Party]) -> dict[Key, list[_Standing]]:
+def _standing(recordings: set[int]) -> dict[Key, list[_Standing]]:
     found: dict[Key, list[_Standing]] = defaultdict(list)
-    rows = RightsClaim.objects.filter(
-        recording_id__in=recordings, party__in=list(parties), withdrawn_at=None
-    ).values_list(
+    rows = RightsClaim.objects.filter(recording_id__in=recordings, withdrawn_at=None).values_list(
         *("recording_id", "party__name", "right", "role", "source"),
         *("public_id", "share_percent", "territory", "valid_from", "valid_until"),
     )
     for recording_id, party, right, role, source, public_id, share, where, begin, end in rows:
-        key = (recording_id, party, right, role, source)
+        key = (recording_id, names.party(party), right, role, source)
         found[key].append(_Standing(public_id, share, tuple(where), begin, end))
     return found
 

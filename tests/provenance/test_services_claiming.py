@@ -179,6 +179,18 @@ class TestRegisterClaims:
         assert [one.status for one in done.outcomes] == ["registered", "rejected", "rejected"]
         assert "withdraw that first" in done.outcomes[1].reasons[0]
 
+    @pytest.mark.parametrize("spelled", ["ANNA LIND", "Anna  Lind", "Ａnna Lind"])
+    def test_knows_a_party_in_another_spelling(
+        self, people: People, closed: Dataset, tmp_path: Path, spelled: str
+    ) -> None:
+        """Halves claimed twice by one holder are no whole."""
+        half = {**CLAIM, "share": "50"}
+        claim(people, table(tmp_path / "claims.csv", [half]))
+        again = claim(people, table(tmp_path / "again.csv", [{**half, "party": spelled}]))
+        more = claim(people, table(tmp_path / "more.csv", [{**half, "party": spelled, "share": "60"}]))
+        assert [one.status for one in again.outcomes] == ["duplicate"]
+        assert "withdraw that first" in more.outcomes[0].reasons[0]
+
     def test_follows_holders_through_time(self, people: People, closed: Dataset, tmp_path: Path) -> None:
         rows = [
             {**CLAIM, "share": "100", "period": "/2030-01-01"},
