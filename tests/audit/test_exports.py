@@ -18,8 +18,9 @@ from audit.exports.dataset_card import dataset_card
 from generation.models import ModelVersion
 from provenance import queries as provenance
 from provenance.exports.odrl import cleared
-from provenance.exports.register import ExportedDataset
+from provenance.exports.register import ExportedDataset, ExportedRecording
 from provenance.models import Dataset, DatasetKind
+from provenance.rights.values import Statement
 from tests.audit import scene as scenes
 from tests.audit.scene import NOW, Scene
 
@@ -339,8 +340,36 @@ class TestOthersReaders:
     def test_hugging_face_reads_the_card(self, scene: Scene, model: ModelVersion) -> None:
         hub: Any = pytest.importorskip("huggingface_hub")
         data = hub.DatasetCard(exported(scene, "dataset-card", "tides@1")).data.to_dict()
-        assert data["license"] == "other"
+        assert data["license"] == "cc0-1.0"
         assert data["size_categories"] == ["n<1K"]
+
+    @pytest.mark.parametrize(
+        ("expressions", "read"),
+        [
+            (("CC-BY-SA-3.0",), {"license": "cc-by-sa-3.0"}),
+            (("MIT", "CC0-1.0"), {"license": ["mit", "cc0-1.0"]}),
+            (("MIT", "GPL-2.0-only"), {"license": "other", "license_name": "MIT, GPL-2.0-only"}),
+        ],
+    )
+    def test_the_card_names_licences_as_the_hub_does_where_it_knows_all(
+        self, expressions: tuple[str, ...], read: dict[str, Any]
+    ) -> None:
+        hub: Any = pytest.importorskip("huggingface_hub")
+        recordings = tuple(
+            ExportedRecording(
+                str(number),
+                str(number),
+                statements=(Statement("master", expression, expression, "steward"),),
+                master_answer="allowed",
+                composition_answer="unknown",
+            )
+            for number, expression in enumerate(expressions)
+        )
+        house = ("https://s", "House", date(2026, 1, 1))
+        text = dataset_card(ExportedDataset("tides", "draft", "Some.", *house, recordings))
+        data = hub.DatasetCard(text).data.to_dict()
+        assert {key: data[key] for key in ("license", "license_name") if key in data} == read
+        assert text.index("of the composition") < text.index(f"| unknown | {len(expressions)} |")
 
     def test_hugging_face_reads_the_card_of_nothing(self) -> None:
         """The Hub refuses an empty name of a licence; what holds nothing is under none."""
