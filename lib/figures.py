@@ -44,4 +44,9 @@ def counted(n: int, noun: str, plural: str = "") -> str:
     plural : str
         Where it is not the singular with an s.
     """
-    return f"{count(n)} {noun if n == 1 else plural or f'{noun}s'}"
+    return f"{count(n)} {fitting(n, noun, plural)}"
+
+
+def fitting(n: int, noun: str, plural: str = "") -> str:
+    """The noun of `counted` alone, for where the count stands apart from it."""
+    return noun if n == 1 else plural or f"{noun}s"

@@ -5,6 +5,7 @@ from uuid import UUID
 from django import template
 
 from governance import slots
+from lib import figures
 
 register = template.Library()
 
@@ -71,11 +72,14 @@ def first_upper(text: str) -> str:
 
 
 @register.filter
-def counted(noun: str, n: int) -> str:
-    """Write a noun that stands in the plural for one or for several."""
-    if n != 1:
-        return noun
-    return f"{noun.removesuffix('ies')}y" if noun.endswith("ies") else noun.removesuffix("s")
+def counted(n: int, noun: str) -> str:
+    return figures.counted(n, noun)
+
+
+@register.filter
+def fitting(n: int | str, noun: str) -> str:
+    """Write the noun that fits a count; one in words, such as ``more than 1000``, is of several."""
+    return figures.fitting(1 if str(n) == "1" else 2, noun)
 
 
 @register.filter

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from django.template import Context, Template
 
-from governance.templatetags.sleeve import counted, words
+from governance.templatetags.sleeve import fitting, words
 from provenance.deals import where
 from provenance.models import StatementSource
 from provenance.queries.timelines import Span
@@ -129,13 +129,12 @@ class TestLastDay:
         assert Span("grant", "master", "a", None, None).last_day is None
 
 
-class TestCounted:
+class TestFitting:
     @pytest.mark.parametrize(
-        ("noun", "n", "said"),
-        [("memos", 1, "memo"), ("memos", 2, "memos"), ("memos", 0, "memos"), ("entries", 1, "entry")],
+        ("n", "said"), [(0, "opt-outs"), (1, "opt-out"), ("1", "opt-out"), ("more than 1000", "opt-outs")]
     )
-    def test_writes_one_or_several(self, noun: str, n: int, said: str) -> None:
-        assert counted(noun, n) == said
+    def test_writes_one_or_several_by_a_count_or_words_for_it(self, n: int | str, said: str) -> None:
+        assert fitting(n, "opt-out") == said
 
 
 def test_a_purpose_is_read_as_it_is_said() -> None:
