@@ -66,8 +66,8 @@ def _officer() -> Any:
 def _lists() -> Iterator[tuple[str, str, QuerySet[Any], Order]]:
     from django.urls import reverse
 
-    from governance.keyset import newest
-    from provenance.models import Conflict, Grant, Reservation, RightsClaim
+    from governance.keyset import by, newest
+    from provenance.models import Conflict, Dataset, Grant, Recording, Reservation, RightsClaim
 
     open_ones = Conflict.objects.filter(status="open")
     yield "conflicts", reverse("provenance:conflict-list"), open_ones, newest("found_at")
@@ -76,6 +76,10 @@ def _lists() -> Iterator[tuple[str, str, QuerySet[Any], Order]]:
     yield "api_conflicts", "/api/v1/conflicts/", Conflict.objects.all(), newest("found_at")
     yield "api_grants", "/api/v1/grants/", Grant.objects.all(), newest("registered_at")
     yield "api_claims", "/api/v1/claims/", RightsClaim.objects.all(), newest("recorded_at")
+    dataset = Dataset.objects.get()
+    entries = f"/api/v1/datasets/{dataset.public_id}/entries/"
+    yield "api_entries", entries, dataset.entries.all(), by("external_id")
+    yield "api_recordings", "/api/v1/recordings/", Recording.objects.all(), by("title")
 
 
 def _cost(client: Client, address: str) -> dict[str, float]:
