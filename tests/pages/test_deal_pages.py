@@ -157,6 +157,17 @@ class TestALabelsRecording:
         assert "No dataset holds it" not in label
         assert "That is answered to House" not in officer
 
+    def test_never_says_that_nobody_claims_what_others_do(self, shelf: Shelf) -> None:
+        Party.objects.filter(name="Cellar Records").update(stands_for=shelf.people.house)
+        page = url("recording", shelf.grant.subjects.get().recording.public_id)
+        label, officer = (
+            " ".join(client_of(person).get(page).content.decode().split())
+            for person in (shelf.people.auditor, shelf.people.officer)
+        )
+        assert "You claim nothing of it. Others' claims are not shown." in label
+        assert "Nobody claims it" not in label
+        assert "Nobody claims it" in officer
+
 
 class TestAPartysPage:
     def test_lists_what_the_party_claims(self, shelf: Shelf) -> None:
