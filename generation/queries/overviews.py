@@ -33,6 +33,13 @@ from provenance.rights.values import Clearance, RecordingRights, Use
 from provenance.similarity import thresholds
 
 WORST_FIRST = (Verdict.BLOCKED, Verdict.UNVERIFIABLE, Verdict.REVIEW, Verdict.NO_MATCH)
+WITHOUT_LICENCE = {
+    "grant": "a deal with its holder",
+    "own": "the house's own music",
+    "public_domain": "the public domain",
+    "statutory_exception": "an exception of the law",
+}
+"""What cleared a recording of which no licence is stated, by its basis."""
 LOSSES = (
     ("train_loss", "on the music it was trained on"),
     ("held_out_loss", "on music held out from it"),
@@ -310,16 +317,18 @@ def run_of(version: ModelVersion) -> TrainingRun | None:
 
 
 def licences_of(version: DatasetVersion) -> list[tuple[str, str, int]]:
-    """Count a frozen version's recordings by the licence of the master and the answer it got when frozen."""
+    """Count a frozen version's recordings by what cleared the master and the answer they got when frozen."""
+    cleared_by = ("manifest__master__licence", "manifest__master__basis")
     rows = (
         VersionEntry.objects.filter(version=version)
-        .values("manifest__master__licence", "manifest__answer")
+        .values(*cleared_by, "manifest__answer")
         .annotate(n=Count("id"))
-        .order_by("-n", "manifest__master__licence")
+        .order_by("-n", *cleared_by)
     )
     return [
         (
-            row["manifest__master__licence"] or "no licence stated",
+            row["manifest__master__licence"]
+            or WITHOUT_LICENCE.get(row["manifest__master__basis"], "no licence stated"),
             row["manifest__answer"] or "unknown",
             row["n"],
         )

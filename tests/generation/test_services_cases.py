@@ -226,6 +226,13 @@ class TestAcceptCase:
             )
 
 
+class TestLicencesOf:
+    def test_says_of_what_a_deal_cleared_that_it_did(self, house: CaseHouse) -> None:
+        counted = {name: n for name, _, n in overviews.licences_of(house.frozen)}
+        assert counted["a deal with its holder"] == 2
+        assert "no licence stated" not in counted
+
+
 class TestRejectCase:
     def test_tells_the_holder_why_and_binds_nobody(self, house: CaseHouse) -> None:
         case = filed(house).case
