@@ -60,9 +60,18 @@ def harmless(cell: str) -> str:
 
 def licence_urls(expression: str) -> tuple[str, ...]:
     """Return the addresses of the licences in an expression, as the catalogue has them."""
+    return tuple(url for url in dict.fromkeys(_addresses(expression)) if url)
+
+
+def is_without_address(expression: str) -> bool:
+    """Say whether a licence in an expression has no address in the catalogue, or none can be read in it."""
+    return not all(_addresses(expression) or ("",))
+
+
+def _addresses(expression: str) -> tuple[str, ...]:
+    """Return the address of every licence named in an expression, empty for one that has none."""
     try:
         named = leaves(parse(expression))
     except NotAnExpression:
         return ()
-    found = [licence.url for leaf in named for licence in licences_of(leaf)[:1] if licence.url]
-    return tuple(dict.fromkeys(found))
+    return tuple(next((licence.url for licence in licences_of(leaf)), "") for leaf in named)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, Final
 
-from provenance.exports.attribution import licence_urls
+from provenance.exports.attribution import is_without_address, licence_urls
 from provenance.exports.register import ExportedDataset, ExportedRecording, licences
 
 CONFORMS: Final = ("http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0")
@@ -121,6 +121,7 @@ GRANTS: Final = (
     ),
     *("given_at", "revoked_at", "basis", "document", "recordings"),
 )
+NOTHING_STATED: Final = "no licence stated"
 REFERS: Final = {
     "recording": "recordings/external_id",
     "recordings": "recordings/external_id",
@@ -145,10 +146,9 @@ def croissant(dataset: ExportedDataset) -> dict[str, Any]:
     dict
         JSON-LD. Every recording with audio is a file, and every recording a row of the record set ``recordings``.
         ``version`` has the three numbers that the format asks for, 0.0.0 of a draft. ``license`` lists the
-        licences' addresses; recordings whose licence has none are named in the rows alone.
+        licences' addresses; what has none is named, and so is that nothing is stated, for a list of the others alone
+        would speak for all.
     """
-    stated = dict.fromkeys(licence for recording in dataset.recordings for licence in licences(recording))
-    urls = dict.fromkeys(url for licence in stated for url in licence_urls(licence))
     paths = contents(dataset.recordings)
     return {
         "@context": CONTEXT,
@@ -158,7 +158,7 @@ def croissant(dataset: ExportedDataset) -> dict[str, Any]:
         "description": dataset.description,
         "url": dataset.url,
         "version": f"{dataset.version}.0.0" if dataset.version.isdecimal() else "0.0.0",
-        "license": list(urls),
+        "license": _licences(dataset.recordings),
         "creator": {"@type": "sc:Organization", "name": dataset.creator},
         "citeAs": f"{dataset.creator}: {dataset.name} {dataset.version} ({dataset.published_on.year}), {dataset.url}",
         "datePublished": dataset.published_on.isoformat(),
@@ -170,6 +170,14 @@ def croissant(dataset: ExportedDataset) -> dict[str, Any]:
         ],
         "recordSet": _filled(_record_sets(dataset, paths)),
     }
+
+
+def _licences(recordings: Iterable[ExportedRecording]) -> list[Any]:
+    """Return the licences' addresses and, as works, the names of those that have none."""
+    stated = dict.fromkeys(licence for one in recordings for licence in licences(one) or (NOTHING_STATED,))
+    urls = dict.fromkeys(url for licence in stated for url in licence_urls(licence))
+    named = [licence for licence in stated if is_without_address(licence)]
+    return [*urls, *({"@type": "sc:CreativeWork", "name": name} for name in named)]
 
 
 def contents(recordings: Iterable[ExportedRecording]) -> dict[str, str]:

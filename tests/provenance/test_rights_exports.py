@@ -91,6 +91,26 @@ GRANTS = tuple(
 )
 
 
+class TestTheLicencesOfACroissant:
+    def test_are_all_named_also_where_one_has_no_address(self) -> None:
+        expressions = ("MIT", "MIT AND LicenseRef-house", "LicenseRef-house", "")
+        recordings = tuple(
+            ExportedRecording(
+                str(number),
+                str(number),
+                statements=(Statement("master", one, one, "steward"),) if one else (),
+            )
+            for number, one in enumerate(expressions)
+        )
+        address, *named = croissant(replace(dataset(), recordings=recordings))["license"]
+        assert address.startswith("https://")
+        assert [one["name"] for one in named] == [
+            "MIT AND LicenseRef-house",
+            "LicenseRef-house",
+            "no licence stated",
+        ]
+
+
 class TestCroissantOfOddRegisters:
     @pytest.mark.parametrize(
         ("name", "recordings"),
