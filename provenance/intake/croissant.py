@@ -74,6 +74,21 @@ class CroissantIntake(Intake):
         metadata = [str(one) for one in _any(self._dataset, "sdLicense")]
         if metadata:
             yield f"sdLicense {', '.join(metadata)} is the licence of the description, not of the music: not read as one"
+        read = {str(row.get(key)) for row in self._rows for key in ("contentUrl", "path") if row.get(key)}
+        distribution = _list(self._dataset.get("distribution"))
+        further = [part for part in distribution if str(part.get("contentUrl") or "") not in read]
+        if further:
+            named = ", ".join(
+                str(part.get("contentUrl") or part.get("@id") or "unnamed") for part in further[:5]
+            )
+            dots = ", …" if len(further) > 5 else ""
+            yield f"{len(further)} parts of its distribution were not read: {named}{dots}"
+        others = {str(row.get("source")) for row in self._sets.get("statements", ())} - {"", "steward"}
+        if self._is_register and others:
+            yield (
+                f"what the sources {', '.join(sorted(others))} say is told by {name} and by nobody else: whoever "
+                "approves it vouches for that"
+            )
         grants = self._sets.get("grants", ())
         if grants:
             yield f"{len(grants)} grants are named in it and not registered: a grant needs its document (register_grants)"

@@ -148,6 +148,16 @@ class TestCroissant:
         )
         assert record.statements == ()
 
+    def test_tells_of_archives_and_file_sets_that_it_does_not_read(self, tmp_path: Path) -> None:
+        parts = [
+            {"@type": "cr:FileObject", "@id": "a", "contentUrl": "a.wav"},
+            {"@type": "cr:FileObject", "@id": "all", "contentUrl": "all.tar.gz"},
+            {"@type": "cr:FileSet", "@id": "waves", "includes": "*.wav"},
+        ]
+        croissant(tmp_path, distribution=parts)
+        with open_intake(tmp_path / "croissant.json") as intake:
+            assert "2 parts of its distribution were not read: all.tar.gz, waves" in intake.warnings
+
     def test_reads_inline_records(self, tmp_path: Path) -> None:
         rows = [
             {

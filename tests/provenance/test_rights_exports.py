@@ -71,6 +71,8 @@ class TestCroissant:
             ("composition", "CC0-1.0", False),
         ]
         assert first.statements == dataset().recordings[0].statements
+        assert any("told by croissant.json and by nobody else" in warning for warning in intake.warnings)
+        assert not any("were not read" in warning for warning in intake.warnings)
         assert (second.external_id, second.audio, second.isrc) == ("x2", None, "USRC17607839")
 
 
