@@ -27,7 +27,8 @@ from governance.access import (
 )
 from governance.errors import NotAllowedError, NotFoundError
 from governance.models import Member, Organisation, Role, User
-from provenance.access import readable_recordings
+from provenance.access import datasets_for_reading, readable_recordings
+from provenance.models import IndexBuild
 
 CHECK = "generation.check"  # the kind of job by which a person brings a file
 
@@ -129,6 +130,14 @@ def generation_for_hearing(user: Person, public_id: UUID | str) -> Generation:
     if not may_hear(user, found):
         raise NotAllowedError("This output is held: only those who review outputs can hear it.")
     return found
+
+
+def indexes_for_reading(user: Person) -> QuerySet[IndexBuild]:
+    """Return the indexes whose music ``user`` may know of: a label's guest reads no name of others' collections."""
+    if not labels_of(user):
+        return IndexBuild.objects.select_related("dataset", "version")
+    known = datasets_for_reading(user).values("pk")
+    return IndexBuild.objects.filter(dataset__in=known).select_related("dataset", "version")
 
 
 def check_for_reading(user: Person, public_id: UUID | str) -> Check:

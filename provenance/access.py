@@ -18,6 +18,7 @@ from provenance.models import (
     Conflict,
     Dataset,
     DatasetEntry,
+    DatasetKind,
     DatasetVersion,
     EvidenceDocument,
     ExceptionMemo,
@@ -37,7 +38,26 @@ READS_MEMOS = (Role.COMPLIANCE_OFFICER, Role.DATA_STEWARD, Role.EXTERNAL_AUDITOR
 
 
 def datasets_for_reading(user: Person) -> QuerySet[Dataset]:
-    return Dataset.objects.filter(organisation__in=organisations_of(user)).select_related("organisation")
+    """Return the datasets that ``user`` may know of: a label's guest not the protected collections of others.
+
+    Of what models learn from it reads the names, for it may ask of each what of its catalogue is in there.
+    """
+    known = Q(organisation__in=houses_of(user))
+    if labels := labels_of(user):
+        known |= Q(organisation__in=labels) & (Q(kind=DatasetKind.TRAINING) | Q(pk__in=_holding_own(user)))
+    return Dataset.objects.filter(known).select_related("organisation")
+
+
+def datasets_holding_own(user: Person) -> QuerySet[Dataset]:
+    """Return those of them in which ``user`` may read a recording: what there is to narrow a list by."""
+    known = Q(organisation__in=houses_of(user))
+    if labels := labels_of(user):
+        known |= Q(organisation__in=labels) & Q(pk__in=_holding_own(user))
+    return Dataset.objects.filter(known).select_related("organisation")
+
+
+def _holding_own(user: Person) -> QuerySet[DatasetEntry, Any]:
+    return DatasetEntry.objects.filter(_own_recordings(user, path="recording__")).values("dataset")
 
 
 def dataset_for_reading(user: Person, public_id: UUID | str) -> Dataset:
@@ -78,6 +98,10 @@ def readable_recordings(user: Person, *, path: str = "") -> Q:
     labels = labels_of(user)
     if not labels:
         return whole
+    return whole | (Q(**{f"{path}organisation__in": labels}) & _own_recordings(user, path=path))
+
+
+def _own_recordings(user: Person, *, path: str = "") -> Q:
     parties = parties_of(user).values("pk")
     claimed = RightsClaim.objects.filter(party__in=parties).values("recording")
     granted = GrantRecording.objects.filter(grant__licensor__in=parties).values("recording")
@@ -86,8 +110,7 @@ def readable_recordings(user: Person, *, path: str = "") -> Q:
         answer=CatalogueAnswer.FOUND, run__is_latest=True, run__catalogue__in=catalogues_for_reading(user)
     ).values("recording")
     key = f"{path}pk__in"
-    own = Q(**{key: claimed}) | Q(**{key: granted}) | Q(**{key: reserved}) | Q(**{key: found})
-    return whole | (Q(**{f"{path}organisation__in": labels}) & own)
+    return Q(**{key: claimed}) | Q(**{key: granted}) | Q(**{key: reserved}) | Q(**{key: found})
 
 
 def entries_for_reading(user: Person, entries: QuerySet[DatasetEntry]) -> QuerySet[DatasetEntry]:

@@ -73,7 +73,6 @@ SEEN_S = 30
 NOBODY_WORKS = "No worker answers: this waits, and is done once one is running."
 NUMBERED = Order(("number",), named_by=())
 CLOSEST_FIRST = Order(("score",), descending=True, named_by=("check_made__public_id", "kind", "rank"))
-EVIDENCE = ("generation", "indexes__dataset", "indexes__version")
 
 
 @extend_schema(tags=["models"])
@@ -158,10 +157,14 @@ class ModelVersionViewSet(mixins.RetrieveModelMixin, HouseViewSet[ModelVersion])
         return Response(ReviewSerializer(review).data)
 
 
-def _matches(user: Person, above: str = "") -> Any:
-    """Fetch a check's matches as far as ``user`` may read them: a label's guest those with its own recordings."""
+def _evidence(user: Person, above: str = "") -> list[Any]:
+    """Fetch what a check rests on as far as ``user`` may read it: a label's guest learns nothing of others' music."""
     readable = access.matches_for_reading(user).select_related("recording")
-    return Prefetch(f"{above}matches", queryset=readable)
+    return [
+        f"{above}generation",
+        Prefetch(f"{above}indexes", queryset=access.indexes_for_reading(user)),
+        Prefetch(f"{above}matches", queryset=readable),
+    ]
 
 
 def _counts(counted: VerdictCounts) -> dict[str, int]:
@@ -195,9 +198,7 @@ class GenerationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseV
 
     def get_object(self) -> Generation:
         found = access.generation_for_reading(self.caller, self.public_id)
-        evidence = [f"checks__{relation}" for relation in EVIDENCE]
-        evidence.append(_matches(self.caller, "checks__"))
-        return self.get_queryset().prefetch_related(*evidence).get(pk=found.pk)
+        return self.get_queryset().prefetch_related(*_evidence(self.caller, "checks__")).get(pk=found.pk)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         """Let sound be asked for by its own type; a refusal of it is JSON all the same."""
@@ -286,7 +287,7 @@ class CheckViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSe
 
     def get_object(self) -> Check:
         found = access.check_for_reading(self.caller, self.public_id)
-        return Check.objects.prefetch_related(*EVIDENCE, _matches(self.caller)).get(pk=found.pk)
+        return Check.objects.prefetch_related(*_evidence(self.caller)).get(pk=found.pk)
 
     def create(self, request: Request, **_: Any) -> Response:
         asked = validated(CheckRequestSerializer, request.data)
@@ -305,7 +306,8 @@ class CheckViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSe
 
     def _owner_of(self, names: Sequence[str], mine: Sequence[Organisation]) -> Organisation:
         """Return whose music the file is held against: the check, and what it matched, is theirs to see."""
-        owners = {provenance_queries.dataset_named(name, mine)[0].organisation for name in names}
+        known = provenance_access.datasets_for_reading(self.person)
+        owners = {provenance_queries.dataset_named(name, mine, known)[0].organisation for name in names}
         if len(owners) > 1:
             raise GenerationError("One check looks into one organisation: check against each on its own.")
         return owners.pop()

@@ -21,6 +21,7 @@ from provenance.known import asker_of, rights_of
 from provenance.models import (
     CatalogueMatch,
     CatalogueRun,
+    Dataset,
     DatasetEntry,
     DatasetVersion,
     IndexBuild,
@@ -470,6 +471,7 @@ class Evidence:
     nearest: Sequence[Match]  # every candidate, below the threshold too
     indexes: Sequence[IndexBuild]
     against: Sequence[str]
+    n_unnamed: int = 0  # collections of others that it was held against too
 
     @property
     def thresholds(self) -> tuple[float, float] | None:
@@ -483,19 +485,24 @@ class Evidence:
         return sum(build.n_expected for build in self.indexes)
 
 
-def evidence_of(check: Check, readable: QuerySet[Match]) -> Evidence:
-    """Return a check with those of its matches that whoever looks may read."""
+def evidence_of(
+    check: Check, readable: QuerySet[Match], *, indexes: QuerySet[IndexBuild], datasets: QuerySet[Dataset]
+) -> Evidence:
+    """Return a check with those of its matches, indexes and datasets that whoever looks may read."""
     matches = list(
         readable.filter(check_made=check)
         .select_related("recording")
         .order_by("-accepted", "-score", "kind", "rank")
     )
+    held = list(check.against.order_by("name"))
+    known = set(datasets.filter(pk__in=[one.pk for one in held]).values_list("pk", flat=True))
     return Evidence(
         check=check,
         accepted=best_a_recording([match for match in matches if match.accepted]),
         nearest=matches,
-        indexes=list(check.indexes.select_related("dataset", "version")),
-        against=[str(dataset) for dataset in check.against.order_by("name")],
+        indexes=list(indexes.filter(checks=check).order_by("pk")),
+        against=[str(dataset) for dataset in held if dataset.pk in known],
+        n_unnamed=len(held) - len(known),
     )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from uuid import UUID
 
 from django.core.files.storage import default_storage
+from django.db.models import Prefetch
 from django.http import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -12,21 +13,23 @@ from django.views.decorators.http import require_http_methods, require_safe
 from generation import access, jobs
 from generation.forms.making import CheckForm
 from generation.models import Check
-from generation.queries import overviews
 from generation.views.making import watch
+from generation.views.outputs import evidence_for
 from governance import access as house
 from governance.errors import NotFoundError
 from governance.keyset import newest, slice_asked
 from governance.models import Job, User
 from governance.pages import PersonRequest, page, refusals_in, show
 from provenance import media, storage
+from provenance.access import datasets_for_reading
 
 
 @require_safe
 @page
 def check_list(request: PersonRequest) -> HttpResponseBase:
     """Files that people brought; checks of outputs stand with the outputs."""
-    rows = access.checks_for_reading(request.user).filter(generation=None).prefetch_related("against")
+    named = Prefetch("against", datasets_for_reading(request.user))
+    rows = access.checks_for_reading(request.user).filter(generation=None).prefetch_related(named)
     may_check = any(
         house.may(request.user, place, house.CHECKS) for place in house.organisations_of(request.user)
     )
@@ -62,7 +65,7 @@ def check(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
     context = {
         "check": found,
         "generation": generation,
-        "evidence": overviews.evidence_of(found, access.matches_for_reading(request.user)),
+        "evidence": evidence_for(request.user, found),
         "may_hear": access.may_hear(request.user, generation) if generation else bool(_stored(found)),
     }
     return show(request, "generation/check.html", context)

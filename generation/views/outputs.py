@@ -21,6 +21,7 @@ from governance.keyset import newest, slice_asked
 from governance.models import Decision, Question, User
 from governance.pages import PersonRequest, page, refusals_in, say, show
 from provenance import media, storage
+from provenance.access import datasets_for_reading
 
 OUTPUTS_A_PAGE = 30
 
@@ -138,7 +139,7 @@ def _page_of(request: PersonRequest, generation: Generation, form: DecisionForm)
     return {
         "generation": generation,
         "version": generation.model_version,
-        "evidence": overviews.evidence_of(check, access.matches_for_reading(request.user)) if check else None,
+        "evidence": evidence_for(request.user, check) if check else None,
         "older_checks": generation.checks.filter(control=False).order_by("-id")[1:],
         "control_checks": generation.checks.filter(control=True),
         "open_review": overviews.open_review(Question.GENERATION_RELEASE, generation.public_id),
@@ -147,6 +148,16 @@ def _page_of(request: PersonRequest, generation: Generation, form: DecisionForm)
         "may_decide": house.may(request.user, generation.model_version.model.organisation, house.DECIDES),
         "may_hear": access.may_hear(request.user, generation),
     }
+
+
+def evidence_for(user: User, check: Check) -> overviews.Evidence:
+    """Return a check as a person may read it: a label's guest learns no title and no collection of others."""
+    return overviews.evidence_of(
+        check,
+        access.matches_for_reading(user),
+        indexes=access.indexes_for_reading(user),
+        datasets=datasets_for_reading(user),
+    )
 
 
 def newest_check(generation: Generation) -> Check | None:

@@ -125,9 +125,11 @@ class ClearanceSummary:
 
 
 def dataset_named(
-    reference: str, organisations: Sequence[Organisation]
+    reference: str, organisations: Sequence[Organisation], among: QuerySet[Dataset] | None = None
 ) -> tuple[Dataset, DatasetVersion | None]:
     """Return the dataset, and the version where one is named, that ``NAME`` or ``NAME@VERSION`` means.
+
+    ``among`` are those that whoever asks may know of; without it all that the organisations have.
 
     Raises
     ------
@@ -135,13 +137,10 @@ def dataset_named(
         If there is none, or several organisations have one of that name.
     """
     name, _, number = reference.partition("@")
-    found = list(
-        Dataset.objects.filter(organisation__in=organisations, name=name).select_related("organisation")[:2]
-    )
+    datasets = (Dataset.objects.all() if among is None else among).filter(organisation__in=organisations)
+    found = list(datasets.filter(name=name).select_related("organisation")[:2])
     if not found:
-        known = list(
-            Dataset.objects.filter(organisation__in=organisations).values_list("name", flat=True)[:9]
-        )
+        known = list(datasets.values_list("name", flat=True)[:9])
         there_are = (
             f"there are {', '.join(known[:8])}" if known else "none is registered yet (register_dataset)"
         )

@@ -45,7 +45,7 @@ def conflicts_close(request: PersonRequest) -> HttpResponse:
 
 
 def _queue(request: PersonRequest, close_form: CloseConflictsForm | None) -> HttpResponse:
-    datasets = access.datasets_for_reading(request.user).order_by("name")
+    datasets = access.datasets_holding_own(request.user).order_by("name")
     names = [(str(dataset.public_id), dataset.name) for dataset in datasets]
     found = asked.of_organisations(house.houses_of(request.user))
     form = ConflictFilterForm({"status": "open", **request.GET.dict()}, datasets=names, kinds={})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -24,9 +25,12 @@ from provenance import services
 from provenance.models import (
     Catalogue,
     Conflict,
+    Dataset,
+    DatasetKind,
     EvidenceDocument,
     ExceptionMemo,
     Grant,
+    IndexBuild,
     MemoRecording,
     Party,
     Recording,
@@ -80,11 +84,13 @@ def a_house(folder: Path) -> House:
     theirs = _their_grant(case, other, quay)
     output = case.output_like(harbour, state=GenerationState.HELD)
     their_output = case.output_like(quay, state=GenerationState.HELD)
+    theirs_alone = _their_collection(case, quay, output)
     Generation.objects.filter(pk=their_output.pk).update(prompt="a zorban tune")
     for made in (output, their_output):
         default_storage.save(made.audio, ContentFile(b"RIFF"))
     ids: dict[str, Any] = {
         "dataset": case.frozen.dataset,
+        "their_dataset": theirs_alone,
         "version": case.frozen,
         "recording": harbour,
         "their_recording": quay,
@@ -201,6 +207,38 @@ def _their_grant(case: CaseHouse, other: Party, quay: Recording) -> Grant:
     )
     grant.subjects.create(recording=quay)
     return grant
+
+
+def _their_collection(case: CaseHouse, quay: Recording, checked: Generation) -> Dataset:
+    """A protected collection of the other holder's, that an output was checked against: its name says whose it is."""
+    collection = rows.a_dataset(case.scene, "zorban-masters")
+    Dataset.objects.filter(pk=collection.pk).update(kind=DatasetKind.PROTECTED)
+    entry = quay.entries.get()
+    registration = collection.registrations.create(
+        format="csv",
+        source_name="zorban-masters.csv",
+        source_sha256=rows.a_hash("zorban masters"),
+        registered_by=case.steward,
+        registered_at=rows.NOW,
+    )
+    collection.entries.create(
+        registration=registration, recording=quay, external_id="zorban-1", row=1, title=entry.title
+    )
+    of_it = {"pk": None, "dataset": collection, "version": None, "contents_sha256": rows.a_hash("theirs")}
+    build = IndexBuild(**{**_values(case.index), **of_it, "public_id": uuid4()})
+    build.save()
+    for check in checked.checks.all():
+        check.against.add(collection)
+        check.indexes.add(build)
+    return collection
+
+
+def _values(build: IndexBuild) -> dict[str, Any]:
+    return {
+        field.name: getattr(build, field.name)
+        for field in build._meta.concrete_fields
+        if not field.primary_key
+    }
 
 
 def _conflict(case: CaseHouse, quay: Recording) -> Conflict:

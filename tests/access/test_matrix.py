@@ -18,7 +18,7 @@ from tests.access.table import DOCUMENT, document_with_table, table
 pytestmark = pytest.mark.django_db
 ROWS = {f"{method} {route.name}": (method, route) for route in routes() for method in route.methods}
 LEARN_NOTHING = ("label", "expired", "stranger", "strange_label", "nobody")
-THEIRS = ("recording", "grant", "claim", "reservation", "output")
+THEIRS = ("dataset", "recording", "grant", "claim", "reservation", "output")
 ABOUT_THEIRS = [
     name for name, (_, route) in ROWS.items() if "<uuid:" in route.path and exact(route.name) in THEIRS
 ]
