@@ -1,14 +1,16 @@
 """Reads of a whole deal: the rights that it gives, where, how long each still stands, and what was frozen on it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from provenance import tables
 from provenance.models import DatasetVersion, Grant, GrantRecording, Recording, VersionEntry
+from provenance.queries.exclusivity import Meeting, meetings
 from provenance.rights.territory import spelled
 
 
@@ -21,6 +23,8 @@ class GivenRight:
     words: str
     ends: str
     notice: str
+    beside: tuple[Meeting, ...] = ()
+    """Grants to others that stand though one of the two is exclusive."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,33 @@ def last_day(valid_until: date | None) -> str:
     return f"{valid_until - timedelta(days=1):%-d %B %Y}"
 
 
-def rights_of(grants: Sequence[Grant], today: date) -> list[GivenRight]:
+def rights_of(
+    grants: Sequence[Grant], today: date, beside: Mapping[int, Sequence[Meeting]] = MappingProxyType({})
+) -> list[GivenRight]:
     return [
-        GivenRight(grant, *tables.grant_state(grant, today), _ends(grant, today), _notice(grant, today))
+        GivenRight(
+            grant,
+            *tables.grant_state(grant, today),
+            _ends(grant, today),
+            _notice(grant, today),
+            tuple(beside.get(grant.pk, ())),
+        )
         for grant in grants
     ]
+
+
+def standing_beside(
+    grants: Sequence[Grant], known: QuerySet[Grant], *, now: datetime
+) -> dict[int, list[Meeting]]:
+    """Return what stands beside each grant though one of the two is exclusive, of the grants that are ``known``."""
+    standing = [grant for grant in grants if grant.revoked_from is None or grant.revoked_from > now]
+    met = meetings(standing, now=now)
+    told = set(known.filter(pk__in={one.other.pk for one in met}).values_list("pk", flat=True))
+    found: dict[int, list[Meeting]] = {}
+    for one in met:
+        if one.other.pk in told:
+            found.setdefault(one.grant, []).append(one)
+    return found
 
 
 def _ends(grant: Grant, today: date) -> str:
@@ -91,7 +117,7 @@ TERMS: tuple[tuple[str, Callable[[Grant], str]], ...] = (
     ("where", lambda grant: where(grant.territory)),
     ("first day", lambda grant: f"{grant.valid_from:%-d %B %Y}" if grant.valid_from else "no beginning"),
     ("last day", lambda grant: last_day(grant.valid_until)),
-    ("exclusive", lambda grant: _yes(grant.exclusive)),
+    ("exclusive", lambda grant: _exclusive(grant)),
     ("models", lambda grant: ", ".join(grant.model_scope) or "any"),
     (
         "weights may be used",
@@ -113,6 +139,11 @@ def terms_of(grants: Sequence[Grant]) -> list[Term]:
 
 def _yes(is_so: bool) -> str:
     return "yes" if is_so else "no"
+
+
+def _exclusive(grant: Grant) -> str:
+    besides = f", but for {', '.join(grant.exclusive_except)}" if grant.exclusive_except else ""
+    return f"{_yes(grant.exclusive)}{besides}"
 
 
 def _percent(grant: Grant) -> str:

@@ -18,7 +18,7 @@ def _day() -> forms.DateInput:
 GROUPS = (
     ("Between whom", ("licensor", "licensee", "agreement", "chain_of_title")),
     ("What is given", ("right", "share", "recordings", "dataset")),
-    ("For what", ("purposes", "commercial", "exclusive", "model_scope")),
+    ("For what", ("purposes", "commercial", "exclusive", "exclusive_except", "model_scope")),
     ("Where and how long", ("territory", "valid_from", "valid_until", "sunset_on", "notice_days")),
     ("In return", ("remuneration", "remuneration_terms", "attribution")),
 )
@@ -77,6 +77,12 @@ class DealForm(forms.Form):
     )
     commercial = forms.BooleanField(label="Commercial use too", required=False, initial=True)
     exclusive = forms.BooleanField(label="Exclusive", required=False)
+    exclusive_except = forms.CharField(
+        label="Exclusive but for",
+        required=False,
+        max_length=2000,
+        help_text="Licensees whose deals stand beside this one, apart by semicolons.",
+    )
     territory = forms.CharField(
         label="Where",
         required=False,

@@ -43,7 +43,7 @@ REMUNERATIONS: Final = (
 TERMS: Final = (
     *("licensor", "licensee", "share", "basis", "purposes", "commercial", "territory"),
     *("valid_from", "valid_until", "sunset_on", "model_scope", "conditions", "output_uses"),
-    *("exclusive", "sublicensing", "attribution", "revocable", "notice_days"),
+    *("exclusive", "exclusive_except", "sublicensing", "attribution", "revocable", "notice_days"),
     *("remuneration", "remuneration_terms", "chain_of_title", "document", "document_date"),
 )
 """What may be said for each right apart."""
@@ -72,6 +72,8 @@ class Terms:
     conditions: tuple[str, ...] = ()
     output_uses: tuple[str, ...] = ()
     exclusive: bool = False
+    exclusive_except: tuple[str, ...] = ()
+    """Licensees that it is not exclusive against; of a sole licence the licensor itself."""
     sublicensing: bool = False
     attribution: str = ""
     revocable: bool = True
@@ -231,7 +233,17 @@ def _of_right(right: str, said: Mapping[str, Any], problems: list[str]) -> list[
     total = sum((share for _, share in parties if share is not None), Decimal(0))
     if total > 100:
         problems.append(f"the shares of the {right} add up to {total.normalize():f} %")
-    return [Terms(right=right, licensor=name, share=share, **shared) for name, share in parties]
+    besides, is_sole = shared.pop("exclusive_except"), shared.pop("sole")
+    return [
+        Terms(
+            right=right,
+            licensor=name,
+            share=share,
+            exclusive_except=tuple(dict.fromkeys((*besides, name))) if is_sole else besides,
+            **shared,
+        )
+        for name, share in parties
+    ]
 
 
 class _DealReading(Reading):
@@ -288,7 +300,7 @@ class _DealReading(Reading):
             "model_scope": self._models(),
             "conditions": self._conditions(),
             "output_uses": self.words("output_uses"),
-            "exclusive": self._flag("exclusive", default=False),
+            **self._exclusivity(),
             "sublicensing": self._flag("sublicensing", default=False),
             "attribution": self._attribution(),
             "revocable": self._flag("revocable", default=True),
@@ -305,6 +317,14 @@ class _DealReading(Reading):
         if sunset and period[0] and sunset <= period[0]:
             self._problems.append("sunset_on is not after valid_from: weights could never be used")
         return read
+
+    def _exclusivity(self) -> dict[str, Any]:
+        is_sole = str(self._said.get("exclusive", "")).strip().lower() == "sole"
+        exclusive = is_sole or self._flag("exclusive", default=False)
+        besides = listed(self._said.get("exclusive_except"), ";")
+        if besides and not exclusive:
+            self._problems.append("exclusive_except names licensees, and the deal is not exclusive")
+        return {"exclusive": exclusive, "exclusive_except": besides, "sole": is_sole}
 
     def _attribution(self) -> str:
         """Return the wording that is owed; empty for a plain no."""

@@ -55,6 +55,9 @@ class Grant(models.Model):
         models.CharField(max_length=500), default=list
     )  # from the holder to the licensor
     exclusive = models.BooleanField(default=False)
+    exclusive_except = ArrayField(
+        models.CharField(max_length=500), default=list
+    )  # licensees whose grants stand beside it; the licensor itself, where it is sole
     sunset_on = models.DateField(null=True, blank=True)  # from this day on derived weights may not be used
     output_uses = ArrayField(models.CharField(max_length=100), default=list)  # empty: not limited
     sublicensing = models.BooleanField(default=False)

@@ -51,6 +51,7 @@ class GrantSerializer(RowSerializer[Grant]):
             "conditions",
             "output_uses",
             "exclusive",
+            "exclusive_except",
             "sublicensing",
             "attribution",
             "revocable",
@@ -145,6 +146,9 @@ class TermsSerializer(serializers.Serializer[Any]):
     conditions = _texts(100)
     output_uses = _texts(100)
     exclusive = serializers.BooleanField(required=False)
+    exclusive_except = _texts(
+        500, "licensees whose grants stand beside it; of a sole licence the licensor itself"
+    )
     sublicensing = serializers.BooleanField(required=False)
     attribution = serializers.CharField(required=False, allow_blank=True, max_length=2000)
     revocable = serializers.BooleanField(required=False)

@@ -20,6 +20,7 @@ LATER_TERMS = tuple(  # in a grant's key only where a deal says them: what was r
             "sunset_on",
             "output_uses",
             "exclusive",
+            "exclusive_except",
             "sublicensing",
             "attribution",
             "revocable",

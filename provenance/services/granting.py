@@ -29,6 +29,7 @@ from provenance.models import (
 )
 from provenance.models.ranges import country_ranges, purpose_ranges
 from provenance.queries.subjects import Asked, Subjects
+from provenance.services import exclusivity
 from provenance.services.agreements import Agreements
 from provenance.services.approving import reopen_approvals
 from provenance.services.grant_keys import key_of
@@ -135,6 +136,10 @@ class _Plan:
         return GrantOutcome(self.deal.row, status, grants, len(self.recordings), notes=notes)
 
 
+class _NoRoomError(Exception):
+    """Some deals of a batch are refused; the rest is written without them."""
+
+
 class _Registrar:
     """Registers batches of deals, each whole or with its bad rows left out."""
 
@@ -164,12 +169,20 @@ class _Registrar:
         try:
             with transaction.atomic():
                 self._keep(plans)
+        except _NoRoomError:
+            self._forget()
+            if rest := [plan for plan in plans if not plan.deal.problems]:
+                self._keep_what_fits(rest)
         except IntegrityError as error:
             if "grant_exclusive_to_one" not in str(error):
                 raise
             self._forget()
             if len(plans) == 1:
-                plans[0].deal.problems += self._in_the_way(plans[0])
+                plans[0].deal.problems += exclusivity.in_the_way(
+                    self._organisation,
+                    [one.terms for one in plans[0].wanted],
+                    [key for key, _ in plans[0].recordings],
+                )
                 return
             middle = len(plans) // 2
             self._keep_what_fits(plans[:middle])
@@ -195,6 +208,7 @@ class _Registrar:
 
     def _keep(self, plans: list[_Plan]) -> None:
         """Write what is new of a batch; the ledger's line last."""
+        exclusivity.hold(self._organisation)
         self._know_parties(one.terms for plan in plans for one in plan.wanted)
         self._key(plans)
         fresh = [(plan, one) for plan in plans for one in plan.fresh]
@@ -202,6 +216,7 @@ class _Registrar:
             return
         copy_models([one.grant for _, one in fresh if one.grant is not None])
         copy_rows(GrantRecording, LINK_FIELDS, _links(fresh))
+        self._weigh_exclusivity(fresh)
         links = GrantRecording.objects.filter(grant__in=[one.grant for _, one in fresh])
         reopen_approvals(
             touching=links,
@@ -211,6 +226,22 @@ class _Registrar:
             why=f"{counted(len(fresh), 'grant was', 'grants were')} registered",
         )
         self._record(fresh)
+
+    def _weigh_exclusivity(self, fresh: list[tuple[_Plan, _Wanted]]) -> None:
+        """Refuse the deals that an exclusive one leaves no room for, all at once; note what stands beside one."""
+        written = {one.grant.pk: (plan, one) for plan, one in fresh if one.grant is not None}
+        weighed = exclusivity.weigh(
+            [one.grant for _, one in written.values() if one.grant is not None],
+            now=self._now,
+            documents={key: one.terms.document_date for key, (_, one) in written.items()},
+            deals={key: plan.deal.row for key, (plan, _) in written.items()},
+        )
+        for key, reasons in weighed.refusals.items():
+            written[key][0].deal.problems += reasons
+        if weighed.refusals:
+            raise _NoRoomError
+        for key, notes in weighed.notes.items():
+            written[key][0].deal.notes += notes
 
     def _key(self, plans: list[_Plan]) -> None:
         for plan in plans:
@@ -256,6 +287,7 @@ class _Registrar:
             agreement=None if self._dry_run else self._agreements.keep(terms),
             chain_of_title=list(terms.chain_of_title),
             exclusive=terms.exclusive,
+            exclusive_except=list(terms.exclusive_except),
             sunset_on=terms.sunset_on,
             output_uses=list(terms.output_uses),
             sublicensing=terms.sublicensing,
@@ -289,41 +321,6 @@ class _Registrar:
                 "merkle_root": merkle_root(leaves).hex(),
             },
         )
-
-    def _in_the_way(self, plan: _Plan) -> list[str]:
-        """Name the exclusive grants that leave no room for a deal."""
-        ids = [key for key, _ in plan.recordings]
-        found: list[str] = []
-        for terms in (one.terms for one in plan.wanted if one.terms.exclusive):
-            standing = GrantRecording.objects.filter(
-                recording_id__in=ids,
-                right=terms.right,
-                licensor__name=terms.licensor[:500],
-                licensor__organisation=self._organisation,
-                exclusive=True,
-            ).exclude(licensee__name=terms.licensee[:500])
-            overlapping = standing.extra(
-                where=[
-                    "territory_ranges && %s",
-                    "purpose_ranges && %s",
-                    '"provenance_grantrecording"."valid_from" IS NULL OR %s::date IS NULL '
-                    'OR "provenance_grantrecording"."valid_from" < %s::date',
-                    '"provenance_grantrecording"."valid_until" IS NULL OR %s::date IS NULL '
-                    'OR "provenance_grantrecording"."valid_until" > %s::date',
-                ],
-                params=[
-                    country_ranges(terms.territory),
-                    purpose_ranges(terms.purposes),
-                    *(terms.valid_until, terms.valid_until),
-                    *(terms.valid_from, terms.valid_from),
-                ],
-            )
-            for link in overlapping.select_related("grant", "licensee", "recording").order_by("id")[:1]:
-                found.append(
-                    f"the {terms.right} of {link.recording} is given exclusively to {link.licensee} already: "
-                    f"grant {link.grant.public_id}"
-                )
-        return found or ["an exclusive grant of the same right stands in the way"]
 
 
 def _asked(deal: Deal) -> Asked:

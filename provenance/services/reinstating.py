@@ -19,6 +19,7 @@ from provenance.models import (
     Grant,
     GrantRecording,
 )
+from provenance.services import exclusivity
 from provenance.services.approving import reopen_approvals
 from provenance.services.granting import DEALS_AT_ONCE, LINK_FIELDS
 
@@ -73,10 +74,13 @@ def reinstate_grants(
     _require_may_reinstate(ended, by, own_word)
     if not reason.strip():
         raise ProvenanceError("Giving a grant again needs a reason.")
+    exclusivity.hold(ended[0].organisation)
     deal = new_public_id()
     anew = [_given_again(one, deal, by, reason.strip(), now, valid_from) for one in ended]
     for old, new in zip(ended, anew, strict=True):
         _repeat_subjects(old, new)
+    if reasons := exclusivity.refusals(anew, now=now):
+        raise ConflictError(f"It can't be given again as it was: {'; '.join(reasons)}.")
     reopen_approvals(
         touching=GrantRecording.objects.filter(grant__in=anew),
         organisation=ended[0].organisation,
@@ -149,9 +153,13 @@ def _given_again(
 
 def _repeat_subjects(old: Grant, new: Grant) -> None:
     """Name the same recordings, exclusively again where the terms say so and nobody else has it now."""
-    repeated = [name for name in LINK_FIELDS if name not in ("grant_id", "exclusive", "valid_from")]
+    repeated = [
+        name for name in LINK_FIELDS if name not in ("grant_id", "exclusive", "valid_from", "valid_until")
+    ]
     rows = (
-        GrantRecording(grant=new, exclusive=new.exclusive, valid_from=new.valid_from, **row)
+        GrantRecording(
+            grant=new, exclusive=new.exclusive, valid_from=new.valid_from, valid_until=new.valid_until, **row
+        )
         for row in old.subjects.values(*repeated).order_by("id").iterator(chunk_size=2000)
     )
     try:

@@ -104,7 +104,9 @@ def _deal_page(
     revoking: RevokeForm | None = None,
     reinstating: ReinstateForm | None = None,
 ) -> HttpResponse:
+    now = timezone.now()
     deal = _deal(request, grant)
+    own_grants = access.grants_for_reading(request.user)
     ended = deals.to_give_again(deal)
     may_reinstate = services.may_reinstate(ended, request.user)
     recordings = deals.recordings_of(deal)
@@ -112,7 +114,7 @@ def _deal_page(
     own_datasets = access.datasets_for_reading(request.user)
     context = {
         "grant": grant,
-        "rights": deals.rights_of(deal, timezone.now().date()),
+        "rights": deals.rights_of(deal, now.date(), deals.standing_beside(deal, own_grants, now=now)),
         "terms": deals.terms_of(deal),
         "chains": deals.chains_of(deal),
         "standing": _standing(deal),
@@ -151,6 +153,8 @@ def deal(request: PersonRequest) -> HttpResponse:
                 say(request, "This deal was known before; nothing changed.")
             elif outcome.status == "registered":
                 say(request, "Registered. What holds its recordings goes back before those who approve.")
+            for note in outcome.notes:
+                say(request, f"{note[:1].upper()}{note[1:]}.")
             if outcome.grants:
                 return redirect("provenance:grant", outcome.grants[0].public_id)
             form.refuse(outcome.reasons)

@@ -1,5 +1,6 @@
 """Pages of a whole deal and of a party; and the list of grants, which costs the same at any length."""
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -16,6 +17,13 @@ from provenance.models import Grant, Party, RightsClaim
 from tests.pages.people import Shelf, a_frozen
 
 pytestmark = pytest.mark.django_db
+
+DEAL = {
+    "licensor": "Brook Ltd",
+    "right": "master",
+    "recordings": ["cellar"],
+    "purposes": ["ai_generative_training"],
+}
 
 
 def client_of(user: User) -> Client:
@@ -92,6 +100,29 @@ class TestADealsPage:
         text = text_of(shelf.people.officer, url("grant", first.public_id))
         assert url("grant-revoke", second.public_id) in text
         assert url("grant-revoke", first.public_id) not in text
+
+    def test_says_of_both_what_stands_beside_an_exclusive_one(self, shelf: Shelf, tmp_path: Path) -> None:
+        """A reader who may know of one alone reads nothing of the other."""
+        (plain,) = registered(shelf, tmp_path, "Brook Ltd,House,master,cellar,ai_generative_training,,,,")
+        deal = {**DEAL, "exclusive": True, "licensee": "Big Studio"}
+        (tmp_path / "exclusive.json").write_text(json.dumps(deal))
+        (outcome,) = services.register_grants(
+            source=tmp_path / "exclusive.json",
+            by=shelf.people.steward,
+            organisation=shelf.people.house,
+            now=timezone.now(),
+        )
+        (exclusive,) = outcome.grants
+        officer = shelf.people.officer
+        assert "the exclusive grant to Big Studio</a> for 1 recording." in text_of(
+            officer, url("grant", plain.public_id)
+        )
+        there = url("grant", exclusive.public_id)
+        assert "Subject to" in text_of(officer, there)
+
+        Party.objects.filter(pk=exclusive.licensee_id).update(stands_for=shelf.people.elsewhere)
+        assert "Exclusive: nobody else" in text_of(shelf.people.stranger, there)
+        assert "Subject to" not in text_of(shelf.people.stranger, there)
 
     def test_hides_what_another_licensor_of_the_deal_agreed(self, shelf: Shelf, tmp_path: Path) -> None:
         (first, second) = a_deal(shelf, tmp_path)

@@ -449,6 +449,125 @@ class TestExclusiveGrants:
         assert not Grant.objects.exists()
 
 
+class TestAGrantBesideAnExclusiveOne:
+    """After an exclusive grant nothing is left to give for what it covers; what was given before stands."""
+
+    EXCLUSIVE = {**DEAL, "right": "master", "exclusive": "yes", "licensee": "Another House"}
+    PLAIN = {**DEAL, "right": "master"}
+
+    def test_is_refused_and_clears_nothing(self, people: People, closed: Dataset, tmp_path: Path) -> None:
+        """Named by the grant in its way, whether that stands in the register or in an earlier row of the file."""
+        before = answers(closed)
+        (first,) = register(people, table(tmp_path / "first.csv", [self.EXCLUSIVE]))
+
+        elsewhere = {"recordings": "tune-001"}
+        rows = [DEAL, {**self.EXCLUSIVE, **elsewhere}, {**self.PLAIN, **elsewhere}]
+        alone, *together = register(people, jsonl(tmp_path / "more.jsonl", *rows))
+
+        assert [alone.status, *(one.status for one in together)] == ["rejected", "registered", "rejected"]
+        assert (
+            f"given exclusively to Another House already: grant {first.grants[0].public_id}"
+            in alone.reasons[0]
+        )
+        assert f"already: row {together[0].row}." in together[1].reasons[0]
+        assert answers(closed)["tune-000"] == before["tune-000"] != "allowed"
+        assert Grant.objects.count() == 2
+        assert ledger.verify().ok
+
+    @pytest.mark.parametrize(
+        "apart",
+        [
+            {"territory": "WORLD;-FR"},
+            {"valid_from": "2035-01-01"},
+            {"purposes": "data_mining"},
+            {"licensor": "Somebody Else"},
+            {"right": "composition"},
+            {"licensee": "Another House"},
+            {"recordings": "tune-001"},
+        ],
+    )
+    def test_stands_where_the_two_do_not_meet(
+        self, people: People, closed: Dataset, tmp_path: Path, apart: dict[str, str]
+    ) -> None:
+        given = {**self.EXCLUSIVE, "territory": "FR", "valid_from": "", "valid_until": "2035-01-01"}
+        plain = {**given, "exclusive": "", "valid_until": "", "licensee": "House", **apart}
+        outcomes = register(people, table(tmp_path / "deals.csv", [given, plain]))
+        assert [(one.status, one.notes) for one in outcomes] == [("registered", ())] * 2
+
+    def test_stands_where_it_was_there_before(self, people: People, closed: Dataset, tmp_path: Path) -> None:
+        plain, exclusive = register(people, jsonl(tmp_path / "deals.jsonl", DEAL, self.EXCLUSIVE))
+
+        assert (plain.status, exclusive.status) == ("registered", "registered")
+        master = next(grant for grant in plain.grants if grant.right == "master")
+        (note,) = exclusive.notes
+        assert note.startswith(f"subject to grant {master.public_id} of the master to House")
+        assert answers(closed)["tune-000"] == "allowed"
+
+    @pytest.mark.parametrize(
+        ("exclusive", "plain", "status"),
+        [
+            ({"exclusive_except": "Third House; HOUSE"}, {}, "registered"),
+            ({"exclusive_except": "Third House"}, {}, "rejected"),
+            ({"exclusive": "sole"}, {}, "rejected"),
+            ({"exclusive": "sole"}, {"licensee": "Rivermouth"}, "registered"),
+            ({}, {"licensee": "Rivermouth"}, "rejected"),
+            ({"valid_from": "2025-05-01"}, {"document_date": "2025-04-30"}, "registered"),
+            ({"valid_from": "2025-05-01"}, {"document_date": "2025-05-01"}, "rejected"),
+            ({"valid_from": "2025-05-01"}, {"valid_from": "2025-04-30"}, "rejected"),
+            ({}, {"document_date": "2025-04-30"}, "rejected"),  # nobody knows which of the two is older
+        ],
+    )
+    def test_stands_where_the_exclusive_one_leaves_it_or_is_younger(
+        self,
+        people: People,
+        closed: Dataset,
+        tmp_path: Path,
+        exclusive: dict[str, str],
+        plain: dict[str, str],
+        status: str,
+    ) -> None:
+        register(people, table(tmp_path / "exclusive.csv", [{**self.EXCLUSIVE, **exclusive}]))
+        (outcome,) = register(people, table(tmp_path / "plain.csv", [{**self.PLAIN, **plain}]))
+
+        assert outcome.status == status
+        assert [note.startswith("stands beside grant") for note in outcome.notes] == [True] * (
+            status == "registered"
+        )
+
+    def test_is_refused_with_the_whole_of_its_deal(
+        self, people: People, closed: Dataset, tmp_path: Path
+    ) -> None:
+        """And what such a deal would have given exclusively stands in nobody's way."""
+        mixed = {**DEAL, "composition_exclusive": "yes"}
+        composition = {**DEAL, "right": "composition", "licensee": "Third House"}
+        outcomes = register(people, jsonl(tmp_path / "deals.jsonl", self.EXCLUSIVE, mixed, composition))
+        assert [one.status for one in outcomes] == ["registered", "rejected", "registered"]
+
+    def test_is_refused_in_a_dry_run_too(self, people: People, closed: Dataset, tmp_path: Path) -> None:
+        rows = [self.EXCLUSIVE, {**self.PLAIN, "exclusive": ""}]
+        outcomes = register(people, table(tmp_path / "deals.csv", rows), dry_run=True)
+        assert [one.status for one in outcomes] == ["registered", "rejected"]
+
+    def test_is_not_given_again_after_it(self, people: People, closed: Dataset, tmp_path: Path) -> None:
+        (plain,) = register(people, table(tmp_path / "plain.csv", [self.PLAIN]))
+        services.revoke_grant(grant=plain.grants[0], by=people.auditor, reason="Unpaid.", now=timezone.now())
+        (exclusive,) = register(people, table(tmp_path / "exclusive.csv", [self.EXCLUSIVE]))
+        assert exclusive.notes == ()
+
+        with pytest.raises(ConflictError, match="given exclusively to Another House already"):
+            services.reinstate_grants(
+                grants=plain.grants, by=people.steward, reason="Paid.", now=timezone.now()
+            )
+
+    def test_names_no_exceptions_where_nothing_is_exclusive(
+        self, people: People, closed: Dataset, tmp_path: Path
+    ) -> None:
+        (outcome,) = register(
+            people, table(tmp_path / "d.csv", [{**self.PLAIN, "exclusive_except": "House"}])
+        )
+        assert outcome.reasons == ("exclusive_except names licensees, and the deal is not exclusive",)
+
+
 class TestTheAgreement:
     def test_is_kept_as_confidential_evidence(self, people: People, closed: Dataset, tmp_path: Path) -> None:
         (tmp_path / "deal.txt").write_bytes(b"We, Rivermouth, allow it.")

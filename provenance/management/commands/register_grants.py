@@ -45,4 +45,5 @@ class Command(DatasetCommand):
             if outcome.reasons
             else f" ({counted(outcome.n_recordings, 'recording')})"
         )
-        self.show(outcome.as_json(), words=f"{outcome.status:<10} row {outcome.row}{reasons}")
+        notes = "".join(f"\n           {note}" for note in outcome.notes)
+        self.show(outcome.as_json(), words=f"{outcome.status:<10} row {outcome.row}{reasons}{notes}")
