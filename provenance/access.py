@@ -34,6 +34,8 @@ from provenance.models import (
     VersionEntry,
 )
 
+Stretch = tuple[float, float]
+AROUND_S = 2.0  # heard before and after what was found: where it begins is known to a fraction of a second
 READS_MEMOS = (Role.COMPLIANCE_OFFICER, Role.DATA_STEWARD, Role.EXTERNAL_AUDITOR)
 
 
@@ -118,6 +120,40 @@ def entries_for_reading(user: Person, entries: QuerySet[DatasetEntry]) -> QueryS
     if not labels_of(user):
         return entries  # who may know of the dataset, and is no label's guest, reads it whole
     return entries.filter(readable_recordings(user, path="recording__"))
+
+
+def stretches_for_hearing(user: Person, recording: Recording) -> tuple[Stretch, ...] | None:
+    """Return the stretches, in seconds, of a recording it may read that ``user`` may hear; None where that is all of it.
+
+    A label's guest hears whole what it claims, granted or brought sample for sample. Of what was found in a catalogue
+    that it brought it hears where that was heard, and a little around it: no clip and no ISRC opens another's recording.
+    """
+    if recording.organisation in houses_of(user):
+        return None
+    parties = parties_of(user).values("pk")
+    if (
+        RightsClaim.objects.filter(recording=recording, party__in=parties, withdrawn_at=None).exists()
+        or GrantRecording.objects.filter(recording=recording, grant__licensor__in=parties).exists()
+    ):
+        return None
+    found = CatalogueMatch.objects.filter(
+        recording=recording,
+        answer=CatalogueAnswer.FOUND,
+        run__is_latest=True,
+        run__catalogue__in=catalogues_for_reading(user),
+    )
+    said = [one for evidence in found.order_by("id").values_list("evidence", flat=True) for one in evidence]
+    if any(one["kind"] == "samples" for one in said):
+        return None
+    heard = {
+        (
+            max(0.0, one["recording_start_s"] - AROUND_S),
+            one["recording_start_s"] + one["agreed_s"] + AROUND_S,
+        )
+        for one in said
+        if one["kind"] == "fingerprint"
+    }
+    return tuple(sorted(heard))
 
 
 def rights_for_reading(user: Person, recordings: Iterable[Recording]) -> dict[int, frozenset[str]]:

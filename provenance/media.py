@@ -5,6 +5,7 @@ import mimetypes
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
-from governance.errors import LinerNotesError
+from governance.errors import LinerNotesError, NotAllowedError
 from lib import files, locks
 from provenance import audio, storage
 from provenance.errors import AudioMissingError
@@ -44,25 +45,41 @@ class NotPlayableError(LinerNotesError):
     status = 422
 
 
-def recording_audio(request: HttpRequest, recording: Recording) -> HttpResponseBase:
-    """Send a recording as it is where browsers play it, else a preview rendered from it."""
-    path, content_type = _playable(recording)
-    return ranged(request, path, content_type=content_type, etag=recording.sha256 or "")
+Stretches = tuple[tuple[float, float], ...]
 
 
-def recording_peaks(recording: Recording) -> HttpResponse:
-    path, _ = _playable(recording)
-    return peaks_response(path, key=recording.sha256 or str(recording.public_id))
+def recording_audio(
+    request: HttpRequest, recording: Recording, *, only: Stretches | None = None
+) -> HttpResponseBase:
+    """Send a recording as it is where browsers play it, else a preview rendered from it.
+
+    With ``only`` it lasts as long and is silent outside these stretches: what is marked stays where it is.
+    """
+    path, content_type, key = _playable(recording, only)
+    return ranged(request, path, content_type=content_type, etag=key)
 
 
-def _playable(recording: Recording) -> tuple[Path, str]:
+def recording_peaks(recording: Recording, *, only: Stretches | None = None) -> HttpResponse:
+    path, _, key = _playable(recording, only)
+    return peaks_response(path, key=key)
+
+
+def _playable(recording: Recording, only: Stretches | None) -> tuple[Path, str, str]:
     if not recording.audio or recording.sha256 is None:
         raise AudioMissingError("There is no audio of this recording here.")
+    if only is not None:
+        if not only:
+            raise NotAllowedError(
+                "It may be read and not heard: nothing that you brought was found in its sound, and no claim or grant of "
+                "yours names it."
+            )
+        key = sha256(f"{recording.sha256} {only}".encode()).hexdigest()
+        return preview_of(recording.audio, key=key, only=only), "audio/mpeg", key
     if _has_paths():
         with storage.local_file(recording.audio) as path:
             if content_type := plays_as(path, recording.codec):
-                return path, content_type
-    return preview_of(recording.audio, key=recording.sha256), "audio/mpeg"
+                return path, content_type, recording.sha256
+    return preview_of(recording.audio, key=recording.sha256), "audio/mpeg", recording.sha256
 
 
 def plays_as(path: Path, codec: str) -> str:
@@ -80,13 +97,13 @@ def _has_paths() -> bool:
     return True
 
 
-def preview_of(stored: str, *, key: str) -> Path:
-    """Return an MP3 of a stored file's first ten minutes; made on first use, kept under ``key``."""
+def preview_of(stored: str, *, key: str, only: Stretches | None = None) -> Path:
+    """Return an MP3 of a stored file's first ten minutes, or ``only`` of stretches; made once, kept under ``key``."""
     target = _room() / key[:2] / f"{key}{PREVIEW_SUFFIX}"
     with _making(target) as is_made, storage.local_file(stored) as source:
         if not is_made:
             try:
-                audio.write_preview(source, target, seconds=PREVIEW_S)
+                audio.write_preview(source, target, seconds=PREVIEW_S, only=only)
             except audio.AudioError as error:
                 raise NotPlayableError(str(error)) from error
     return target

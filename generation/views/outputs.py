@@ -21,7 +21,7 @@ from governance.keyset import newest, slice_asked
 from governance.models import Decision, Question, User
 from governance.pages import PersonRequest, page, refusals_in, say, show
 from provenance import media, storage
-from provenance.access import datasets_for_reading
+from provenance.access import datasets_for_reading, stretches_for_hearing
 
 OUTPUTS_A_PAGE = 30
 
@@ -152,12 +152,16 @@ def _page_of(request: PersonRequest, generation: Generation, form: DecisionForm)
 
 def evidence_for(user: User, check: Check) -> overviews.Evidence:
     """Return a check as a person may read it: a label's guest learns no title and no collection of others."""
-    return overviews.evidence_of(
+    found = overviews.evidence_of(
         check,
         access.matches_for_reading(user),
         indexes=access.indexes_for_reading(user),
         datasets=datasets_for_reading(user),
     )
+    if house.labels_of(user):
+        for match in found.accepted:
+            match.is_silent = stretches_for_hearing(user, match.recording) == ()  # type: ignore[attr-defined]
+    return found
 
 
 def newest_check(generation: Generation) -> Check | None:

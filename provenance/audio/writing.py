@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from provenance.audio.midi import RENDER_RATE_HZ
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+PREVIEW_RATE_HZ = 48_000
 
 
 def render_midi(source: Path, target: Path, *, sample_rate_hz: int = RENDER_RATE_HZ) -> None:
@@ -59,8 +62,22 @@ def write_wav(path: Path, samples: NDArray[Any], sample_rate_hz: int) -> None:
         sound.writeframes(np.ascontiguousarray(samples, dtype="<i2").tobytes())
 
 
-def write_preview(source: Path, target: Path, *, start_s: float = 0.0, seconds: float = 30.0) -> None:
+def write_preview(
+    source: Path,
+    target: Path,
+    *,
+    start_s: float = 0.0,
+    seconds: float = 30.0,
+    only: Sequence[tuple[float, float]] | None = None,
+) -> None:
     """Cut a stretch for a web page: MP3 or, by the target's ending (``.ogg``, ``.opus``, ``.webm``), Opus.
+
+    Parameters
+    ----------
+    start_s, seconds : float
+        The stretch.
+    only : sequence of (float, float), optional
+        What of it is heard, as (start, end) in seconds of the source; the rest is silence of the same length.
 
     Raises
     ------
@@ -80,14 +97,16 @@ def write_preview(source: Path, target: Path, *, start_s: float = 0.0, seconds: 
     if target.suffix not in encoders:
         raise ValueError(f"a preview ends in {', '.join(encoders)}, not in {target.suffix!r}")
     container, codec, bit_rate = encoders[target.suffix]
-    with stream(source, sample_rate_hz=48_000, start_s=start_s, seconds=seconds) as pcm:
+    with stream(source, sample_rate_hz=PREVIEW_RATE_HZ, start_s=start_s, seconds=seconds) as pcm:
         chunks = list(pcm.chunks)
     if not chunks:
         raise EmptyAudioError(f"{source.name} ends before {start_s:.1f} s")
     samples = np.concatenate(chunks)[:, :2]
+    if only is not None:
+        samples = _silent_but(samples, [(start - start_s, end - start_s) for start, end in only])
     command = [
         *children.limited("ffmpeg"), "-nostdin", "-hide_banner", "-loglevel", "error", "-threads", "1",
-        "-f", "s16le", "-ar", "48000", "-ac", str(samples.shape[1]), "-i", "pipe:0",
+        "-f", "s16le", "-ar", str(PREVIEW_RATE_HZ), "-ac", str(samples.shape[1]), "-i", "pipe:0",
         "-map_metadata", "-1", "-fflags", "+bitexact", "-c:a", codec, "-b:a", bit_rate,
         "-f", container, "pipe:1",
     ]  # fmt: skip
@@ -108,3 +127,11 @@ def write_preview(source: Path, target: Path, *, start_s: float = 0.0, seconds: 
             f"ffmpeg could not encode {codec}: {children.last_line(done.stderr.decode(errors='replace'))}"
         )
     files.write_bytes(target, done.stdout)
+
+
+def _silent_but(samples: NDArray[Any], stretches: Sequence[tuple[float, float]]) -> NDArray[Any]:
+    heard = np.zeros_like(samples)
+    for start_s, end_s in stretches:
+        first, last = (max(0, round(at_s * PREVIEW_RATE_HZ)) for at_s in (start_s, end_s))
+        heard[first:last] = samples[first:last]
+    return heard

@@ -73,6 +73,7 @@ def recording(request: PersonRequest, public_id: str) -> HttpResponse:
         else snapshots_for(organisations=[found.organisation], recording=found),
         "may_keep": house.may(request.user, found.organisation, KEEPS_EVIDENCE),
         "recording": found,
+        "heard": access.stretches_for_hearing(request.user, found),
         "sources": sources,
         "chains": {right: steps for right, steps in chains.items() if held is None or right in held},
         "may_claim": house.may(request.user, found.organisation, house.WRITES_DATASETS),
@@ -90,10 +91,12 @@ def recording(request: PersonRequest, public_id: str) -> HttpResponse:
 @page
 @require_safe
 def recording_audio(request: PersonRequest, public_id: str) -> HttpResponseBase:
-    return media.recording_audio(request, access.recording_for_reading(request.user, public_id))
+    found = access.recording_for_reading(request.user, public_id)
+    return media.recording_audio(request, found, only=access.stretches_for_hearing(request.user, found))
 
 
 @page
 @require_GET
 def recording_peaks(request: PersonRequest, public_id: str) -> HttpResponse:
-    return media.recording_peaks(access.recording_for_reading(request.user, public_id))
+    found = access.recording_for_reading(request.user, public_id)
+    return media.recording_peaks(found, only=access.stretches_for_hearing(request.user, found))

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
@@ -11,12 +11,22 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from governance import jobs
 from governance.jobs import KINDS
 from governance.models import Decision, Job, Review, Role, User
 from provenance import media
-from provenance.models import Conflict, ConflictStatus, DatasetVersion, Grant
+from provenance.models import (
+    Catalogue,
+    Conflict,
+    ConflictStatus,
+    DatasetVersion,
+    Grant,
+    Party,
+    Recording,
+    RightsClaim,
+)
 from provenance.queries.clearances import CLEAR
 from tests.pages.people import Shelf, a_frozen, more_entries, write_source
 from tests.people import a_conflict
@@ -374,6 +384,96 @@ class TestSound:
         response = client_of(shelf.people.outsider).get(url("recording-audio", recording.public_id))
         assert response.status_code == 409
         assert "no audio of this recording" in response.content.decode()
+
+
+class TestSoundForALabel:
+    """What a label reads because its catalogue was found in it, it hears where it was found."""
+
+    FINGERPRINT: ClassVar = {"kind": "fingerprint", "recording_start_s": 3.0, "agreed_s": 0.5}
+
+    @staticmethod
+    def found(shelf: Shelf, *evidence: dict[str, Any]) -> Recording:
+        label, now = shelf.people.auditor, timezone.now()
+        catalogue = Catalogue.objects.create(
+            organisation=shelf.people.house,
+            name="Clips",
+            source_name="clips.zip",
+            source_sha256="0" * 64,
+            uploaded_by=label,
+            uploaded_at=now,
+        )
+        row = catalogue.rows.create(row=1, external_id="clip")
+        run = catalogue.runs.create(
+            dataset=shelf.dataset,
+            asked_by=label,
+            run_at=now,
+            n_rows=1,
+            n_found=1,
+            n_probable=0,
+            n_recordings=3,
+        )
+        run.matches.create(row=row, recording=shelf.recording, answer="found", score=1.0, evidence=evidence)
+        return shelf.recording
+
+    def heard_by_label(self, shelf: Shelf) -> Any:
+        return client_of(shelf.people.auditor).get(url("recording-peaks", shelf.recording.public_id))
+
+    def test_is_silent_but_for_the_stretch_that_was_found(self, shelf: Shelf) -> None:
+        recording = self.found(shelf, self.FINGERPRINT)
+        drawn = self.heard_by_label(shelf).json()
+        peaks = drawn["peaks"]
+        second = len(peaks) / drawn["duration_s"]
+        assert drawn["duration_s"] == pytest.approx(6.0, abs=0.2)
+        assert max(peaks[: int(0.8 * second)]) < 0.01
+        assert max(peaks[int(1.2 * second) : int(5.3 * second)]) > 0.5
+        assert max(peaks[int(5.75 * second) :]) < 0.01
+        client = client_of(shelf.people.auditor)
+        part = body_of(client.get(url("recording-audio", recording.public_id)))
+        whole = body_of(client_of(shelf.people.officer).get(url("recording-audio", recording.public_id)))
+        assert part != whole
+        page = text_of(client, url("recording", recording.public_id))
+        assert "You hear what your catalogue was found in: 0:01–0:06" in page
+
+    def test_is_not_there_for_an_isrc_alone(self, shelf: Shelf) -> None:
+        recording = self.found(shelf, {"kind": "isrc", "isrc": "GBAYE0601477"})
+        assert self.heard_by_label(shelf).status_code == 403
+        client = client_of(shelf.people.auditor)
+        assert client.get(url("recording-audio", recording.public_id)).status_code == 403
+        page = text_of(client, url("recording", recording.public_id))
+        assert "You may read it and not hear it" in page
+        assert "<audio" not in page
+
+    @pytest.mark.parametrize("by", ["samples", "claim", "grant"])
+    def test_is_whole_of_its_own(self, shelf: Shelf, by: str) -> None:
+        recording = self.found(
+            shelf, {"kind": "samples", "sha256": "1"} if by == "samples" else self.FINGERPRINT
+        )
+        party = Party.objects.create(
+            organisation=shelf.people.house, name="Ours", stands_for=shelf.people.house
+        )
+        if by == "claim":
+            RightsClaim.objects.create(recording=recording, party=party, right="master", source="steward")
+        if by == "grant":
+            Party.objects.filter(pk=shelf.grant.licensor_id).update(stands_for=shelf.people.house)
+            shelf.grant.subjects.create(recording=recording)
+        drawn = self.heard_by_label(shelf).json()
+        assert max(drawn["peaks"][:30]) > 0.1
+        page = text_of(client_of(shelf.people.auditor), url("recording", recording.public_id))
+        assert "You hear what" not in page
+
+    def test_is_not_whole_by_a_claim_that_was_withdrawn(self, shelf: Shelf) -> None:
+        recording = self.found(shelf, self.FINGERPRINT)
+        party = Party.objects.create(
+            organisation=shelf.people.house, name="Ours", stands_for=shelf.people.house
+        )
+        RightsClaim.objects.create(
+            recording=recording,
+            party=party,
+            right="master",
+            source="steward",
+            withdrawn_at=timezone.now(),
+        )
+        assert max(self.heard_by_label(shelf).json()["peaks"][:30]) < 0.01
 
 
 def body_of(response: Any) -> bytes:
