@@ -1,6 +1,6 @@
 """Reads of a whole deal: the rights that it gives, where, how long each still stands, and what was frozen on it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
@@ -25,6 +25,11 @@ class GivenRight:
     notice: str
     beside: tuple[Meeting, ...] = ()
     """Grants to others that stand though one of the two is exclusive."""
+
+    @property
+    def against_terms(self) -> list[str]:
+        """What its terms have to do with when it ends, once it is revoked."""
+        return against_terms([self.grant])
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,27 @@ def _notice(grant: Grant, today: date) -> str:
     if grant.valid_until is not None and grant.valid_until <= runs_out:
         return f"{_days(grant.notice_days)} of notice: it ends before notice given today runs out."
     return f"{_days(grant.notice_days)} of notice: given today, it runs out on {runs_out:%-d %B %Y}."
+
+
+def against_terms(grants: Iterable[Grant]) -> list[str]:
+    """Say what the terms of revoked grants have to do with when they end; empty where they say nothing of it."""
+    return list(dict.fromkeys(said for grant in grants for said in _against_terms(grant)))
+
+
+def _against_terms(grant: Grant) -> Iterator[str]:
+    if grant.revoked_at is None or grant.revoked_from is None:
+        return
+    if not grant.revocable and grant.revoked_despite_terms:
+        yield f"By its terms the {grant.right} is irrevocable. It ends all the same: {grant.revoked_despite_terms}"
+    elif not grant.revocable:
+        yield f"By its terms the {grant.right} is irrevocable, and nobody was asked why it ends all the same."
+    if grant.notice_days:
+        runs_out = grant.end_of_notice(grant.revoked_at)
+        notice = f"{_days(grant.notice_days)} of notice"
+        if grant.revoked_from < runs_out:
+            yield f"The {grant.right} ends before its {notice}, given that day, ran out on {runs_out:%-d %B %Y}."
+        else:
+            yield f"The {grant.right} asks for {notice}: it holds until {grant.revoked_from:%-d %B %Y, %H:%M} UTC."
 
 
 def _days(n: int) -> str:

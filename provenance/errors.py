@@ -7,6 +7,12 @@ class ProvenanceError(LinerNotesError):
     code = "provenance"
 
 
+class IrrevocableError(ProvenanceError):
+    """A grant can't be revoked by its terms, and nobody said why it ends all the same."""
+
+    code = "irrevocable"
+
+
 class UnknownDatasetError(NotFoundError):
     code = "unknown_dataset"
 

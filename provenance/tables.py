@@ -68,8 +68,8 @@ def grants_with_counts(grants: QuerySet[Grant]) -> QuerySet[Grant]:
 
 def grant_state(grant: Grant, today: date) -> tuple[str, str]:
     """Return a grant's state as the mark that shows it and its words."""
-    if grant.revoked_at is not None:
-        return "revoked", "Revoked"
+    if grant.revoked_from is not None:
+        return ("partly", "Under notice") if grant.revoked_from.date() > today else ("revoked", "Revoked")
     if grant.valid_until is not None and grant.valid_until <= today:
         return "draft", "Ended"
     if grant.valid_from is not None and grant.valid_from > today:

@@ -64,7 +64,7 @@ from governance.keyset import Order, by, newest
 from governance.models import Decision, Job, JobState, Organisation, Question, Review
 from governance.serializers import JobSerializer, ProblemSerializer, ReviewSerializer
 from provenance import access as provenance_access
-from provenance import media, storage
+from provenance import deals, media, storage
 from provenance import queries as provenance_queries
 from provenance import services as provenance
 from provenance.models import Recording
@@ -385,8 +385,9 @@ class GrantRevocationView(HouseView):
     def post(self, request: Request, public_id: str) -> Response:
         """End a deal, or one right of it, and say what hangs on it.
 
-        A grant of both rights is one deal: without `right` both end. What was trained stays on record; its gates
-        close by themselves.
+        A grant of both rights is one deal: without `right` both end. Without `from` it ends now, or when notice given
+        now runs out; an irrevocable one is refused without `despite_terms`. What was trained stays on record; its
+        gates close by themselves.
         """
         grant = provenance_access.grant_for_reading(self.caller, public_id)
         asked = validated(RevokeSerializer, request.data)
@@ -396,6 +397,7 @@ class GrantRevocationView(HouseView):
             reason=asked["reason"],
             revoked_from=asked["revoked_from"],
             right=asked["right"],
+            despite_terms=asked["despite_terms"],
             now=timezone.now(),
         )
         first = next((one for one in revoked if one.pk == grant.pk), revoked[0])
@@ -404,6 +406,7 @@ class GrantRevocationView(HouseView):
             "deal": first.deal,
             "grants": [one.public_id for one in revoked],
             "from": first.revoked_from,
+            "notes": deals.against_terms(revoked),
             **impact.as_json(),
         }
         return Response(RevokedSerializer(line).data)

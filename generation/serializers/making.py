@@ -351,6 +351,9 @@ class DecideSerializer(serializers.Serializer[Any]):
     )
 
 
+FROM_NOTICE = "default: now, or when notice given now runs out"
+
+
 class RevokeSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=5000)
     right = serializers.ChoiceField(
@@ -360,10 +363,17 @@ class RevokeSerializer(serializers.Serializer[Any]):
         default="",
         help_text="revoke this right of the deal alone; default: all of them",
     )
+    despite_terms = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=5000,
+        help_text="why a grant ends that is irrevocable by its terms",
+    )
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         revoked_from = serializers.DateTimeField(
-            source="revoked_from", required=False, allow_null=True, default=None, help_text="default: now"
+            source="revoked_from", required=False, allow_null=True, default=None, help_text=FROM_NOTICE
         )
         return {**super().get_fields(), "from": revoked_from}  # a word that Python keeps for itself
 
@@ -381,6 +391,9 @@ class RevokedSerializer(ImpactSerializer):
     grant = serializers.UUIDField()
     deal = serializers.UUIDField()
     grants = serializers.ListField(child=serializers.UUIDField(), help_text="all that were revoked")
+    notes = serializers.ListField(
+        child=serializers.CharField(), help_text="what the terms have to do with when they end"
+    )
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         return {**super().get_fields(), "from": serializers.DateTimeField()}

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from governance.models import Organisation, Role, User
 from lib.words import keepable
 from provenance import queries as provenance_queries
 from provenance import services as provenance
+from provenance.errors import IrrevocableError
 from provenance.models import Grant, Recording
 from provenance.rights import identifiers
 from provenance.services.declaring import Declaration, declare_reservation
@@ -310,15 +311,13 @@ def _end_grant(case: Case, by: User, now: datetime, linked: dict[int, str]) -> d
     deal = Grant.objects.filter(organisation=case.organisation, deal=case.grant.deal)
     subjects = Recording.objects.filter(grant_links__grant__in=deal).distinct()
     linked |= {pk: linked.get(pk, "named by the grant") for pk in subjects.values_list("pk", flat=True)}
-    notice = timedelta(days=case.grant.notice_days or 0)
     try:
-        ended = provenance.revoke_grant(
-            grant=case.grant,
-            by=by,
-            reason=f"Case {case.reference}.",
-            now=now,
-            revoked_from=now + notice,
-        )
+        ended = provenance.revoke_grant(grant=case.grant, by=by, reason=f"Case {case.reference}.", now=now)
+    except IrrevocableError as error:
+        raise UnclearCaseError(
+            "By its terms this deal is irrevocable. Where it ends all the same, revoke it first on its own page, "
+            "which asks why; or take the case in as an opt-out, or reject it."
+        ) from error
     except ConflictError:  # it was revoked before: the case asks what becomes of the models
         ended = ()
     return {"grants_revoked": [str(grant.public_id) for grant in ended]}

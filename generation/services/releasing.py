@@ -159,9 +159,16 @@ def revoke_grant(
     now: datetime,
     revoked_from: datetime | None = None,
     right: str = "",
+    despite_terms: str = "",
 ) -> tuple[tuple[Grant, ...], Impact]:
     """Revoke a deal or one right of it and return what it reaches; the gates of those models close by themselves."""
     revoked = provenance.revoke_grant(
-        grant=grant, by=by, reason=reason, now=now, revoked_from=revoked_from, right=right
+        grant=grant,
+        by=by,
+        reason=reason,
+        now=now,
+        revoked_from=revoked_from,
+        right=right,
+        despite_terms=despite_terms,
     )
     return revoked, queries.impact_of_grants(revoked)

@@ -295,17 +295,27 @@ class RevokeForm(forms.Form):
         label="From",
         required=False,
         widget=_day_widget(),
-        help_text="The first day on which the grant no longer holds; empty means now.",
+        help_text="The first day on which the grant no longer holds; empty means now, or after its notice.",
     )
     reason = ReasonField()
+    despite_terms = forms.CharField(
+        label="Why it ends though it is irrevocable",
+        required=False,
+        max_length=5000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
 
     def __init__(self, *args: object, standing: Sequence[Grant], **kwargs: object) -> None:
-        """Ask which right of the deal ends, where more than one of it still stands."""
+        """Ask which right of the deal ends, where more than one of it still stands, and why in spite of its terms."""
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         _ask_which_right(self, standing)
+        if all(grant.revocable for grant in standing):
+            del self.fields["despite_terms"]
 
-    def instant(self) -> datetime:
-        return _first_moment(self.cleaned_data["revoked_from"], timezone.now())
+    def instant(self) -> datetime | None:
+        """Return when it ends; None where nobody says, and its terms do."""
+        day = self.cleaned_data["revoked_from"]
+        return _first_moment(day, timezone.now()) if day else None
 
 
 class ReinstateForm(forms.Form):

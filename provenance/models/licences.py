@@ -1,5 +1,7 @@
 """Grants: a licence given to someone for something."""
 
+from datetime import datetime, timedelta
+
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.db import models
@@ -73,6 +75,7 @@ class Grant(models.Model):
     revoked_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     revocation_reason = models.TextField(blank=True)
     revocation_salt = models.CharField(max_length=64, blank=True)
+    revoked_despite_terms = models.TextField(blank=True)  # why, where the terms call it irrevocable
     reinstates = models.OneToOneField(  # the revoked grant that this one gives again; that stays revoked
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="reinstated_by"
     )
@@ -119,6 +122,10 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.licensor} grants {self.licensee} the {self.right}"
+
+    def end_of_notice(self, given_at: datetime) -> datetime:
+        """Return when notice given then runs out; that very moment where the terms ask for none."""
+        return given_at + timedelta(days=self.notice_days or 0)
 
 
 class GrantRecording(models.Model):

@@ -27,6 +27,7 @@ NOT_REPEATED = frozenset(
     {
         *("id", "public_id", "deal", "key", "valid_from", "registered_by", "registered_at"),
         *("revoked_from", "revoked_at", "revoked_by", "revocation_reason", "revocation_salt"),
+        "revoked_despite_terms",
         *("reinstates", "reinstatement_reason", "reinstatement_salt"),
     }
 )

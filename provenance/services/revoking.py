@@ -1,17 +1,23 @@
 """Deals that end: a grant or a whole deal is revoked, from an instant on, for a reason."""
 
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from governance import access, ledger
 from governance.errors import ConflictError
 from governance.models import User
-from provenance.errors import ProvenanceError
-from provenance.models import (
-    Grant,
+from provenance.errors import IrrevocableError, ProvenanceError
+from provenance.models import Grant
+
+REVOCATION = (
+    *("revoked_at", "revoked_from", "revoked_by", "revocation_reason", "revocation_salt"),
+    "revoked_despite_terms",
 )
+"""The fields that a revocation writes."""
 
 
 @transaction.atomic
@@ -23,17 +29,37 @@ def revoke_grant(
     now: datetime,
     revoked_from: datetime | None = None,
     right: str = "",
+    despite_terms: str = "",
 ) -> tuple[Grant, ...]:
     """End the deal a grant belongs to, or its one ``right``, and return the grants that ended.
 
-    From ``revoked_from`` on, nothing is cleared by them. What was trained stays on record.
+    From ``revoked_from`` on, or else from the end of each one's notice, nothing is cleared by them. What was trained
+    stays on record.
+
+    Parameters
+    ----------
+    despite_terms : str
+        Why grants end that are irrevocable by their terms.
+
+    Raises
+    ------
+    ProvenanceError
+        If there is no reason, or one is irrevocable and ``despite_terms`` is empty.
+    ConflictError
+        If nothing of it stands.
     """
     access.require(by, grant.organisation, access.REVOKES_GRANTS, "revoke a grant")
     if not reason.strip():
         raise ProvenanceError("Revoking a grant needs a reason.")
     standing = _standing(grant, right)
+    despite = despite_terms.strip()
+    if not despite and (bound := " and the ".join(one.right for one in standing if not one.revocable)):
+        raise IrrevocableError(
+            f"By the deal's terms its grant of the {bound} is irrevocable. Where it ends all the same, say why: "
+            "--despite-terms, despite_terms."
+        )
     for one in standing:
-        _revoke(one, by, reason.strip(), now, revoked_from or now)
+        _revoke(one, by, reason.strip(), now, revoked_from or one.end_of_notice(now), despite)
     return standing
 
 
@@ -51,17 +77,18 @@ def _standing(grant: Grant, right: str) -> tuple[Grant, ...]:
     return standing
 
 
-def _revoke(grant: Grant, by: User, reason: str, now: datetime, revoked_from: datetime) -> None:
+def _revoke(
+    grant: Grant, by: User, reason: str, now: datetime, revoked_from: datetime, despite_terms: str
+) -> None:
     salt = secrets.token_hex(16)
     grant.revoked_at = now
     grant.revoked_from = revoked_from
     grant.revoked_by = by
     grant.revocation_reason = reason
     grant.revocation_salt = salt
-    grant.save(
-        update_fields=["revoked_at", "revoked_from", "revoked_by", "revocation_reason", "revocation_salt"]
-    )
-    grant.subjects.filter(exclusive=True).update(exclusive=False)  # another may be given the same now
+    grant.revoked_despite_terms = "" if grant.revocable else despite_terms
+    grant.save(update_fields=REVOCATION)
+    _make_room(grant, now)
     ledger.record(
         kind="provenance.grant.revoked",
         subject_kind="grant",
@@ -75,5 +102,29 @@ def _revoke(grant: Grant, by: User, reason: str, now: datetime, revoked_from: da
             "from": revoked_from.isoformat(),
             "recordings": grant.subjects.count(),
             "reason_commitment": ledger.commitment(reason, salt),
+            **_terms_recorded(grant, now, salt),
         },
     )
+
+
+def _terms_recorded(grant: Grant, now: datetime, salt: str) -> dict[str, Any]:
+    """Return what the ledger keeps of terms that speak of how a grant ends."""
+    kept: dict[str, Any] = {}
+    if not grant.revocable:
+        kept["despite_terms_commitment"] = ledger.commitment(grant.revoked_despite_terms, salt)
+    if grant.notice_days and grant.revoked_from is not None:
+        kept["notice_days"] = grant.notice_days
+        kept["within_notice"] = grant.revoked_from < grant.end_of_notice(now)
+    return kept
+
+
+def _make_room(grant: Grant, now: datetime) -> None:
+    """Let another be given the same exclusively, from when this one ends."""
+    held = grant.subjects.filter(exclusive=True)
+    if grant.revoked_from is None or grant.revoked_from <= now:
+        held.update(exclusive=False)
+        return
+    last = grant.revoked_from.astimezone(UTC) - timedelta(microseconds=1)
+    first_free = last.date() + timedelta(days=1)
+    held.filter(valid_from__gte=first_free).update(exclusive=False)
+    held.filter(Q(valid_until=None) | Q(valid_until__gt=first_free)).update(valid_until=first_free)

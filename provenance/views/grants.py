@@ -193,6 +193,7 @@ def revoke(request: PersonRequest, public_id: str) -> HttpResponse:
                 now=timezone.now(),
                 revoked_from=form.instant(),
                 right=form.cleaned_data.get("right", ""),
+                despite_terms=form.cleaned_data.get("despite_terms", ""),
             )
             say(request, _what_ended(revoked))
             return redirect("provenance:grant", public_id)
@@ -229,7 +230,8 @@ def reinstate(request: PersonRequest, public_id: str) -> HttpResponse:
 
 def _what_ended(revoked: Sequence[Grant]) -> str:
     rights = " and the ".join(one.right for one in revoked)
-    return f"Revoked: the {rights}. Nothing is cleared by it from then on; what was trained stays on record."
+    ends = f"Revoked: the {rights}. Nothing is cleared by it from then on; what was trained stays on record."
+    return " ".join([ends, *deals.against_terms(revoked)])
 
 
 @page

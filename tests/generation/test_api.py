@@ -516,7 +516,17 @@ class TestRevoke:
         reached = {"recordings": 2, "datasets": ["folk"], "models": ["fiddler@1"], "outputs": 1}
         assert before == reached
         ended = {"grant": str(grant.public_id), "deal": str(grant.deal), "grants": [str(grant.public_id)]}
-        assert said == {**ended, "from": "2026-01-01T00:00:00Z", **reached}
+        assert said == {**ended, "from": "2026-01-01T00:00:00Z", "notes": [], **reached}
+
+    def test_asks_why_where_the_terms_are_against_it(
+        self, people: People, dataset: Dataset, folders: Path
+    ) -> None:
+        grant = a_grant(people, dataset, folders)
+        Grant.objects.filter(pk=grant.pk).update(revocable=False)
+        refused = self.revoke(client_of(people.steward), grant)
+        assert (refused.status_code, refused.json()["code"]) == (400, "irrevocable")
+        said = self.revoke(client_of(people.steward), grant, despite_terms="Set aside.").json()
+        assert said["notes"][0].endswith("It ends all the same: Set aside.")
 
     def test_happens_once_and_for_a_reason(self, people: People, dataset: Dataset, folders: Path) -> None:
         grant = a_grant(people, dataset, folders)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from copy import deepcopy
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -407,6 +408,26 @@ class TestRevokeGrant:
         )
         assert refused.code == 1
         assert "no longer cleared for training" in one_sentence(refused)
+
+    def test_ends_nothing_against_its_terms_in_silence(self, people: People, tmp_path: Path) -> None:
+        source = a_catalogue(tmp_path / "music", 1, licence="LicenseRef-closed")
+        register("folk", source, people.steward, people.house)
+        deal = {"licensor": "L", "licensee": "H", "right": "master", "purposes": TRAINING, "dataset": "folk"}
+        bound = {**deal, "revocable": "no", "notice_days": "30"}
+        granted = run("register_grants", table(tmp_path / "deals.csv", [bound]), "--as", "data_steward")
+        asked = ("revoke_grant", granted.lines[0]["grant"], "--as", "label_auditor", "--reason", "Unpaid.")
+
+        refused = run(*asked)
+        assert refused.code == 2
+        assert "By the deal's terms its grant of the master is irrevocable." in one_sentence(refused)
+
+        ran = run(*asked, "--despite-terms", "Set aside in court.")
+        assert ran.code == 0
+        irrevocable, notice = ran.last["notes"]
+        assert irrevocable.endswith("It ends all the same: Set aside in court.")
+        assert "asks for 30 days of notice: it holds until" in notice
+        ends = datetime.fromisoformat(ran.last["from"])
+        assert timedelta(days=29) < ends - timezone.now() <= timedelta(days=30)
 
 
 class TestALicenceForOneModelVersion:

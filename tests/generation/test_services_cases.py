@@ -193,6 +193,13 @@ class TestAcceptCase:
         assert {grant.revoked_from for grant in Grant.objects.all()} == {NOW + timedelta(days=20)}
         assert not gate(house).is_open  # the case itself closes it
 
+    def test_ends_no_deal_against_its_terms(self, house: CaseHouse) -> None:
+        Grant.objects.update(revocable=False)
+        house.grant.refresh_from_db()
+        with pytest.raises(UnclearCaseError, match="irrevocable"):
+            opened(house, kind=CaseKind.REVOKE, grant=house.grant)
+        assert not Grant.objects.exclude(revoked_at=None).exists()
+
     @pytest.mark.parametrize(
         ("changes", "why"),
         [

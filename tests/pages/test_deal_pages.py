@@ -124,6 +124,25 @@ class TestADealsPage:
         assert "Exclusive: nobody else" in text_of(shelf.people.stranger, there)
         assert "Subject to" not in text_of(shelf.people.stranger, there)
 
+    def test_asks_why_it_ends_though_it_is_irrevocable(self, shelf: Shelf, tmp_path: Path) -> None:
+        (grant,) = registered(shelf, tmp_path, "Brook Ltd,House,master,cellar,ai_generative_training,,,30,")
+        client = client_of(shelf.people.officer)
+        assert 'name="despite_terms"' not in text_of(shelf.people.officer, url("grant", grant.public_id))
+        Grant.objects.filter(pk=grant.pk).update(revocable=False)
+        page = text_of(shelf.people.officer, url("grant", grant.public_id))
+        assert "By its terms the master is irrevocable." in page
+        assert 'name="despite_terms"' in page
+
+        said = {"reason": "Off."}
+        refused = client.post(url("grant-revoke", grant.public_id), said)
+        assert refused.status_code == 422
+        client.post(url("grant-revoke", grant.public_id), {**said, "despite_terms": "Set aside in court."})
+
+        page = text_of(shelf.people.officer, url("grant", grant.public_id))
+        assert "It ends all the same: Set aside in court." in page
+        assert "asks for 30 days of notice" in page
+        assert "Under notice" in page
+
     def test_hides_what_another_licensor_of_the_deal_agreed(self, shelf: Shelf, tmp_path: Path) -> None:
         (first, second) = a_deal(shelf, tmp_path)
         other = Party.objects.create(organisation=shelf.people.house, name="Lind Music")

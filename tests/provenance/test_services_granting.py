@@ -16,8 +16,8 @@ from django.utils import timezone
 from governance import ledger
 from governance.errors import ConflictError, NotAllowedError
 from governance.models import Decision, LedgerEvent, Member, Review, Role
-from provenance import queries, services
-from provenance.errors import NotApprovedError, ProvenanceError
+from provenance import deals, queries, services
+from provenance.errors import IrrevocableError, NotApprovedError, ProvenanceError
 from provenance.models import Dataset, EvidenceDocument, Grant, GrantRecording
 from provenance.services.evidence import open_evidence
 from provenance.services.granting import GrantOutcome
@@ -224,6 +224,88 @@ class TestRevokeGrant:
         for person in (people.engineer, people.outsider, people.stranger):
             with pytest.raises(NotAllowedError):
                 services.revoke_grant(grant=grants[0], by=person, reason="No.", now=timezone.now())
+
+
+class TestRevokingAgainstTheTerms:
+    @staticmethod
+    def given(people: People, folder: Path, **terms: str) -> Grant:
+        deal = {**DEAL, "right": "master", "exclusive": "yes", **terms}
+        (outcome,) = register(people, table(folder / "deals.csv", [deal]))
+        return outcome.grants[0]
+
+    def test_is_refused_without_a_reason_of_its_own_where_it_is_irrevocable(
+        self, people: People, closed: Dataset, tmp_path: Path
+    ) -> None:
+        grant = self.given(people, tmp_path, revocable="no")
+        asked: dict[str, Any] = {
+            "grant": grant,
+            "by": people.auditor,
+            "reason": "Off.",
+            "now": timezone.now(),
+        }
+        with pytest.raises(IrrevocableError, match="master is irrevocable"):
+            services.revoke_grant(**asked, despite_terms=" ")
+        grant.refresh_from_db()
+        assert grant.revoked_at is None
+
+        (ended,) = services.revoke_grant(**asked, despite_terms="The court of 3 May set it aside.")
+
+        assert deals.against_terms([ended]) == [
+            "By its terms the master is irrevocable. It ends all the same: The court of 3 May set it aside."
+        ]
+        event = LedgerEvent.objects.get(kind="provenance.grant.revoked")
+        assert event.body["despite_terms_commitment"] == ledger.commitment(
+            "The court of 3 May set it aside.", ended.revocation_salt
+        )
+        assert "court" not in json.dumps(event.body)
+        assert ledger.verify().ok
+
+    def test_waits_for_the_notice_that_is_asked_for(
+        self, people: People, closed: Dataset, tmp_path: Path
+    ) -> None:
+        """And until then the right stays exclusive."""
+        grant, now = self.given(people, tmp_path, notice_days="30"), timezone.now()
+        (ended,) = services.revoke_grant(grant=grant, by=people.auditor, reason="Off.", now=now)
+
+        assert ended.revoked_from == now + timedelta(days=30)
+        (said,) = deals.against_terms([ended])
+        assert said.startswith("The master asks for 30 days of notice: it holds until")
+        body = LedgerEvent.objects.get(kind="provenance.grant.revoked").body
+        assert (body["notice_days"], body["within_notice"]) == (30, False)
+        free = (now + timedelta(days=31)).date()
+        rows = [
+            {
+                **DEAL,
+                "right": "master",
+                "licensee": "Another House",
+                "exclusive": "yes",
+                "valid_from": str(day),
+            }
+            for day in (free - timedelta(days=1), free)
+        ]
+        outcomes = register(people, table(tmp_path / "more.csv", rows))
+        assert [one.status for one in outcomes] == ["rejected", "registered"]
+
+    def test_says_that_it_ends_before_its_notice_runs_out(
+        self, people: People, closed: Dataset, tmp_path: Path
+    ) -> None:
+        grant, now = self.given(people, tmp_path, notice_days="30"), timezone.now()
+        (ended,) = services.revoke_grant(
+            grant=grant, by=people.auditor, reason="Off.", now=now, revoked_from=now
+        )
+        assert ended.revoked_from == now
+        assert deals.against_terms([ended])[0].startswith("The master ends before its 30 days of notice")
+        assert LedgerEvent.objects.get(kind="provenance.grant.revoked").body["within_notice"] is True
+
+    def test_says_nothing_where_the_terms_do_not(
+        self, people: People, closed: Dataset, tmp_path: Path
+    ) -> None:
+        grant = self.given(people, tmp_path)
+        ended = services.revoke_grant(
+            grant=grant, by=people.auditor, reason="Off.", now=timezone.now(), despite_terms="Whatever."
+        )
+        assert deals.against_terms(ended) == []
+        assert ended[0].revoked_despite_terms == ""
 
 
 def jsonl(path: Path, *deals: dict[str, Any]) -> Path:

@@ -7,14 +7,17 @@ from django.utils import timezone
 from generation import services
 from governance.commands import DONE, ContractCommand
 from lib.figures import counted
-from provenance import access
+from provenance import access, deals
 from provenance.commands import instant
 from provenance.errors import ProvenanceError
 from provenance.models import ClaimedRight
 
 
 class Command(ContractCommand):
-    help = "Revoke a grant, and show which datasets, models and outputs it reaches."
+    help = (
+        "Revoke a grant, and show which datasets, models and outputs it reaches. "
+        "Without --from it ends now, or where its terms ask for notice, when notice given now runs out."
+    )
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -25,6 +28,12 @@ class Command(ContractCommand):
         parser.add_argument("--from", dest="revoked_from", default="", metavar="ISO")
         parser.add_argument(
             "--right", choices=ClaimedRight.values, default="", help="revoke this right alone"
+        )
+        parser.add_argument(
+            "--despite-terms",
+            default="",
+            metavar="TEXT",
+            help="why a grant ends that is irrevocable by its terms; without it such a one is refused",
         )
 
     def perform(self, **options: Any) -> int:
@@ -41,7 +50,9 @@ class Command(ContractCommand):
             now=timezone.now(),
             revoked_from=instant(options["revoked_from"]) if options["revoked_from"] else None,
             right=options["right"],
+            despite_terms=options["despite_terms"],
         )
+        notes = deals.against_terms(revoked)
         first = next((one for one in revoked if one.pk == grant.pk), revoked[0])
         line = {
             "grant": str(first.public_id),
@@ -49,6 +60,7 @@ class Command(ContractCommand):
             "grants": [str(one.public_id) for one in revoked],
             "rights": {one.right: str(one.public_id) for one in revoked},
             "from": first.revoked_from.isoformat() if first.revoked_from else None,
+            "notes": notes,
             **impact.as_json(),
         }
         words = (
@@ -56,5 +68,6 @@ class Command(ContractCommand):
             f"datasets {', '.join(line['datasets']) or 'none'}, models {', '.join(line['models']) or 'none'} "
             f"and {counted(line['outputs'], 'output')}."
         )
+        words = " ".join([words, *notes])
         self.show(line, words=words)
         return DONE
