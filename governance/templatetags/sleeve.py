@@ -44,6 +44,7 @@ CONFLICTS = {
     "tag_against_package": "The tag and the package disagree",
     "sources_disagree": "Two sources disagree",
     "same_sound_two_licences": "One sound, two licences",
+    "one_recording_two_licences": "One recording, two licences",
     "one_isrc_two_licences": "One ISRC, two licences",
     "one_isrc_two_holders": "One ISRC, two holders",
     "same_isrc": "One ISRC, two sounds",

@@ -23,6 +23,7 @@ Kind = Literal[
     "tag_against_package",
     "sources_disagree",
     "same_sound_two_licences",
+    "one_recording_two_licences",
     "one_isrc_two_licences",
     "one_isrc_two_holders",
     "same_isrc",
@@ -136,13 +137,31 @@ def within(recording: Known) -> Iterator[Finding]:
     yield from _many_holders(recording)
 
 
+def stated_twice(recording: Known) -> Iterator[Finding]:
+    """Yield where one source says two things of one recording: a row that was stated again, under another licence.
+
+    Nothing is heard here, and nothing is in two places: it is one row, and what is said of it.
+    """
+    said: dict[tuple[str, str], list[Statement]] = defaultdict(list)  # two for both rights are one finding
+    for one in recording.statements:
+        said[one.source, one.expression].append(one)
+    for ((source, _), mine), ((another, _), theirs) in itertools.combinations(said.items(), 2):
+        if source != another:
+            continue
+        first, second = (replace(recording, statements=tuple(side)) for side in (mine, theirs))
+        for finding in between(first, second, "one_recording_two_licences"):
+            a, b = finding.one_evidence[0], finding.other_evidence[0]
+            says = f"the {source.replace('_', ' ')} states it twice, as {a.expression} and as {b.expression} ({a.right})"
+            yield replace(finding, says=says)
+
+
 def between(one: Known, other: Known, kind: Kind = "same_sound_two_licences") -> Iterator[Finding]:
     """Yield where two recordings that are one, by their sound or their ISRC, are under different licences.
 
     Parameters
     ----------
     one, other : Known
-    kind : {"same_sound_two_licences", "one_isrc_two_licences", "same_title_and_artist"}
+    kind : {"same_sound_two_licences", "one_recording_two_licences", "one_isrc_two_licences", "same_title_and_artist"}
         What makes them one.
 
     Yields
@@ -169,6 +188,7 @@ def between(one: Known, other: Known, kind: Kind = "same_sound_two_licences") ->
 
 _TWO_LICENCES: Final[dict[str, str]] = {
     "same_sound_two_licences": "the same sound is {one} in one place and {other} in another ({right})",
+    "one_recording_two_licences": "one recording is {one} in one dataset and {other} in another ({right})",
     "one_isrc_two_licences": "the recording {isrc} is {one} in one place and {other} in another ({right})",
     "same_title_and_artist": "two recordings of this name are {one} and {other} ({right})",
 }

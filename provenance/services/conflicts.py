@@ -1,6 +1,5 @@
 """Conflicts: found by reading what sources say and by listening; closed by a person."""
 
-import itertools
 import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -31,7 +30,7 @@ from provenance.models import (
     RightsClaim,
 )
 from provenance.rights import conflicts as contradictions
-from provenance.rights.conflicts import Finding, Known
+from provenance.rights.conflicts import Finding, Kind, Known
 from provenance.rights.values import SOURCES, Claim, Statement
 from provenance.services.shares import find_share_conflicts
 from provenance.similarity import chromaprint
@@ -71,17 +70,18 @@ def _by_reading(dataset: Dataset, around: set[int], alike: Collection[frozenset[
             dataset__organisation_id=dataset.organisation_id,
         )
         .order_by("id")
-        .values_list("pk", "recording_id", "recording__public_id")
+        .values_list("pk", "recording_id", "recording__public_id", "recording__sha256")
     )
-    said = known.statements_of(pk for pk, _, _ in entries)
+    said = known.statements_of(pk for pk, *_ in entries)
     by_recording: dict[int, list[Known]] = defaultdict(list)
-    for pk, recording_id, public_id in entries:
+    for pk, recording_id, public_id, sha256 in entries:
         one = Known(str(public_id), tuple(said.get(pk, ())))
         yield from contradictions.within(one)
-        yield from _one_source_twice(one)
-        for other in by_recording[recording_id]:  # the same file in another dataset
+        yield from contradictions.stated_twice(one)
+        for other in by_recording[recording_id]:  # the same recording in another dataset
             if _said(other) != _said(one):
-                yield from contradictions.between(other, one)
+                kind: Kind = "same_sound_two_licences" if sha256 else "one_recording_two_licences"
+                yield from contradictions.between(other, one, kind)
         by_recording[recording_id].append(one)
     colliding = _colliding(dataset, around)
     ids = {one.id for pk, one in colliding.items() if pk in around}
@@ -103,22 +103,6 @@ def _much_said(dataset: Dataset, around: set[int]) -> list[int]:
 
 def _said(recording: Known) -> set[tuple[str, str, str]]:
     return {(said.right, said.source, said.expression) for said in recording.statements}
-
-
-def _one_source_twice(recording: Known) -> Iterator[Finding]:
-    """Yield where one source says two things of one recording: the same file listed under two licences."""
-    said: dict[tuple[str, str], list[Statement]] = defaultdict(
-        list
-    )  # two licences for both rights are one finding
-    for one in recording.statements:
-        said[one.source, one.expression].append(one)
-    for (source, statements), (another, others) in itertools.combinations(
-        ((source, statements) for (source, _), statements in said.items()), 2
-    ):
-        if source == another:
-            yield from contradictions.between(
-                Known(recording.id, tuple(statements)), Known(recording.id, tuple(others))
-            )
 
 
 def _colliding(dataset: Dataset, around: set[int]) -> dict[int, Known]:

@@ -46,6 +46,9 @@ class TestFindConflicts:
         again = register("folk", later, people.steward, people.house)
 
         assert (again.n_duplicate, again.n_conflicts) == (1, 1)
+        found = Conflict.objects.get()
+        assert found.kind == "one_recording_two_licences"  # nothing was heard, and it is one row
+        assert ": the steward states it twice, as CC0-1.0 and as CC-BY-NC-4.0 (master)" in found.summary
         assert answers(again.dataset) == {"0.wav": "not_allowed"}
         assert queries.approval_of(again.dataset) is None
         assert Review.objects.filter(decision="pending").exists()  # somebody is asked again
@@ -55,6 +58,19 @@ class TestFindConflicts:
         other = table(tmp_path / "other.csv", [row("0.wav", "CC-BY-NC-4.0")])
 
         assert register("jazz", other, people.steward, people.house).n_conflicts == 1
+        assert Conflict.objects.get().kind == "same_sound_two_licences"
+
+    def test_says_of_a_row_without_sound_that_it_is_one_recording(
+        self, people: People, tmp_path: Path
+    ) -> None:
+        for licence in ("CC-BY-SA-3.0", "CC-BY-NC-4.0"):
+            rows = [{"external_id": "t-1", "title": "Tune", "licence": licence}]
+            register("folk", table(tmp_path / f"{licence}.csv", rows), people.steward, people.house)
+        found = Conflict.objects.get()
+        assert (found.kind, found.heard) == ("one_recording_two_licences", None)
+        assert found.recording_a == found.recording_b
+        assert "states it twice" in found.summary
+        assert "in one place" not in found.summary
 
     def test_finds_the_same_samples_in_another_encoding(self, people: People, tmp_path: Path) -> None:
         sound(tmp_path / "a.wav", 1)
