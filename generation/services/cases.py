@@ -312,7 +312,9 @@ def _end_grant(case: Case, by: User, now: datetime, linked: dict[int, str]) -> d
     subjects = Recording.objects.filter(grant_links__grant__in=deal).distinct()
     linked |= {pk: linked.get(pk, "named by the grant") for pk in subjects.values_list("pk", flat=True)}
     try:
-        ended = provenance.revoke_grant(grant=case.grant, by=by, reason=f"Case {case.reference}.", now=now)
+        ended = provenance.revoke_grant(
+            grant=case.grant, by=by, reason=f"Case {case.reference}.", now=now, bring_forward=False
+        )  # withdrawn with its effect, a case gives back what it ended, and no more
     except IrrevocableError as error:
         raise UnclearCaseError(
             "By its terms this deal is irrevocable. Where it ends all the same, revoke it first on its own page, "

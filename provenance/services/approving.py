@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from governance import access
 from governance import services as governance
@@ -59,8 +59,8 @@ def approve_dataset(
         raise NotAllowedError(
             f"{by.username} registered recordings of {dataset.name}: somebody else must approve it."
         )
-    rests_on = Grant.objects.filter(subjects__recording__entries__dataset=dataset, revoked_at=None)
-    if rests_on.filter(registered_by=by).exists():
+    rests_on = Grant.objects.filter(subjects__recording__entries__dataset=dataset, registered_by=by)
+    if rests_on.filter(Q(revoked_from=None) | Q(revoked_from__gt=now)).exists():
         raise NotAllowedError(
             f"{by.username} registered grants that {dataset.name} rests on: somebody else must approve it."
         )

@@ -30,8 +30,11 @@ def revoke_grant(
     revoked_from: datetime | None = None,
     right: str = "",
     despite_terms: str = "",
+    bring_forward: bool = True,
 ) -> tuple[Grant, ...]:
     """End the deal a grant belongs to, or its one ``right``, and return the grants that ended.
+
+    What is to end later on already may be brought forward, and never put off: for that it is given again.
 
     From ``revoked_from`` on, or else from the end of each one's notice, nothing is cleared by them. What was trained
     stays on record.
@@ -40,18 +43,20 @@ def revoke_grant(
     ----------
     despite_terms : str
         Why grants end that are irrevocable by their terms.
+    bring_forward : bool
+        Whether what is to end later on already is to end earlier; else it is left as it is.
 
     Raises
     ------
     ProvenanceError
         If there is no reason, or one is irrevocable and ``despite_terms`` is empty.
     ConflictError
-        If nothing of it stands.
+        If nothing of it stands, or would end later than it does.
     """
     access.require(by, grant.organisation, access.REVOKES_GRANTS, "revoke a grant")
     if not reason.strip():
         raise ProvenanceError("Revoking a grant needs a reason.")
-    standing = _standing(grant, right)
+    standing = _standing(grant, right, now, revoked_from, bring_forward)
     despite = despite_terms.strip()
     if not despite and (bound := " and the ".join(one.right for one in standing if not one.revocable)):
         raise IrrevocableError(
@@ -63,24 +68,43 @@ def revoke_grant(
     return standing
 
 
-def _standing(grant: Grant, right: str) -> tuple[Grant, ...]:
-    """Lock and return what of a deal is to be revoked and still stands."""
+def _standing(
+    grant: Grant, right: str, now: datetime, revoked_from: datetime | None, bring_forward: bool
+) -> tuple[Grant, ...]:
+    """Lock and return what of a deal is to end earlier than it would: what stands, and what is to end later on."""
     of_deal = Grant.objects.filter(organisation_id=grant.organisation_id, deal=grant.deal)
     deal = list(of_deal.select_for_update().order_by("id"))
     wanted = [one for one in deal if right in ("", one.right)]
     if not wanted:
         granted = " and ".join(one.right for one in deal)
         raise ProvenanceError(f"This deal grants no {right}, only the {granted}.")
-    standing = tuple(one for one in wanted if one.revoked_at is None)
+    standing = tuple(
+        one
+        for one in wanted
+        if one.revoked_from is None
+        or (
+            bring_forward
+            and one.revoked_from > now
+            and (revoked_from or one.end_of_notice(now)) < one.revoked_from
+        )
+    )
     if not standing:
-        raise ConflictError("This grant is revoked already.")
+        ends = max(one.revoked_from for one in wanted if one.revoked_from is not None)
+        raise ConflictError(
+            f"This grant is revoked already, from {ends:%-d %B %Y} on. Only a moment before can be named."
+            if ends > now
+            else "This grant is revoked already."
+        )
     return standing
 
 
 def _revoke(
     grant: Grant, by: User, reason: str, now: datetime, revoked_from: datetime, despite_terms: str
 ) -> None:
-    salt = secrets.token_hex(16)
+    brought_forward = _brought_forward(grant)
+    if grant.revoked_from is not None:
+        reason += f"\n\nIt was to end on {grant.revoked_from:%-d %B %Y}: {grant.revocation_reason}"
+    salt = grant.revocation_salt or secrets.token_hex(16)  # what was committed to before stays provable
     grant.revoked_at = now
     grant.revoked_from = revoked_from
     grant.revoked_by = by
@@ -102,9 +126,14 @@ def _revoke(
             "from": revoked_from.isoformat(),
             "recordings": grant.subjects.count(),
             "reason_commitment": ledger.commitment(reason, salt),
+            **brought_forward,
             **_terms_recorded(grant, now, salt),
         },
     )
+
+
+def _brought_forward(grant: Grant) -> dict[str, str]:
+    return {} if grant.revoked_from is None else {"brought_forward_from": grant.revoked_from.isoformat()}
 
 
 def _terms_recorded(grant: Grant, now: datetime, salt: str) -> dict[str, Any]:

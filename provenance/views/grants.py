@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +93,9 @@ def _deal(request: PersonRequest, grant: Grant) -> list[Grant]:
     return list(own.select_related(*besides).order_by("-right", "id"))
 
 
-def _standing(deal: Sequence[Grant]) -> list[Grant]:
-    return [one for one in deal if one.revoked_at is None]
+def _standing(deal: Sequence[Grant], now: datetime) -> list[Grant]:
+    """Return what of a deal holds still, whether it is to end or not."""
+    return [one for one in deal if one.revoked_from is None or one.revoked_from > now]
 
 
 def _deal_page(
@@ -106,6 +107,7 @@ def _deal_page(
 ) -> HttpResponse:
     now = timezone.now()
     deal = _deal(request, grant)
+    standing = _standing(deal, now)
     own_grants = access.grants_for_reading(request.user)
     ended = deals.to_give_again(deal)
     may_reinstate = services.may_reinstate(ended, request.user)
@@ -117,15 +119,13 @@ def _deal_page(
         "rights": deals.rights_of(deal, now.date(), deals.standing_beside(deal, own_grants, now=now)),
         "terms": deals.terms_of(deal),
         "chains": deals.chains_of(deal),
-        "standing": _standing(deal),
+        "standing": standing,
         "slice": slice_asked(request, recordings, by("title")),
         "may_look_in": grant.organisation in house.organisations_of(request.user),
         "datasets": own_datasets.filter(entries__recording__in=recordings).distinct(),
         "versions": deals.versions_on(deal).filter(dataset__in=own_datasets),
         "may_open": house.may(request.user, grant.organisation, READS_CONFIDENTIAL),
-        "form": (revoking or RevokeForm(standing=_standing(deal)))
-        if may_revoke and _standing(deal)
-        else None,
+        "form": (revoking or RevokeForm(standing=standing)) if may_revoke and standing else None,
         "ended": ended,
         "again": (reinstating or ReinstateForm(ended=ended)) if may_reinstate else None,
         "pieces": slots.shown("grant", request, deal),
@@ -181,9 +181,10 @@ def _registered(request: PersonRequest, organisation: Organisation, form: DealFo
 def revoke(request: PersonRequest, public_id: str) -> HttpResponse:
     found = access.grant_for_reading(request.user, public_id)
     house.require(request.user, found.organisation, house.REVOKES_GRANTS, "revoke a grant")
-    if found.revoked_at is not None:
+    now = timezone.now()
+    if found.revoked_from is not None and found.revoked_from <= now:
         raise ConflictError("This grant is revoked already.")
-    form = RevokeForm(request.POST, standing=_standing(_deal(request, found)))
+    form = RevokeForm(request.POST, standing=_standing(_deal(request, found), now))
     if form.is_valid():
         with refusals_in(form):
             revoked = services.revoke_grant(

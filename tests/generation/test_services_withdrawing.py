@@ -247,6 +247,15 @@ class TestGiveAgain:
             withdraw(case, house.label, reinstate=True)
         assert rights_now(case) == ["The grant was revoked before this case, and stays so."]
 
+    def test_leaves_an_end_that_was_set_before_the_case(self, house: CaseHouse) -> None:
+        end = timezone.now() + timedelta(days=400)
+        (ended, *_) = provenance.revoke_grant(
+            grant=house.grant, by=house.label, reason="Sold.", now=timezone.now(), revoked_from=end
+        )
+        revoked(house)
+        ended.refresh_from_db()
+        assert ended.revoked_from == end
+
     def test_gives_nothing_whose_term_is_over(self, house: CaseHouse) -> None:
         case = revoked(house)
         house.organisation.grants.update(valid_until=today())

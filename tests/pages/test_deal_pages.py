@@ -93,7 +93,7 @@ class TestADealsPage:
         )
 
     def test_ends_the_rest_from_the_page_of_what_is_revoked(self, shelf: Shelf, tmp_path: Path) -> None:
-        (first, second) = a_deal(shelf, tmp_path)
+        (first, second) = a_deal(shelf, tmp_path, notice=0)
         services.revoke_grant(
             grant=first, by=shelf.people.officer, reason="Off.", now=timezone.now(), right=first.right
         )
@@ -142,6 +142,10 @@ class TestADealsPage:
         assert "It ends all the same: Set aside in court." in page
         assert "asks for 30 days of notice" in page
         assert "Under notice" in page
+        assert "already: an earlier day brings that forward." in page
+        now = {"reason": "Now.", "revoked_from": str(date.today()), "despite_terms": "Set aside in court."}
+        assert client.post(url("grant-revoke", grant.public_id), now).status_code == 302
+        assert client.post(url("grant-revoke", grant.public_id), now).status_code == 409
 
     def test_hides_what_another_licensor_of_the_deal_agreed(self, shelf: Shelf, tmp_path: Path) -> None:
         (first, second) = a_deal(shelf, tmp_path)

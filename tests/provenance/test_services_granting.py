@@ -226,6 +226,76 @@ class TestRevokeGrant:
                 services.revoke_grant(grant=grants[0], by=person, reason="No.", now=timezone.now())
 
 
+class TestBringingARevocationForward:
+    DAY = timedelta(days=1)
+
+    @pytest.fixture
+    def grant(self, people: People, closed: Dataset, tmp_path: Path) -> Grant:
+        """A deal of one right, which is to end in 90 days."""
+        deal = {**DEAL, "right": "both", "exclusive": "yes"}
+        (outcome,) = register(people, table(tmp_path / "deals.csv", [deal]))
+        self.revoke(people, outcome.grants[0], "Too late.", timezone.now() + 90 * self.DAY)
+        return outcome.grants[0]
+
+    @staticmethod
+    def revoke(people: People, grant: Grant, reason: str, at: datetime | None = None) -> tuple[Grant, ...]:
+        return services.revoke_grant(
+            grant=grant, by=people.auditor, reason=reason, now=timezone.now(), revoked_from=at
+        )
+
+    def test_ends_it_earlier_on_record(self, people: People, closed: Dataset, grant: Grant) -> None:
+        grant.refresh_from_db()
+        then = grant.revoked_from
+        assert then is not None
+        assert answers(closed)["tune-000"] == "allowed"
+
+        ended = self.revoke(people, grant, "Unpaid.")
+
+        assert [one.right for one in ended] == ["master", "composition"]
+        assert answers(closed)["tune-000"] != "allowed"
+        first, second = LedgerEvent.objects.filter(
+            kind="provenance.grant.revoked", subject_id=grant.public_id
+        ).order_by("sequence")
+        assert second.body["brought_forward_from"] == first.body["from"] == then.isoformat()
+        said = ended[0].revocation_reason
+        assert said == f"Unpaid.\n\nIt was to end on {then:%-d %B %Y}: Too late."
+        salt = ended[0].revocation_salt
+        assert first.body["reason_commitment"] == ledger.commitment("Too late.", salt)
+        assert second.body["reason_commitment"] == ledger.commitment(said, salt)
+        assert not GrantRecording.objects.filter(exclusive=True).exists()
+        assert ledger.verify().ok
+
+    def test_never_puts_it_off(self, people: People, grant: Grant) -> None:
+        for days in (90, 91):
+            with pytest.raises(ConflictError, match=r"revoked already, from .* Only a moment before"):
+                self.revoke(people, grant, "Later.", timezone.now() + days * self.DAY)
+        self.revoke(people, grant, "Now.")
+        with pytest.raises(ConflictError, match=r"revoked already\.$"):
+            self.revoke(people, grant, "Long ago.", timezone.now() - self.DAY)
+
+    def test_lets_nobody_approve_their_own_until_it_ends(
+        self, people: People, closed: Dataset, tmp_path: Path
+    ) -> None:
+        Member.objects.create(user=people.officer, organisation=people.house, role=Role.DATA_STEWARD)
+        (outcome,) = register(people, table(tmp_path / "deals.csv", [DEAL]), by=people.officer)
+        self.revoke(people, outcome.grants[0], "Off.", timezone.now() + 90 * self.DAY)
+        with pytest.raises(NotAllowedError, match="registered grants"):
+            approve(closed, people.officer)
+        self.revoke(people, outcome.grants[0], "Now.")
+        approve(closed, people.officer)
+
+    def test_waits_for_notice_all_the_same(self, people: People, grant: Grant) -> None:
+        """Which given twice runs from the first day on."""
+        Grant.objects.update(notice_days=30)
+        grant.refresh_from_db()
+        ended = self.revoke(people, grant, "By its terms.")
+        assert {
+            one.revoked_from and one.revoked_at and one.revoked_from - one.revoked_at for one in ended
+        } == {30 * self.DAY}
+        with pytest.raises(ConflictError, match="revoked already"):
+            self.revoke(people, grant, "And again.")
+
+
 class TestRevokingAgainstTheTerms:
     @staticmethod
     def given(people: People, folder: Path, **terms: str) -> Grant:
