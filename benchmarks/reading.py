@@ -68,9 +68,10 @@ def _lists() -> Iterator[tuple[str, str, QuerySet[Any], Order]]:
 
     from governance.keyset import by, newest
     from provenance.models import Conflict, Dataset, Grant, Recording, Reservation, RightsClaim
+    from provenance.queries.conflicts import WEIGHTIEST
 
     open_ones = Conflict.objects.filter(status="open")
-    yield "conflicts", reverse("provenance:conflict-list"), open_ones, newest("found_at")
+    yield "conflicts", reverse("provenance:conflict-list"), open_ones, WEIGHTIEST
     yield "grants", reverse("provenance:grant-list"), Grant.objects.all(), newest("registered_at")
     yield "opt_outs", reverse("provenance:reservation-list"), Reservation.objects.all(), newest("declared_at")
     yield "api_conflicts", "/api/v1/conflicts/", Conflict.objects.all(), newest("found_at")

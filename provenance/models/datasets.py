@@ -3,7 +3,7 @@
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.db import models
-from django.db.models import Q, Value
+from django.db.models import Case, Q, Value, When
 
 from governance.models import Organisation, User
 from lib.ids import new_public_id
@@ -164,6 +164,26 @@ class ConflictSide(models.TextChoices):
     BOTH = "both", "Both"
 
 
+WEIGHTS = {  # contradictory licences of one sound first, what a name alone says last
+    "same_sound_two_licences": 90,
+    "one_recording_two_licences": 80,
+    "one_isrc_two_licences": 70,
+    "tag_against_package": 60,
+    "sources_disagree": 60,
+    "claims_disagree": 50,
+    "shares_overlap": 50,
+    "one_isrc_two_holders": 40,
+    "same_isrc": 40,
+    "shares_gap": 30,
+    "same_title_and_artist": 20,
+    "one_holder_string_for_many": 10,
+}
+MIDDLING = 50
+LESS_IF_WEAK = 5
+FOLDED_KINDS = ("one_holder_string_for_many",)  # so weak, and so many, that lists count them instead
+WEAK = {"statements": [{"weak": True}]}
+
+
 class Conflict(models.Model):
     """Two pieces of evidence that cannot both be right. The stricter holds until a person resolves it."""
 
@@ -188,12 +208,25 @@ class Conflict(models.Model):
     resolved_at = models.DateTimeField(null=True, blank=True)
     reason = models.TextField(blank=True)
     salt = models.CharField(max_length=64, blank=True)
+    weight = models.GeneratedField(
+        expression=Case(
+            *(When(kind=kind, then=Value(weight)) for kind, weight in WEIGHTS.items()),
+            default=Value(MIDDLING),
+        )
+        - Case(
+            When(Q(evidence_a__contains=WEAK) | Q(evidence_b__contains=WEAK), then=Value(LESS_IF_WEAK)),
+            default=Value(0),
+        ),
+        output_field=models.SmallIntegerField(),
+        db_persist=True,
+    )
 
     class Meta:
         ordering = ["status", "-found_at", "id"]
-        indexes = [  # the queue, newest first, and what of it is of one kind
-            models.Index(fields=["organisation", "status", "found_at", "id"]),
-            models.Index(fields=["organisation", "status", "kind", "found_at", "id"]),
+        indexes = [  # the queue by weight, what of it is of one kind, and what was found last
+            models.Index(fields=["organisation", "status", "weight", "found_at", "id"]),
+            models.Index(fields=["organisation", "status", "kind", "weight", "found_at", "id"]),
+            models.Index(fields=["organisation", "weight", "found_at", "id"]),
             models.Index(fields=["found_at", "id"]),
         ]
         constraints = [

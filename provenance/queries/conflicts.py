@@ -3,17 +3,21 @@
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from django.db.models import Count, QuerySet
 
+from governance.keyset import Order
 from governance.models import Organisation
 from provenance.known import AnyOf, conflict_value, rights_of, said_of
 from provenance.models import Conflict, ConflictSide, ConflictStatus, DatasetEntry, Recording
+from provenance.models.datasets import FOLDED_KINDS
 from provenance.rights import values
 from provenance.rights.clearance import clear
 from provenance.rights.policy import ClearancePolicy
 
 OPEN = ""
+WEIGHTIEST = Order(("weight", "found_at"), descending=True)
 DISMISSED = ConflictStatus.DISMISSED.value
 
 
@@ -28,6 +32,33 @@ class Outcome:
 def counts_by_kind(conflicts: QuerySet[Conflict]) -> dict[str, int]:
     found = conflicts.order_by().values_list("kind").annotate(n=Count("id"))
     return dict(sorted(found, key=lambda row: (-row[1], row[0])))
+
+
+@dataclass(frozen=True)
+class Folded:
+    """How many findings of one weak kind there are, and in which datasets; one recording may lie in several."""
+
+    kind: str
+    n: int
+    datasets: list[tuple[str, UUID, int]]  # name, public id, how many
+
+
+def folded(conflicts: QuerySet[Conflict], *, dataset: str = "") -> list[Folded]:
+    """Count what a list shows as one line, in two queries however many there are."""
+    found = conflicts.filter(kind__in=FOLDED_KINDS).order_by()
+    place = "recording_a__entries__dataset"
+    rows = found.values_list("kind", f"{place}__name", f"{place}__public_id").annotate(
+        n=Count("pk", distinct=True)
+    )
+    if dataset:
+        rows = rows.filter(**{f"{place}__public_id": dataset})
+    inside: dict[str, list[tuple[str, UUID, int]]] = {}
+    for kind, name, public_id, n in rows:
+        inside.setdefault(kind, []).append((name, public_id, n))
+    counts = found.values_list("kind").annotate(n=Count("pk"))
+    return [
+        Folded(kind, n, sorted(inside.get(kind, []), key=lambda one: (-one[2], one[0]))) for kind, n in counts
+    ]
 
 
 def of_organisations(organisations: Sequence[Organisation]) -> QuerySet[Conflict]:

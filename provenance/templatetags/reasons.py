@@ -64,6 +64,33 @@ def _of_conflicts(conflicts: Sequence[tuple[str, str]]) -> SafeString:
     return format_html("{} open conflicts ({}): {}", len(pages), links, follows)
 
 
+STRICTER = "Until a person decides, the stricter side holds."
+LEDES = {
+    "same_sound_two_licences": f"One sound, by its samples or by ear, is under two licences in two places. {STRICTER}",
+    "one_recording_two_licences": f"One recording is stated under two licences; nothing was compared by ear. {STRICTER}",
+    "one_isrc_two_licences": f"One ISRC is named twice, at least once without sound, under two licences. {STRICTER}",
+    "tag_against_package": f"The tag in the file and its package name licences that have nothing in common. {STRICTER}",
+    "sources_disagree": f"Two sources name licences that have nothing in common. {STRICTER}",
+    "claims_disagree": "Two sources name other holders of one right. Register or withdraw a claim, and it closes.",
+    "shares_overlap": "More than the whole of a right is claimed. Register or withdraw a claim, and it closes by itself.",
+    "shares_gap": "Less than the whole of a right is claimed. Register the missing claim, and it closes by itself.",
+    "one_isrc_two_holders": "One ISRC, and its master is claimed for two holders. Until a person decides, what is said "
+    "of either is weighed for both.",
+    "same_isrc": "Two recordings that sound different carry one ISRC. Until a person decides, what is said of either is "
+    "weighed for both.",
+    "same_title_and_artist": "Two recordings go by one name, under two licences or of two owners. A name is weak "
+    "evidence: listen whether they are one.",
+    "one_holder_string_for_many": "One statement names many holders, and not who made this recording. Weak evidence: "
+    "no two licences contradict each other, and closing it changes no answer.",
+}
+
+
+@register.filter
+def conflict_lede(kind: str) -> str:
+    """Say what a kind of conflict is, and what holds until it is closed."""
+    return LEDES.get(kind, f"Two pieces of evidence that can't both be right. {STRICTER}")
+
+
 @register.filter
 def told(sentence: str) -> str:
     """Write what the engine says without its codes: sources and places in words, licences by name."""

@@ -10,11 +10,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from governance import access as house
-from governance.keyset import newest, slice_asked
+from governance.keyset import slice_asked
 from governance.pages import PersonRequest, page, refusals_in, say, show
 from provenance import access, queries, services
 from provenance.forms.datasets import CloseConflictForm, CloseConflictsForm, ConflictFilterForm
 from provenance.models import Conflict, ConflictSide, ConflictStatus, Recording
+from provenance.models.datasets import FOLDED_KINDS
 from provenance.queries import conflicts as asked
 from provenance.rights.values import Use
 
@@ -54,10 +55,14 @@ def _queue(request: PersonRequest, close_form: CloseConflictsForm | None) -> Htt
     kinds = asked.counts_by_kind(found)
     form = ConflictFilterForm(form.data, datasets=names, kinds=kinds)
     kind = form.data.get("kind", "")
+    folded = []
     if kind:
         found = found.filter(kind=kind)
+    else:
+        folded = asked.folded(found, dataset=form.data.get("dataset", ""))
+        found = found.exclude(kind__in=FOLDED_KINDS)
     found = found.select_related("organisation", "recording_a", "recording_b")
-    shown = slice_asked(request, found, newest("found_at"))
+    shown = slice_asked(request, found, asked.WEIGHTIEST)
     may_close = bool(kind) and any(
         house.may(request.user, one.organisation, house.RESOLVES_CONFLICTS)
         for one in shown.rows
@@ -70,6 +75,7 @@ def _queue(request: PersonRequest, close_form: CloseConflictsForm | None) -> Htt
         "slice": shown,
         "kinds": kinds,
         "kind": kind,
+        "folded": folded if shown.is_start else [],
         "close_form": close_form if may_close else None,
     }
     status = 422 if close_form is not None and close_form.errors else 200

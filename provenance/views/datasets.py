@@ -64,7 +64,7 @@ def dataset(request: PersonRequest, public_id: str) -> HttpResponse:
         "approval": approval,
         "in_force": queries.policy_of(found.organisation),
         "n_conflicts": open_conflicts.count(),
-        "conflicts": open_conflicts.filter(pk__in=readable)[:6],
+        "conflicts": open_conflicts.filter(pk__in=readable).order_by("-weight", "-found_at", "-pk")[:6],
         "versions": found.versions.select_related("frozen_by").order_by("-number"),
         "registrations": found.registrations.filter(dataset__organisation__in=house.houses_of(request.user))
         .select_related("registered_by")

@@ -1,6 +1,6 @@
 """Pages of provenance: who may open which, what stands there, what its forms do, and how many queries it takes."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from governance import jobs
 from governance.jobs import KINDS
+from governance.keyset import slice_of
 from governance.models import Decision, Job, Review, Role, User
 from provenance import media
 from provenance.models import (
@@ -28,6 +29,7 @@ from provenance.models import (
     RightsClaim,
 )
 from provenance.queries.clearances import CLEAR
+from provenance.queries.conflicts import WEIGHTIEST
 from tests.pages.people import Shelf, a_frozen, more_entries, write_source
 from tests.people import a_conflict
 
@@ -512,6 +514,77 @@ class TestConflictPage:
         address = url("conflict", conflict.public_id)
         assert "Close the conflict" not in text_of(client, address)
         assert client.post(address, {"decision": "both", "reason": "So."}).status_code == 403
+
+
+class TestConflictQueue:
+    """What contradicts itself most stands first; what is weak and many is counted in one line."""
+
+    KINDS = (
+        "one_holder_string_for_many",
+        "same_sound_two_licences",
+        "same_title_and_artist",
+        "tag_against_package",
+        "one_holder_string_for_many",
+        "same_sound_two_licences",
+    )
+
+    @pytest.fixture
+    def conflicts(self, shelf: Shelf) -> list[Conflict]:
+        found = [a_conflict(shelf.dataset) for _ in self.KINDS]
+        for n, (conflict, kind) in enumerate(zip(found, self.KINDS, strict=True)):
+            conflict.kind = kind
+            conflict.found_at += timedelta(hours=n)
+            conflict.evidence_a = {"statements": [{"weak": n == 5}]}
+            conflict.save()
+        return found
+
+    @staticmethod
+    def shown(client: Client, asked: str = "") -> tuple[list[int], str]:
+        answer = client.get(f"{url('conflict-list')}{asked}")
+        return [one.pk for one in answer.context["slice"].rows], answer.content.decode()
+
+    def test_begins_with_two_licences_of_one_sound_and_ends_with_a_name(
+        self, shelf: Shelf, conflicts: list[Conflict]
+    ) -> None:
+        rows, text = self.shown(client_of(shelf.people.steward))
+        strong, weak = conflicts[1].pk, conflicts[5].pk  # the weak one was found later
+        assert rows == [strong, weak, conflicts[3].pk, conflicts[2].pk]
+        assert f"kind=one_holder_string_for_many&amp;dataset={shelf.dataset.public_id}" in text
+        assert ">folk</a>&nbsp;2." in text
+
+    def test_shows_what_it_counted_when_it_is_asked_for(
+        self, shelf: Shelf, conflicts: list[Conflict]
+    ) -> None:
+        rows, text = self.shown(client_of(shelf.people.steward), "?kind=one_holder_string_for_many")
+        assert rows == [conflicts[4].pk, conflicts[0].pk]
+        assert "closing it changes no answer" in text
+        assert "counted here" not in text
+
+    def test_is_not_called_empty_where_all_is_counted(self, shelf: Shelf, conflicts: list[Conflict]) -> None:
+        Conflict.objects.exclude(kind="one_holder_string_for_many").delete()
+        rows, text = self.shown(client_of(shelf.people.steward))
+        assert rows == []
+        assert "counted here" in text
+        assert "No conflict here" not in text
+
+    def test_takes_the_same_number_of_queries_for_more(self, shelf: Shelf, conflicts: list[Conflict]) -> None:
+        client = client_of(shelf.people.steward)
+        self.shown(client)
+        with CaptureQueriesContext(
+            connection,
+        ) as few:
+            self.shown(client)
+        for conflict in [a_conflict(shelf.dataset) for _ in range(6)]:
+            Conflict.objects.filter(pk=conflict.pk).update(kind="one_holder_string_for_many")
+        with CaptureQueriesContext(connection) as many:
+            self.shown(client)
+        assert len(many) == len(few)
+
+    def test_goes_on_from_a_place_among_the_weights(self, shelf: Shelf, conflicts: list[Conflict]) -> None:
+        every = slice_of(Conflict.objects.all(), WEIGHTIEST, size=6).rows
+        first = slice_of(Conflict.objects.all(), WEIGHTIEST, size=2)
+        rest = slice_of(Conflict.objects.all(), WEIGHTIEST, size=6, after=first.after)
+        assert [*first.rows, *rest.rows] == [*every]
 
 
 class TestConflictsTogether:
