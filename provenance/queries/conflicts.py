@@ -10,7 +10,14 @@ from django.db.models import Count, QuerySet
 from governance.keyset import Order
 from governance.models import Organisation
 from provenance.known import AnyOf, conflict_value, rights_of, said_of
-from provenance.models import Conflict, ConflictSide, ConflictStatus, DatasetEntry, Recording
+from provenance.models import (
+    Conflict,
+    ConflictSide,
+    ConflictStatus,
+    DatasetEntry,
+    LicenceStatement,
+    Recording,
+)
 from provenance.models.datasets import FOLDED_KINDS
 from provenance.rights import values
 from provenance.rights.clearance import clear
@@ -59,6 +66,27 @@ def folded(conflicts: QuerySet[Conflict], *, dataset: str = "") -> list[Folded]:
     return [
         Folded(kind, n, sorted(inside.get(kind, []), key=lambda one: (-one[2], one[0]))) for kind, n in counts
     ]
+
+
+def tables_of(conflict: Conflict) -> dict[tuple[int, str, str, str], str]:
+    """Return, by recording, right, source and expression, the table row that a statement without evidence came from.
+
+    Where one says, and no evidence: a table is the word of whoever wrote it. What a row was first registered from is on
+    record; where its source said something else of it later, that came from a later registration.
+    """
+    sides = {conflict.recording_a_id, conflict.recording_b_id}
+    said = LicenceStatement.objects.filter(entry__recording__in=sides, evidence="")
+    places: dict[tuple[int, str, str, str], list[str]] = {}
+    earlier: set[tuple[int, str, str]] = set()
+    for one in said.select_related("entry__registration", "entry__dataset").order_by("id"):
+        entry = one.entry
+        place = f"{entry.registration.source_name}, row {entry.row}"
+        if (entry.pk, one.right, one.source) in earlier:
+            place = f"a later registration than {place}"
+        earlier.add((entry.pk, one.right, one.source))
+        key = (entry.recording_id, one.right, one.source, one.expression)
+        places.setdefault(key, []).append(f"{place} ({entry.dataset.name})")
+    return {key: "; ".join(dict.fromkeys(found)) for key, found in places.items()}
 
 
 def of_organisations(organisations: Sequence[Organisation]) -> QuerySet[Conflict]:

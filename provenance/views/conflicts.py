@@ -166,11 +166,28 @@ def _match(conflict: Conflict) -> dict[str, Any] | None:
 
 
 def _sides(conflict: Conflict) -> list[tuple[str, Recording, Any]]:
-    """Return both sides; one, where a recording is in conflict with nothing but itself."""
-    first = ("A", conflict.recording_a, conflict.evidence_a)
+    """Return both sides, with where statements were registered; one, where a recording is in conflict with itself."""
+    tables = asked.tables_of(conflict)
+    first = ("A", conflict.recording_a, _registered(conflict.evidence_a, conflict.recording_a_id, tables))
     if conflict.recording_a_id == conflict.recording_b_id and not _says_anything(conflict.evidence_b):
         return [first]
-    return [first, ("B", conflict.recording_b, conflict.evidence_b)]
+    return [
+        first,
+        ("B", conflict.recording_b, _registered(conflict.evidence_b, conflict.recording_b_id, tables)),
+    ]
+
+
+def _registered(evidence: Any, recording_id: int, tables: dict[tuple[int, str, str, str], str]) -> Any:
+    """Return a side's evidence; beside what came with none stands the table that it was registered from."""
+    if not isinstance(evidence, dict) or "statements" not in evidence:
+        return evidence
+    statements = [
+        one
+        if one.get("evidence")
+        else {**one, "table": tables.get((recording_id, one["right"], one["source"], one["expression"]), "")}
+        for one in evidence["statements"]
+    ]
+    return {**evidence, "statements": statements}
 
 
 def _says_anything(evidence: Any) -> bool:

@@ -30,6 +30,7 @@ from provenance.models import (
 )
 from provenance.queries.clearances import CLEAR
 from provenance.queries.conflicts import WEIGHTIEST
+from tests.catalogues import register, table
 from tests.pages.people import Shelf, a_frozen, more_entries, write_source
 from tests.people import a_conflict
 
@@ -514,6 +515,36 @@ class TestConflictPage:
         address = url("conflict", conflict.public_id)
         assert "Close the conflict" not in text_of(client, address)
         assert client.post(address, {"decision": "both", "reason": "So."}).status_code == 403
+
+
+class TestWhereAStatementComesFrom:
+    def test_is_the_row_of_the_table_and_no_evidence(self, shelf: Shelf, tmp_path: Path) -> None:
+        people = shelf.people
+        for licence in ("CC-BY-SA-3.0", "CC-BY-NC-4.0"):
+            rows = [{"external_id": "t-1", "title": "Tune", "licence": licence}]
+            register("songs", table(tmp_path / f"{licence}.csv", rows), people.steward, people.house)
+        conflict = Conflict.objects.get(recording_a__title="Tune")
+        text = text_of(client_of(people.steward), url("conflict", conflict.public_id))
+        assert "not said" not in text
+        assert "CC-BY-SA-3.0.csv, row 2 (songs)" in text
+        assert "a later registration than CC-BY-SA-3.0.csv, row 2 (songs)" in text
+        assert "no evidence: the table&#x27;s own word" in text or "no evidence: the table's own word" in text
+        said = [*conflict.evidence_a["statements"], *conflict.evidence_b["statements"]]
+        assert {one["evidence"] for one in said} == {""}  # what is kept, and weighed, is as it was
+
+    def test_is_the_evidence_where_there_is_some(self, shelf: Shelf) -> None:
+        conflict = a_conflict(shelf.dataset)
+        said = {
+            "right": "master",
+            "source": "package_file",
+            "expression": "MIT",
+            "evidence": "debian/copyright",
+        }
+        conflict.evidence_a = {"statements": [said]}
+        conflict.save()
+        text = text_of(client_of(shelf.people.steward), url("conflict", conflict.public_id))
+        assert "debian/copyright" in text
+        assert "registered from" not in text
 
 
 class TestConflictQueue:
