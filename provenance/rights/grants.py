@@ -221,15 +221,22 @@ def _granted(grants: list[Grant], use: Use) -> RightAnswer:
     asked = tuple(sorted(conditions)) if conditions else ()
     own = all(grant.basis == "own" for grant in grants)
     verb = "is the developer's own" if own else "allows it"
+    reasons = [f"grant {grant.id} by {grant.licensor} {verb} ({use.purpose})" for grant in grants]
+    if not use.licensees and not own:
+        reasons += [f"given to {name}; nobody has said who {name} is" for name in _licensees(grants)]
     return RightAnswer(
         "constrained" if asked else "allowed",
         basis="own" if own else "grant",
         grant=grants[0].id,
-        reasons=tuple([f"grant {grant.id} by {grant.licensor} {verb} ({use.purpose})" for grant in grants]),
+        reasons=tuple(reasons),
         conditions=asked,
         clauses=tuple([grant.document for grant in grants if grant.document]),
         grants=tuple([grant.id for grant in grants]),
     )
+
+
+def _licensees(grants: list[Grant]) -> Iterable[str]:
+    return dict.fromkeys(grant.licensee for grant in grants if grant.basis != "own" and grant.licensee)
 
 
 def _conditions(grant: Grant, use: Use) -> tuple[str, ...]:

@@ -450,6 +450,16 @@ class TestTermsOfGrants:
         assert answer(claims=(), given=given, licensees=frozenset({"This House"})) == "unknown"
         assert answer(claims=(), given=given, licensees=frozenset({"another house", "X"})) == "allowed"
 
+    def test_says_whom_it_takes_at_their_name_while_nobody_has_said_who_that_is(self) -> None:
+        rights = RecordingRights(grants=grants(licensee="Another House"))
+        told = clear(rights, training()).master
+        assert told.reasons[1:] == ("given to Another House; nobody has said who Another House is",)
+        known = clear(rights, training(licensees=frozenset({"Another House"}))).master
+        own = clear(RecordingRights(grants=grants(licensee="Us", basis="own")), training()).master
+        for answer in (known, own):
+            assert answer.answer == "allowed"
+            assert "nobody has said" not in " ".join(answer.reasons)
+
 
 class TestTerritory:
     def test_two_countries_together_answer_for_both(self) -> None:
