@@ -47,20 +47,23 @@ The music is instrumental, mostly electronic, orchestral or chiptune, and often 
 
     python -m benchmarks.train_fingerprint --music DIR --out OUT --steps {steps}
 
-{step:,} steps of {n_pairs} pairs of a moment and the same moment changed, told from each other (InfoNCE, temperature
-{temperature}); AdamW, seed {seed}; averaged weights. {minutes:.0f} minutes of learning on {machine}, one core for
-learning and one for drawing pairs, shared with other work. The changes are made to the powers of half-semitone bands
+{step:,} steps ({plans}) of {n_pairs} pairs of a moment
+and the same moment changed, told from each other (InfoNCE, temperature {temperature}); AdamW, seed {seed}; averaged
+weights. {minutes:.0f} minutes of learning on {machine}, one core for learning and
+one for drawing pairs, shared with other work. The changes are made to the powers of half-semitone bands
 (`benchmarks/fingerprint_changes.py`), not to sound. Training can be stopped and taken up; it then sees the same pairs.
 
 ## What it reaches
 
 By itself, with every query searched at {n_pitches} pitches and {n_tempos} tempos, against the references of the
-protocol; strangers are excerpts of the calibration group. `python -m benchmarks.learned --protocol DIR --out OUT`:
+protocol: the share that is found and placed, and of all the share that is found and has a greater lead, or a greater
+excess, than any stranger of the calibration group (`python -m benchmarks.learned --protocol DIR --out OUT`, which says
+what these are).
 
 {figures}
 
-For strangers the three figures are median, 95th percentile and highest; first of the cosine, then of the lead. They are
-no rates of false alarms: 130 strangers say nothing of one in a thousand, and these figures steered the training.
+They are no rates of false alarms: so few strangers say nothing of one in a thousand, and by these figures it was
+decided when to stop. What the whole of likeness reaches with it stands in `docs/likeness.md`.
 
 ## What it is bad at
 
@@ -96,6 +99,9 @@ def main(arguments: Sequence[str]) -> int:
             n_left_out=len(rows) - len(tracks),
             steps=training.steps,
             step=training.step,
+            plans=", then ".join(
+                f"from step {since:,} on with {steps:,} in view" for since, steps in training.plans
+            ),
             n_pairs=train_fingerprint.N_PAIRS,
             temperature=train_fingerprint.TEMPERATURE,
             seed=training.seed,
@@ -103,7 +109,7 @@ def main(arguments: Sequence[str]) -> int:
             machine=machine(),
             n_pitches=len(learned.PITCHES),
             n_tempos=len(learned.TEMPOS),
-            figures="".join(f"    {line}\n" for line in figures.read_text().splitlines()).rstrip(),
+            figures=figures.read_text().strip(),
             bad=BAD.rstrip(),
         ).rstrip()
     )

@@ -198,7 +198,7 @@ def _mel_spreads() -> Tensor:
 _MELS = _mel_spreads()
 
 
-def changed(powers: Tensor, others: Tensor, rng: Generator) -> Tensor:
+def changed(powers: Tensor, others: Tensor, rng: Generator, *, harder: bool = False) -> Tensor:
     """Do to a batch what may happen to copies, one thing after another, each to some of it.
 
     Parameters
@@ -206,15 +206,18 @@ def changed(powers: Tensor, others: Tensor, rng: Generator) -> Tensor:
     powers : torch.Tensor [shape=(n, n_frames, N_BANDS)]
     others : torch.Tensor [of that shape]
         Music to be laid over it.
+    harder : bool
+        Lay it over more of the batch, up to 10 dB louder than what is to be known again, and take more of it apart.
     """
     powers = some(powers, 0.6, detuned, rng)
-    powers = some(powers, 0.12, parted, rng)
+    powers = some(powers, 0.2 if harder else 0.12, parted, rng)
     powers = some(powers, 0.25, reverberant, rng)
     powers = some(powers, 0.4, filtered, rng)
-    overlaid = torch.nonzero(torch.rand(len(powers), generator=rng) < 0.5)[:, 0]
+    overlaid = torch.nonzero(torch.rand(len(powers), generator=rng) < (0.65 if harder else 0.5))[:, 0]
     if len(overlaid):
         powers = powers.clone()
-        powers[overlaid] = mixed(powers[overlaid], others[overlaid], rng, low_db=-5.0, high_db=10.0)
+        low_db = -10.0 if harder else -5.0
+        powers[overlaid] = mixed(powers[overlaid], others[overlaid], rng, low_db=low_db, high_db=10.0)
     powers = some(powers, 0.35, noisy, rng)
     powers = some(powers, 0.25, smeared, rng)
     powers = some(powers, 0.3, encoded, rng)

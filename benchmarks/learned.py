@@ -6,8 +6,9 @@ All references of the protocol are indexed. Excerpts of some of them are changed
 strangers are excerpts of the calibration group, never of the test group, for what is set by these figures must not
 have seen it. A recording's score is the best mean cosine along a diagonal, over all pitches and tempos that a query
 is searched at (with --plain, at its own alone). *Found* is an excerpt whose best diagonal lies within half a second of
-where it was taken, or of a place that sounds the same; *beyond strangers* is one that is found and leads the next
-recording that sounds otherwise by more than any stranger's best does, or has a higher cosine than any stranger has.
+where it was taken, or of a place that sounds the same. Two things say whether to believe it: the *lead* over the next
+recording that sounds otherwise, and the *excess* over what the query's own segments find anywhere, the cosine that one
+in a thousand of all vectors has with them. The shares beside are of what is found and has more of it than any stranger.
 Changed excerpts are kept under OUT/excerpts.
 """
 
@@ -42,6 +43,7 @@ from provenance.similarity.levels import HOP_S, levels_of
 LENGTHS_S = (5.0, 10.0)
 QUERY_HOP_S = SEGMENT_HOP_S / 2
 N_RANKED = 8
+ANYWHERE, SAMPLED = 0.999, 7
 STRANGER = "stranger"
 
 
@@ -60,6 +62,7 @@ class Answer:
     key: str
     place_s: float
     score: float
+    excess: float
     pitch: float
     tempo: float
 
@@ -78,17 +81,19 @@ class Index:
     def search(self, variants: Sequence[Variant], lengths: Sequence[int]) -> list[list[Answer]]:
         """Answer with the best recordings for the first so many vectors of a query, each of its lengths."""
         best = np.full((len(lengths), len(self.keys)), -1.0, dtype=np.float32)
-        where: list[dict[int, tuple[int, Variant]]] = [{} for _ in lengths]
+        where: list[dict[int, tuple[int, float, Variant]]] = [{} for _ in lengths]
         for variant in variants:
             cosines = variant.vectors.astype(np.float32) @ self.vectors
+            anywhere = np.quantile(cosines[:, ::SAMPLED], ANYWHERE, axis=1)
             for number, length in enumerate(lengths):
                 n_rows = round(length * variant.tempo)
                 for phase in (0, 1):
                     curve = self._diagonals(cosines[phase:n_rows:2])
                     tops = np.maximum.reduceat(curve, self.starts[:-1])
+                    usual = float(anywhere[phase:n_rows:2].mean()) if len(anywhere[phase:n_rows:2]) else 1.0
                     for owner in np.flatnonzero(tops > best[number]):
                         here = curve[self.starts[owner] : self.starts[owner + 1]]
-                        where[number][int(owner)] = (2 * int(here.argmax()) - phase, variant)
+                        where[number][int(owner)] = (2 * int(here.argmax()) - phase, usual, variant)
                     best[number] = np.maximum(best[number], tops)
         return [self._ranked(scores, places) for scores, places in zip(best, where, strict=True)]
 
@@ -106,15 +111,18 @@ class Index:
         curve[:n_places][inside] = total[inside] / n_rows
         return curve
 
-    def _ranked(self, scores: NDArray[np.float32], places: Mapping[int, tuple[int, Variant]]) -> list[Answer]:
+    def _ranked(
+        self, scores: NDArray[np.float32], places: Mapping[int, tuple[int, float, Variant]]
+    ) -> list[Answer]:
         best = [int(owner) for owner in np.argsort(-scores)[:N_RANKED] if int(owner) in places]
         return [
             Answer(
                 self.keys[owner],
                 places[owner][0] * QUERY_HOP_S,
                 float(scores[owner]),
-                places[owner][1].pitch,
-                places[owner][1].tempo,
+                float(scores[owner]) - places[owner][1],
+                places[owner][2].pitch,
+                places[owner][2].tempo,
             )
             for owner in best
         ]
@@ -181,30 +189,33 @@ def measure(
     sounds = RecordingIndex.build((key, one.items) for key, one in heard.items())
     pitches, tempos = ((0.0,), (1.0,)) if plain else (PITCHES, TEMPOS)
     yield f"{len(heard)} references, {len(index.owner)} vectors; pitches {pitches}, tempos {tempos}"
+    yield ""
+    heads = [
+        f"{length_s:.0f} s: {head}"
+        for length_s in LENGTHS_S
+        for head in ("found", "lead", "excess", "cosine")
+    ]
+    yield f"| change | {' | '.join(heads)} |"
+    yield "|---" * (len(heads) + 1) + "|"
     bounds: list[tuple[float, float]] = []
     for name, drawn in excerpts(folder, out / "excerpts", n_tracks):
         ranked = [answered(index, fingerprint, excerpt, pitches, tempos) for excerpt in drawn]
-        told = []
+        told: list[str] = []
         for number, length_s in enumerate(LENGTHS_S):
             best = [one[number][0] for one in ranked]
             leads = np.array([lead(sounds, one[number], length_s) for one in ranked])
-            scores = np.array([answer.score for answer in best])
+            excesses = np.array([answer.excess for answer in best])
+            cosine = np.median([answer.score for answer in best])
             if name == STRANGER:
-                bounds.append((float(leads.max()), float(scores.max())))
-                spread = (np.quantile(of, (0.5, 0.95, 1.0)) for of in (scores, leads))
-                told.append(
-                    f"{length_s:.0f} s: " + ", ".join("/".join(f"{one:.2f}" for one in of) for of in spread)
-                )
+                bounds.append((float(leads.max()), float(excesses.max())))
+                told += ["", f"< {leads.max():.3f}", f"< {excesses.max():.3f}", f"{cosine:.2f}"]
                 continue
             right = np.array(
                 [is_right(sounds, one, answer, length_s) for one, answer in zip(drawn, best, strict=True)]
             )
-            by_lead, by_score = right & (leads > bounds[number][0]), right & (scores > bounds[number][1])
-            told.append(
-                f"{length_s:.0f} s: found {right.mean():6.1%}, beyond strangers by lead {by_lead.mean():6.1%}, "
-                f"by cosine {by_score.mean():6.1%}, cosine {np.median(scores):.2f}"
-            )
-        yield f"{name:17} " + "   ".join(told)
+            beyond = right & (leads > bounds[number][0]), right & (excesses > bounds[number][1])
+            told += [*(f"{share.mean():.1%}" for share in (right, *beyond)), f"{cosine:.2f}"]
+        yield f"| {name.replace('_', ' ')}, {len(drawn)} | {' | '.join(told)} |"
 
 
 def lead(sounds: RecordingIndex, ranked: Sequence[Answer], length_s: float) -> float:

@@ -54,6 +54,9 @@ WARM_STEPS = 200
 AVERAGED = 0.998
 """Of the averaged weights, which are those that are exported, how much stays at each step."""
 
+HARDER_FROM = 945
+"""The step from which on more is asked; a network that knows nothing yet learns nothing from it."""
+
 ALIKE_HEARD, ALIKE_LEARNED = 0.7, 0.85
 SAME_ANYWHERE = 0.9
 """Cosines above which two moments of one recording, or of any two, are taken for the same music come round again."""
@@ -91,10 +94,21 @@ class Training:
 
     def __init__(self, *, steps: int, seed: int) -> None:
         torch.manual_seed(seed)
-        self.seed, self.steps, self.step, self.seconds = seed, steps, 0, 0.0
+        self.seed, self.step, self.seconds = seed, 0, 0.0
+        self.plans = [(0, steps)]
         self.network = network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(self.network)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=PEAK_RATE, weight_decay=0.01)
+
+    @property
+    def steps(self) -> int:
+        """At which step the training ends; rates fall towards it."""
+        return self.plans[-1][1]
+
+    def plan(self, steps: int) -> None:
+        """End at another step than was planned. The plans are part of what makes the weights, and are kept."""
+        if steps != self.steps:
+            self.plans.append((self.step, steps))
 
     def learn(self, batch: Batch) -> float:
         """Take one step, and tell the loss."""
@@ -138,7 +152,8 @@ class Training:
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "told": torch.tensor([self.step, self.steps, self.seed, round(self.seconds)]),
+            "told": torch.tensor([self.step, self.seed, round(self.seconds)]),
+            "plans": torch.tensor(self.plans),
         }
         with files.replacing(path) as part, part.open("wb") as opened:
             torch.save(state, opened)
@@ -146,9 +161,10 @@ class Training:
     @classmethod
     def load(cls, path: Path) -> Training:
         state = torch.load(path, weights_only=True)
-        step, steps, seed, seconds = (int(told) for told in state["told"])
-        training = cls(steps=steps, seed=seed)
+        step, seed, seconds = (int(told) for told in state["told"])
+        training = cls(steps=0, seed=seed)
         training.step, training.seconds = step, float(seconds)
+        training.plans = [(int(since), int(steps)) for since, steps in state["plans"]]
         training.network.load_state_dict(state["network"])
         training.averaged.load_state_dict(state["averaged"])
         training.optimizer.load_state_dict(state["optimizer"])
@@ -203,7 +219,7 @@ def draw(music: Music, *, seed: int, step: int, n_pairs: int = N_PAIRS) -> Batch
     richer = np.flatnonzero(rng.random(n_pairs) < 0.15)
     laid_over = changes.mixed(clean[richer], others[0][richer], chance, low_db=-3.0, high_db=6.0)
     clean[richer] = laid_over
-    changed = changes.changed(powers, others[1], chance)
+    changed = changes.changed(powers, others[1], chance, harder=step >= HARDER_FROM)
     return Batch(
         changes.levels_of(clean)[:, BEFORE:],
         changes.levels_of(changed)[:, BEFORE:],
@@ -309,7 +325,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.train_fingerprint")
     parser.add_argument("--music", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--steps", type=int, default=4_000)
     parser.add_argument("--minutes", type=float, default=math.inf)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--export", type=Path)
@@ -322,6 +338,7 @@ def main(arguments: Sequence[str]) -> int:
         parser.error("--music names the folder of the packages")
     torch.set_num_threads(1)  # a second core draws the batches
     training = Training.load(state) if state.exists() else Training(steps=told.steps, seed=told.seed)
+    training.plan(told.steps)
     music = music_of(told.music, told.out / "heard")
     print(f"{len(music.starts) - 1} recordings, {music.hours:.1f} hours", file=sys.stderr)
     train(training, music, state, minutes=told.minutes)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks import fingerprint_changes as changes
 from benchmarks import fingerprint_music, protocol, train_fingerprint
+from benchmarks import learned as benchmark
 from provenance.similarity import learned
 from provenance.similarity.learned import (
     LEVELS_A_FRAME,
@@ -42,6 +43,12 @@ def tune(seed: int, seconds: float = 8.0) -> NDArray[np.float16]:
         for key in rng.integers(0, 36, size=3):
             sound += 0.08 * playing * np.sin(2 * np.pi * 196.0 * 2 ** (key / 12) * times)
     return levels_of(sound.astype(np.float32).clip(-1, 1), sample_rate_hz=RATE_HZ)
+
+
+@pytest.fixture(scope="module")
+def index(fingerprint: LearnedFingerprint) -> benchmark.Index:
+    keys = ["first", "second", "third"]
+    return benchmark.Index(keys, [fingerprint.embed(tune(seed, seconds=20.0)) for seed in (1, 2, 3)])
 
 
 def cosines(one: NDArray[np.float16], other: NDArray[np.float16]) -> NDArray[np.float32]:
@@ -169,6 +176,13 @@ class TestTraining:
             torch.testing.assert_close(taken_up.network.state_dict()[name], value, rtol=0, atol=1e-6)
         assert taken_up.step == at_once.step == 2
 
+    def test_keeps_what_was_planned_when(self, tmp_path: Path) -> None:
+        training = self.learned_steps(train_fingerprint.Training(steps=10, seed=3), 1)
+        training.plan(10)
+        training.plan(6)
+        training.save(tmp_path / "state.pt")
+        assert train_fingerprint.Training.load(tmp_path / "state.pt").plans == [(0, 10), (1, 6)]
+
     def test_draws_the_same_pairs_for_the_same_step(self) -> None:
         one, same, next_one = (
             train_fingerprint.draw(self.music, seed=3, step=step, n_pairs=16) for step in (5, 5, 6)
@@ -189,6 +203,27 @@ class TestTraining:
         again = train_fingerprint.Batch(clean, clean, recording, at_s)
         apart = train_fingerprint.strangers(again, torch.eye(3, N_DIMENSIONS))
         assert apart.tolist() == [[True, False, True], [False, True, True], [True, True, True]]
+
+
+class TestIndex:
+    def test_places_an_excerpt_in_its_recording(
+        self, index: benchmark.Index, fingerprint: LearnedFingerprint
+    ) -> None:
+        taken = tune(2, seconds=20.0)[258:]
+        variants = fingerprint.embed_variants(
+            taken, pitches=[0.0, 0.5], tempos=[1.0], hop_s=SEGMENT_HOP_S / 2
+        )
+        ((best, *others),) = index.search(list(variants), [16])
+        assert (best.key, best.pitch, best.tempo) == ("second", 0.0, 1.0)
+        assert best.place_s == pytest.approx(258 * HOP_S, abs=SEGMENT_HOP_S / 2)
+        assert best.score > 0.9
+        assert all(other.score < best.score - 0.2 for other in others)
+
+    def test_lays_no_query_across_two_recordings(self, index: benchmark.Index) -> None:
+        boundary = index.vectors.T[index.starts[1] - 2 : index.starts[1] + 2].astype(np.float16)
+        dense = np.repeat(boundary, 2, axis=0)
+        ((best, *_),) = index.search([learned.Variant(0.0, 1.0, dense)], [8])
+        assert best.score < 0.99
 
 
 class TestChanges:
