@@ -149,7 +149,7 @@ def _credits(version: ModelVersion) -> list[Credit]:
         Credit(
             one.title,
             one.artist or _holders(one.entry),
-            one.licence,
+            one.public_licence,
             _address(one.entry.source_url if one.entry else ""),
         )
         for one in asking

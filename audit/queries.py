@@ -1,7 +1,7 @@
 """Reads that span models: the newest judgement of each kind, the control model, and what a training set holds."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db.models import Max, Q, QuerySet
@@ -10,7 +10,7 @@ from audit.models import Assessment, Attestation, Campaign
 from generation.models import Check, Generation, Match, ModelVersion, TrainingRun, Verdict
 from generation.queries import VerdictCounts, latest_checks
 from governance.models import Decision, Question, Review
-from provenance.models import Conflict, DatasetEntry, DatasetVersion, IndexBuild, VersionEntry
+from provenance.models import Conflict, DatasetEntry, DatasetVersion, Grant, IndexBuild, VersionEntry
 
 MEMORISATION = "memorisation"
 FLAGGED = (Verdict.BLOCKED, Verdict.REVIEW)
@@ -34,6 +34,9 @@ class TrainingRecording:
 
     leaf: VersionEntry
     entry: DatasetEntry | None
+    deals: Mapping[str, str] = field(
+        default_factory=dict
+    )  # what the grants' deals are called, by the grants' ids
 
     @property
     def artist(self) -> str:
@@ -45,7 +48,12 @@ class TrainingRecording:
 
     @property
     def licence(self) -> str:
-        return licence_of(self.leaf)
+        return licence_of(self.leaf, self.deals)
+
+    @property
+    def public_licence(self) -> str:
+        """The licence for everybody to read: of a deal that there is one, and neither whose nor which."""
+        return licence_of(self.leaf, None)
 
 
 def count_verdicts(checks: Sequence[Check]) -> VerdictCounts:
@@ -125,18 +133,46 @@ def training_recordings(version: DatasetVersion) -> list[TrainingRecording]:
             dataset=version.dataset_id, recording__in=[leaf.recording_id for leaf in leaves]
         ).prefetch_related("statements")
     }
-    return [TrainingRecording(leaf, entries.get(leaf.recording_id)) for leaf in leaves]
+    deals = deals_in(leaves)
+    return [TrainingRecording(leaf, entries.get(leaf.recording_id), deals) for leaf in leaves]
 
 
-def licence_of(leaf: VersionEntry) -> str:
-    """Return the licence that cleared a recording when it was frozen; of two that differ, both."""
-    named = []
+def licence_of(leaf: VersionEntry, deals: Mapping[str, str] | None) -> str:
+    """Return the licence that cleared a recording when it was frozen; of two that differ, both.
+
+    ``deals`` names the grants' deals (`deals_in`); None says only that there is one.
+    """
+    named: dict[str, list[str]] = {}
     for right in ("master", "composition"):
         said = leaf.manifest.get(right) or {}
-        word = said.get("licence") or (f"grant {said['grant']}" if said.get("grant") else "")
-        if word and word not in named:
-            named.append(word)
-    return " / ".join(named) or "none stated"
+        if said.get("licence"):
+            named.setdefault(said["licence"], [])
+        elif said.get("grant"):
+            ids = named.setdefault("a deal" if deals is None else deals.get(said["grant"], "a deal"), [])
+            if deals is not None and said["grant"] not in ids:
+                ids.append(said["grant"])
+    words = [
+        f"{name} (grant{'s' if len(ids) > 1 else ''} {' and '.join(ids)})" if ids else name
+        for name, ids in named.items()
+    ]
+    return " / ".join(words) or "none stated"
+
+
+def deals_in(leaves: Iterable[VersionEntry]) -> dict[str, str]:
+    """Return what the deals that cleared recordings are called, by the ids of their grants: licensor, document, day."""
+    ids = {
+        said["grant"]
+        for leaf in leaves
+        for right in ("master", "composition")
+        if (said := leaf.manifest.get(right) or {}).get("grant")
+    }
+    grants = Grant.objects.filter(public_id__in=ids).select_related("licensor") if ids else []
+    return {str(grant.public_id): _deal_name(grant) for grant in grants}
+
+
+def _deal_name(grant: Grant) -> str:
+    document = f"{grant.document}, " if grant.document else ""
+    return f"deal of {grant.licensor.name}, {document}registered {grant.registered_at.date().isoformat()}"
 
 
 def conflicts_of(version: DatasetVersion) -> list[Conflict]:

@@ -90,7 +90,8 @@ def _dataset_named(
     except UnknownDatasetError as error:
         if _exists(generation.model_version_named, subject, organisations):
             raise AuditError(
-                f"{subject} is a model, and {kind} describes datasets. Exports of a model: {', '.join(MODEL_KINDS)}."
+                f"{subject} is a model, and {kind} describes datasets. Exports of a model: "
+                f"{', '.join((*MODEL_KINDS, *BASES))}."
             ) from error
         raise
 
@@ -102,7 +103,7 @@ def _model_named(kind: str, subject: str, organisations: Sequence[Organisation])
         if _exists(provenance.dataset_named, subject, organisations):
             raise AuditError(
                 f"{subject} is a dataset, and {kind} describes models. Exports of a dataset: "
-                f"{', '.join(DATASET_KINDS)}."
+                f"{', '.join((*DATASET_KINDS, *BASES))}."
             ) from error
         raise
 
@@ -250,6 +251,7 @@ def _exported_recording(
         claims=tuple(known.claims.get(recording.pk, ())),
         identifiers=tuple(known.identifiers.get(recording.pk, ())),
         grants=rights.grants,
+        cleared_by=tuple({answer["grant"]: None for answer in (master, composition) if answer.get("grant")}),
     )
 
 
@@ -324,10 +326,12 @@ def _agreements(dataset: Dataset, version: DatasetVersion | None) -> list[dict[s
 
 def _permissions(version: DatasetVersion) -> list[dict[str, Any]]:
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
-    for leaf in version.entries.select_related("recording").order_by("position"):
+    leaves = list(version.entries.select_related("recording").order_by("position"))
+    deals = queries.deals_in(leaves)
+    for leaf in leaves:
         rights = [leaf.manifest.get(right) or {} for right in ("master", "composition")]
         duties = tuple(sorted({name for right in rights for name in right.get("conditions", [])}))
-        groups[queries.licence_of(leaf), duties].append(f"urn:uuid:{leaf.recording.public_id}")
+        groups[queries.licence_of(leaf, deals), duties].append(f"urn:uuid:{leaf.recording.public_id}")
     use = provenance.use_of(version, at=version.cleared_as_of or version.frozen_at)
     return [
         cleared(

@@ -12,17 +12,18 @@ import pytest
 import yaml
 from django.core.management import CommandError, call_command
 
-from audit import services
+from audit import queries, services
 from audit.errors import AuditError
 from audit.exports.dataset_card import dataset_card
 from generation.models import ModelVersion
 from provenance import queries as provenance
 from provenance.exports.odrl import cleared
 from provenance.exports.register import ExportedDataset, ExportedRecording
-from provenance.models import Dataset, DatasetKind
+from provenance.models import Dataset, DatasetKind, Grant
 from provenance.rights.values import Statement
 from tests.audit import scene as scenes
 from tests.audit.scene import NOW, Scene
+from tests.generation.case_scene import CaseHouse, a_case_house
 
 pytestmark = pytest.mark.django_db
 
@@ -106,6 +107,40 @@ class TestAttributionCsv:
         assert sorted(row["external_id"] for row in rows) == ["'=cmd|calc.ogg", "nočný let.ogg"]
         assert {row["holders"] for row in rows} == {"Ana Lua"}
         assert {row["answer_master"] for row in rows} == {"constrained"}
+
+
+class TestOfWhatADealCleared:
+    """Who gave it, by which paper and when; the grant's id stands behind, and to strangers nothing of it is said."""
+
+    @pytest.fixture
+    def house(self, tmp_path: Path, db: None) -> CaseHouse:
+        return a_case_house(tmp_path, name="Deals House")
+
+    @pytest.mark.parametrize("kind", ["model-card", "eu-summary", "cyclonedx", "prov"])
+    def test_names_the_deal_and_the_grant_behind_it(self, house: CaseHouse, kind: str) -> None:
+        Grant.objects.update(document="deal-2026.pdf")
+        said = services.export(
+            kind=kind, subject=str(house.version), organisations=[house.organisation], now=NOW
+        )
+        on = house.grant.registered_at.date().isoformat()
+        assert (
+            f"deal of Cellar Records, deal-2026.pdf, registered {on} (grant {house.grant.public_id})" in said
+        )
+
+    def test_names_it_in_odrl(self, house: CaseHouse) -> None:
+        said = services.export(kind="odrl", subject="tides@1", organisations=[house.organisation], now=NOW)
+        assert "Cleared under deal of Cellar Records, registered " in said
+        assert "Cleared under grant" not in said
+
+    def test_says_to_everybody_only_that_there_is_a_deal(self, house: CaseHouse) -> None:
+        assert house.version.dataset_version is not None
+        first = queries.training_recordings(house.version.dataset_version)[0]
+        assert first.public_licence == "a deal"
+        assert "Cellar Records" in first.licence
+
+    def test_is_offered_as_a_basis_of_royalties(self, house: CaseHouse) -> None:
+        with pytest.raises(AuditError, match=r"Exports of a dataset: .*royalty-basis, royalty-basis-json"):
+            services.export(kind="model-card", subject="tides", organisations=[house.organisation], now=NOW)
 
 
 class TestOdrl:
