@@ -116,6 +116,7 @@ def asked_by(job: Job) -> Question:
         territory=asked["territory"],
         day=day,
         policy=queries.policy_of(dataset.organisation, asked["policy"], at=at),
+        model=asked.get("model", ""),
     )
 
 

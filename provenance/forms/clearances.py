@@ -61,6 +61,7 @@ class MatrixForm(UseForm):
         choices=[("id", "external id"), ("title", "title"), ("artist", "artist")],
     )
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    model = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
 
     asks = ("purpose", "commercial", "territory", "at", "policy")
     narrows = ("q", "answer", "right", "basis", "licence", "holder", "weak", "contested", "left_out", "sort")
@@ -98,6 +99,7 @@ class MatrixForm(UseForm):
             territory=asked["territory"],
             day=asked["at"],
             policy=policy_of(dataset.organisation, asked["policy"], at=use_at),
+            model=asked["model"],
         )
 
     def narrowing(self) -> Narrowing:

@@ -56,6 +56,7 @@ class Question:
     territory: str
     day: date | None
     policy: ClearancePolicy
+    model: str = ""  # whom alone it is asked for; a version says so itself
 
     def use(self, now: datetime) -> Use:
         at = instant_of(self.day) or now
@@ -64,7 +65,7 @@ class Question:
             commercial=self.commercial,
             territory=self.territory,
             at=at,
-            model=self.version.model if self.version else "",
+            model=self.version.model if self.version else self.model,
         )
         return queries.asked_by(use, self.dataset.organisation)
 
@@ -77,6 +78,7 @@ class Question:
             "territory": self.territory,
             "day": self.day.isoformat() if self.day else None,
             "policy": self.policy.sha256,
+            **({"model": self.model} if self.model else {}),
         }
         return hashlib.sha256(canonical_json(asked)).hexdigest()
 

@@ -119,6 +119,7 @@ def work_out(*, question: Question, policy_name: str, by: User, now: datetime) -
             "day": question.day.isoformat() if question.day else None,
             "policy": policy_name,
             "version": question.version.number if question.version else None,
+            "model": question.model,
         },
     )
 

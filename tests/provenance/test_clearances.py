@@ -2,16 +2,20 @@
 
 import base64
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from governance import keyset
 from governance.errors import NotAllowedError
-from governance.models import LedgerEvent
-from provenance import queries, services
+from governance.models import Job, LedgerEvent
+from provenance import jobs, queries, services
 from provenance.errors import ProvenanceError
 from provenance.models import (
     Catalogue,
@@ -20,6 +24,7 @@ from provenance.models import (
     ConflictStatus,
     Dataset,
     DatasetEntry,
+    DatasetVersion,
     LicenceStatement,
     Omission,
 )
@@ -356,3 +361,56 @@ class TestSliceOf:
     def test_begins_anew_at_a_mark_that_nobody_wrote(self, folk: Dataset, mark: str) -> None:
         entries = DatasetEntry.objects.filter(dataset=folk)
         assert len(keyset.slice_of(entries, keyset.by("external_id"), after=mark).rows) == 3
+
+
+class TestQuestionForOneModel:
+    def test_is_another_question_and_asks_for_that_model(self, folk: Dataset) -> None:
+        plain, scoped = question(folk), question(folk, model="tide")
+        assert (plain.use(NOON).model, scoped.use(NOON).model) == ("", "tide")
+        assert plain.key != scoped.key
+        assert question(folk, model="").key == plain.key  # runs that are kept still answer it
+
+    def test_goes_to_the_worker_whole(self, folk: Dataset, people: People) -> None:
+        job = Job(
+            subject_id=folk.public_id,
+            arguments={
+                "purpose": "ai_generative_training",
+                "commercial": True,
+                "territory": "",
+                "day": None,
+                "policy": "default",
+                "version": None,
+                "model": "tide",
+            },
+        )
+        assert jobs.asked_by(job).model == "tide"
+        del job.arguments["model"]  # queued before there was any
+        assert jobs.asked_by(job).model == ""
+
+    def test_is_asked_by_the_link_of_a_frozen_version(
+        self, folk: Dataset, people: People, client: Client
+    ) -> None:
+        version = DatasetVersion.objects.create(
+            dataset=folk,
+            number=1,
+            purpose="ai_generative_training",
+            commercial=True,
+            model="tide & co",
+            policy_name="default",
+            policy_sha256="0" * 64,
+            review_id=folk.public_id,
+            n_recordings=0,
+            n_left_out=3,
+            seconds=0.0,
+            merkle_root="0" * 64,
+            frozen_by=people.steward,
+            frozen_at=NOON,
+        )
+        client.force_login(people.steward)
+        address = reverse("provenance:version", args=[version.public_id])
+        text = client.get(address).content.decode()
+        asked = re.search(r'href="([^"]*)">every answer for this use', text)
+        assert asked is not None
+        page = client.get(unescape(asked[1])).content.decode()
+        assert "by the model tide &amp; co alone" in page
+        assert '<input type="hidden" name="model" value="tide &amp; co">' in page
