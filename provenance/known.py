@@ -205,6 +205,7 @@ def grant_value(grant: Grant) -> values.Grant:
         chain_of_title=tuple(grant.chain_of_title),
         sunset_on=grant.sunset_on,
         given_at=grant.registered_at if grant.reinstates_id is not None else None,
+        attribution=grant.attribution,
     )
 
 

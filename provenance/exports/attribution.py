@@ -1,4 +1,4 @@
-"""The list of credits that licences with attribution ask for."""
+"""The list of credits that licences and deals with attribution ask for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import io
 from typing import Final
 
-from provenance.exports.register import ExportedDataset, holders, licences
+from provenance.exports.register import ExportedDataset, ExportedRecording, holders, licences
 from provenance.rights.expressions import NotAnExpression, leaves, licences_of, parse
 
 COLUMNS: Final = (
@@ -22,6 +22,7 @@ COLUMNS: Final = (
     "answer_master",
     "answer_composition",
     "grant",
+    "credit_owed",
 )
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -48,9 +49,29 @@ def attribution_csv(dataset: ExportedDataset) -> str:
             recording.master_answer,
             recording.composition_answer,
             recording.grant,
+            "; ".join(credits_owed(recording)),
         )
         writer.writerow([harmless(cell) for cell in row])
     return out.getvalue()
+
+
+def credits_owed(recording: ExportedRecording) -> tuple[str, ...]:
+    """Return the words that deals ask to be credited by, each with the rights it is for and who asks.
+
+    A deal that was revoked asks for nothing more, unless a version was frozen on its strength: what was trained under
+    it owes what it owed.
+    """
+    asked: dict[tuple[str, str], list[str]] = {}
+    for grant in recording.grants:
+        if grant.revoked_at is not None and grant.id not in recording.cleared_by:
+            continue
+        if grant.attribution or "attribution" in grant.conditions:
+            words = grant.attribution or "words not stated"
+            asked.setdefault((words, grant.licensor), []).append(grant.right)
+    return tuple(
+        f"{words} ({' and '.join(dict.fromkeys(rights))}, {licensor})"
+        for (words, licensor), rights in asked.items()
+    )
 
 
 def harmless(cell: str) -> str:

@@ -69,6 +69,8 @@ class ExportedRecording:
     claims: tuple[ExportedClaim, ...] = ()
     identifiers: tuple[ExportedIdentifier, ...] = ()
     grants: tuple[Grant, ...] = ()
+    cleared_by: tuple[str, ...] = ()
+    """Ids of the grants on whose strength it was frozen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,8 @@ class Grant:
     given_at: datetime | None = None
     """Instant before which it clears nothing, whatever its first day; None = its term alone says when. Of a grant that
     gives a revoked one again: a term is by days, and the hours between the two would be cleared by neither deed."""
+    attribution: str = ""
+    """The wording that is owed under it; empty where it asks for none, or leaves it open."""
 
 
 @dataclass(frozen=True, slots=True)
