@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
+from lib.words import turned
 from provenance.intake.csv import table_rows
 from provenance.intake.errors import IntakeError
 from provenance.rights.territory import UnknownTerritory, countries, normalise
@@ -149,6 +150,10 @@ class Reading:
     def __init__(self, said: Mapping[str, Any], problems: list[str]) -> None:
         self._said = said
         self._problems = problems
+        for name, words in said.items():
+            if found := turned(str(words)):
+                says = f"{name} holds {found}: what is shown is not what is kept; write it without"
+                problems += [] if says in problems else [says]
 
     def text(self, name: str) -> str:
         return " ".join(str(self._said.get(name) or "").split())

@@ -9,10 +9,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from lib.words import turned
 from provenance.rights.territory import countries
 from provenance.rights.values import Claim, Statement
 
 __all__ = ["Intake", "IntakeClaim", "IntakeIdentifier", "IntakeRecord", "Statement", "distinct"]
+
+
+SHOWN = (
+    *("external_id", "title", "artist", "genre", "work_title", "source_path", "source_url"),
+    *("master_owner", "composition_owner"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,23 @@ class IntakeRecord:
     """Columns that nobody here knows, kept as they came."""
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what would be read otherwise than it is stored: a name that shows as another's."""
+        said = [
+            f"{name.replace('_', ' ')} holds {found}: what is shown is not what is kept; write it without"
+            for name in SHOWN
+            if (found := turned(getattr(self, name)))
+        ]
+        names = {*self.composers, *(one.claim.party for one in self.claims or ())}
+        names |= {holder for statement in self.statements for holder in statement.holders}
+        said += [
+            f"a name holds {found}: what is shown is not what is kept; write it without"
+            for found in sorted({turned(name) for name in names} - {""})
+        ]
+        new = tuple(one for one in said if one not in self.problems)
+        if new:
+            object.__setattr__(self, "problems", (*self.problems, *new))
 
 
 def distinct(claims: Iterable[IntakeClaim]) -> tuple[tuple[IntakeClaim, ...], tuple[str, ...]]:

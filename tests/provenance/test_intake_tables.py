@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
+from provenance.intake.claims import claim_of
+from provenance.intake.deals import deal_of
 from provenance.intake.errors import BadEncoding, IntakeError, MissingColumns, UnknownFormat
 from provenance.intake.formats import open_intake
 from provenance.intake.record import Intake, IntakeRecord
@@ -30,6 +32,32 @@ def read(path: Path, root: Path | None = None) -> list[IntakeRecord]:
 
 def opened(path: Path) -> Intake:
     return open_intake(path)
+
+
+class TestTurnedNames:
+    """A name that is shown as another's is refused, in tables of recordings, of deals and of claims."""
+
+    @pytest.mark.parametrize("sign", ["\u202e", "\u202a", "\u2067"])
+    @pytest.mark.parametrize("column", ["title", "artist", "master_owner", "composers", "external_id"])
+    def test_are_refused_with_words(self, tmp_path: Path, column: str, sign: str) -> None:
+        said = {"path": "a.wav", "external_id": "t-1", "title": "Tune", "licence": "CC0-1.0"}
+        said[column] = f"Ann{sign}naht"
+        path = write(tmp_path, f"{','.join(said)}\n{','.join(said.values())}\n")
+        (record,) = read(path)
+        assert any(f"holds U+{ord(sign):04X}" in problem for problem in record.problems)
+
+    @pytest.mark.parametrize("title", ["שיר הנמל", "أغنية\u200f", "Café", "港"])
+    def test_are_not_the_names_of_those_who_write_otherwise(self, tmp_path: Path, title: str) -> None:
+        path = write(tmp_path, f"path,external_id,title,artist,licence\na.wav,t-1,{title},{title},CC0-1.0\n")
+        (record,) = read(path)
+        assert (record.problems, record.title) == ((), title)
+
+    def test_are_refused_in_deals_and_claims(self) -> None:
+        name = "Cellar \u202esdroceR"
+        deal = deal_of(2, {"licensor": name, "licensee": "H", "right": "master", "purposes": "data_mining"})
+        claim = claim_of(2, {"party": name, "right": "master", "isrc": "GBAYE0601477"})
+        for problems in (deal.problems, claim.problems):
+            assert [one for one in problems if "U+202E (right-to-left override)" in one]
 
 
 class TestRow:
