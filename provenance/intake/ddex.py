@@ -74,7 +74,7 @@ class DdexIntake(Intake):
     ------
     IntakeError
         If it is too large or too deep, not well formed, uses entities, a DTD or XInclude, is no
-        ``NewReleaseMessage``, or of another version.
+        ``NewReleaseMessage``, of another version, or without a sound recording.
     """
 
     format = "ddex"
@@ -94,6 +94,10 @@ class DdexIntake(Intake):
         self._deals = [
             deal for element in _all(self._message, "DealList/ReleaseDeal") for deal in self._read(element)
         ]
+        if not self._recordings:
+            raise IntakeError(
+                f"{path.name} lists no SoundRecording in its ResourceList: there is nothing in it to register"
+            )
         self.n_rows = len(self._recordings)
         self.warnings = (
             *self._warnings,

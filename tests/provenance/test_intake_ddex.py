@@ -241,6 +241,12 @@ class TestRefusal:
         with pytest.raises(IntakeError, match=rf"is ERN {version}; ERN 4\.3 is read"):
             read(message(tmp_path, namespace=namespace))
 
+    def test_says_that_there_is_nothing_to_register(self, tmp_path: Path) -> None:
+        path = message(tmp_path)
+        path.write_text(path.read_text().replace("SoundRecording", "Video"), encoding="utf-8")
+        with pytest.raises(IntakeError, match="lists no SoundRecording in its ResourceList"):
+            read(path)
+
     @pytest.mark.parametrize("namespace", ["http://ddex.net/xml/ern/43", "http://ddex.net/xml/ern/432"])
     def test_is_not_for_4_3(self, tmp_path: Path, namespace: str) -> None:
         assert not read(message(tmp_path, namespace=namespace)).problems
