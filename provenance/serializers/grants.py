@@ -199,6 +199,10 @@ class GrantOutcomeSerializer(serializers.Serializer[Any]):
     grants = serializers.ListField(child=serializers.UUIDField())
     recordings = serializers.IntegerField()
     reasons = serializers.ListField(child=serializers.CharField())
+    grants_by_right = serializers.DictField(
+        child=serializers.ListField(child=serializers.DictField(child=serializers.CharField())),
+        help_text="every grant of each right with its licensor: a split right has several",
+    )
     notes = serializers.ListField(child=serializers.CharField())
 
 

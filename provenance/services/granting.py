@@ -60,10 +60,18 @@ class GrantOutcome:
             "grants": [str(grant.public_id) for grant in self.grants],
             "grant": str(self.grants[0].public_id) if self.grants else None,
             "rights": {grant.right: str(grant.public_id) for grant in self.grants},
+            "grants_by_right": self._by_right(),  # a split right has a grant for each licensor
             "recordings": self.n_recordings,
             "reasons": list(self.reasons),
             "notes": list(self.notes),
         }
+
+    def _by_right(self) -> dict[str, list[dict[str, str]]]:
+        found: dict[str, list[dict[str, str]]] = {}
+        for grant in self.grants:
+            one = {"grant": str(grant.public_id), "licensor": grant.licensor.name}
+            found.setdefault(grant.right, []).append(one)
+        return found
 
 
 def register_grants(

@@ -497,6 +497,10 @@ class TestADealOfManyTerms:
             ("composition", "Ben Ode"): 50.0,
         }
         assert answers(closed)["tune-000"] == "allowed"
+        told = outcome.as_json()["grants_by_right"]
+        assert [one["licensor"] for one in told["composition"]] == ["Anna Lind", "Ben Ode"]
+        named = [one["grant"] for ones in told.values() for one in ones]
+        assert sorted(named) == sorted(str(grant.public_id) for grant in outcome.grants)
 
     def test_clears_nothing_by_half_of_a_right(self, people: People, closed: Dataset, tmp_path: Path) -> None:
         register(people, table(tmp_path / "deals.csv", [{**DEAL, "composition_share": "50"}]))
