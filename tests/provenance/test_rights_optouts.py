@@ -124,7 +124,7 @@ class TestTdmrepFile:
     def test_reads_the_good_rules_beside_the_bad(self) -> None:
         rules = [
             "no rule",
-            {"location": "no slash", "tdm-reservation": 1},
+            {"location": f"{SITE}/no-path", "tdm-reservation": 1},
             {"location": "/x"},
             {"location": "/y", "tdm-reservation": 7},
             {"location": "/z", "tdm-reservation": {"deep": []}},

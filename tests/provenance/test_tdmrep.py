@@ -210,13 +210,13 @@ class TestReading:
         rules = [{"location": location, "tdm-reservation": flag} for location, flag in locations]
         assert is_reserved(rules, path) is holds
 
-    @pytest.mark.parametrize("flag", ["1", " 1", True, "true"])
+    @pytest.mark.parametrize("flag", ["1", " 1", True, "true", "yes", "Yes"])
     def test_keeps_a_reservation_that_is_written_wrongly_and_tells(self, flag: Any) -> None:
         reading = said([{"location": "/", "tdm-reservation": flag}])
         assert len(reading.findings) == 1
         assert reading.problems == (f"rule 1: tdm-reservation {flag!r} is read as 1: it must be a number",)
 
-    @pytest.mark.parametrize("flag", ["0", "", False, "false", None, 2, -1, 0.5, [], {}, "yes"])
+    @pytest.mark.parametrize("flag", ["0", "", False, "false", "no", None, 2, -1, 0.5, [], {}])
     def test_lets_an_error_open_nothing(self, flag: Any) -> None:
         rules = [{"location": "/free/", "tdm-reservation": flag}, {"location": "/", "tdm-reservation": 1}]
         assert is_reserved(rules, "/free/a")
@@ -227,12 +227,24 @@ class TestReading:
         reading = read(Snapshot(rules.encode(), url=WELL_KNOWN))
         assert (len(reading.findings), reading.problems) == (1, ())
 
-    @pytest.mark.parametrize("location", [None, 5, "", "music/", f"{SITE}/music/", ["/a"], {"path": "/a"}])
+    @pytest.mark.parametrize("location", [None, 5, "", " ", f"{SITE}/music/", ["/a"], {"path": "/a"}])
     def test_tells_of_a_location_that_is_none(self, location: Any) -> None:
         reading = said([{"location": location, "tdm-reservation": 1}])
         assert reading.findings == ()
         assert len(reading.problems) == 1
         assert "slash" in reading.problems[0]
+
+    def test_keeps_a_reservation_without_its_leading_slash_and_tells(self) -> None:
+        rules = [{"location": "music/", "tdm-reservation": 1}]
+        assert is_reserved(rules, "/music/a.flac")
+        assert not is_reserved(rules, "/a.flac")
+        (problem,) = said(rules).problems
+        assert problem == "rule 1: location 'music/' is read as '/music/': it must start with a slash"
+
+    def test_opens_nothing_without_its_leading_slash(self) -> None:
+        rules = [{"location": "free/", "tdm-reservation": 0}, {"location": "/", "tdm-reservation": 1}]
+        assert is_reserved(rules, "/free/a")
+        assert "opens nothing" in said(rules).problems[0]
 
     def test_tells_of_a_location_that_is_missing(self) -> None:
         assert "slash" in said([{"tdm-reservation": 1}]).problems[0]

@@ -49,7 +49,8 @@ class Command(DatasetCommand):
             )
             return False
         one = publishing.brought(url, recorded)
-        words = f"{one.status:<10} {url}: {counted(len(one.outcomes), 'opt-out')}"
+        said = "; ".join([counted(len(one.outcomes), "opt-out"), *one.reasons])
+        words = f"{one.status:<10} {url}: {said}"
         self.show({"url": url, **one.as_json()}, words=words)
         return True
 

@@ -21,8 +21,8 @@ from provenance.rights.optouts.addresses import absolute, matches, origin, path_
 from provenance.rights.optouts.findings import Finding, OptOutError, Reading, Snapshot, text_of
 
 MAX_RULES: Final = 10_000
-_YES: Final = (1, "1", True, "true")
-_NO: Final = (0, "0", False, "false")
+_YES: Final = (1, "1", True, "true", "yes")
+_NO: Final = (0, "0", False, "false", "no")
 _LOCATION: Final = "location must be a path pattern that starts with a slash"
 
 
@@ -87,8 +87,7 @@ def rules_of(raw: str) -> tuple[tuple[Rule, ...], tuple[str, ...]]:
         except ValueError as error:
             problems.append(f"rule {number}: {error}")
             continue
-        if not _is_number(written := rule["tdm-reservation"]):
-            problems.append(f"rule {number}: tdm-reservation {written!r} is read as 1: it must be a number")
+        problems += [f"rule {number}: {slip}" for slip in _slips(rule)]
     return tuple(rules), tuple(problems)
 
 
@@ -96,14 +95,28 @@ def _rule(said: Any) -> Rule:
     if not isinstance(said, Mapping):
         raise ValueError("it is no JSON object")
     location, policy = said.get("location"), said.get("tdm-policy", "")
-    if not isinstance(location, str) or not location.startswith(("/", "*")):
+    if not isinstance(location, str) or not location.strip() or "://" in location:
         raise ValueError(_LOCATION)
     if "tdm-reservation" not in said:
         raise ValueError("tdm-reservation is missing")
     reserved = _flag(written := said["tdm-reservation"])
     if not reserved and not _is_number(written):
         raise ValueError(f"tdm-reservation {written!r} opens nothing: only the number 0 does")
+    if not location.startswith(("/", "*")):
+        if not reserved:
+            raise ValueError(f"location {location!r} opens nothing: {_LOCATION}")
+        location = f"/{location}"
     return Rule(location, reserved, policy if isinstance(policy, str) else "")
+
+
+def _slips(rule: Mapping[str, Any]) -> list[str]:
+    """Say how a rule that reserves was read where it is not written as the report wants it."""
+    slips = []
+    if not _is_number(written := rule["tdm-reservation"]):
+        slips.append(f"tdm-reservation {written!r} is read as 1: it must be a number")
+    if not (location := rule["location"]).startswith(("/", "*")):
+        slips.append(f"location {location!r} is read as {'/' + location!r}: it must start with a slash")
+    return slips
 
 
 def _flag(said: Any) -> bool:
