@@ -8,6 +8,11 @@ from generation.queries import impact
 from generation.queries.cases import decisions_of, proofs_of, recordings_of
 from governance.models import LedgerEvent
 
+COUNTED = (
+    "recordings and seconds: what the model was trained on; held_out: what was only played to it to measure it; "
+    "contracts: what the dataset version holds, used or not."
+)
+
 
 def answer_payload(case: Case, *, number: int, now: datetime) -> dict[str, Any]:
     """Return what the holder is told. It names models, counts and decisions: no person, no contract's terms."""
@@ -73,10 +78,14 @@ def _model(case: Case, reached: impact.Reached, decision: CaseDecision | None) -
             "name": str(frozen),
             "merkle_root": frozen.merkle_root,
             "frozen_at": frozen.frozen_at.isoformat(),
+            "recordings": reached.used.n_recordings,
+            "seconds": round(reached.used.seconds, 3),
         },
         "recordings": reached.n_recordings,
         "seconds": round(reached.seconds, 3),
         "held_out": reached.trained.n_held_out if reached.trained else 0,
+        "held_out_seconds": round(reached.trained.held_out_s, 3) if reached.trained else 0.0,
+        "counted": COUNTED,
         "contracts": [
             {
                 "right": contract.right,

@@ -61,6 +61,7 @@ class Trained:
     n_trained_on: int
     trained_on_s: float
     n_held_out: int
+    held_out_s: float
 
 
 @dataclass(frozen=True)
@@ -194,14 +195,15 @@ def _runs(by_version: Mapping[int, Used], lengths: Mapping[str, float]) -> list[
     found = []
     for run in rows:
         read = [sha256 for sha256 in run.trained_on if sha256 in lengths]
-        held_out = sum(sha256 in lengths for sha256 in run.held_out)
+        held_out = [lengths[sha256] for sha256 in run.held_out if sha256 in lengths]
         if (
             not run.trained_on and not run.held_out
         ):  # it was cut off before it said: all of the version counts
             used = by_version[run.dataset_version_id]
-            found.append(Trained(run, used.n_recordings, used.seconds, 0))
+            found.append(Trained(run, used.n_recordings, used.seconds, 0, 0.0))
             continue
-        found.append(Trained(run, len(read), sum(lengths[sha256] for sha256 in read), held_out))
+        read_s = sum(lengths[sha256] for sha256 in read)
+        found.append(Trained(run, len(read), read_s, len(held_out), sum(held_out)))
     return found
 
 

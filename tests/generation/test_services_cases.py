@@ -444,7 +444,21 @@ class TestGraph:
         (model,) = impact.graph_of(Recording.objects.filter(pk__in=[one.pk for one in house.granted])).models
         assert (model.n_recordings, model.seconds) == (1, 60.0)
         assert model.trained is not None
-        assert model.trained.n_held_out == 1
+        assert (model.trained.n_held_out, model.trained.held_out_s) == (1, 60.0)
+
+    def test_tells_the_holder_what_was_trained_on_apart_from_what_was_held_out(
+        self, house: CaseHouse
+    ) -> None:
+        """And that contracts are of the dataset: their seconds are more than the model's."""
+        run = house.version.training_run
+        run.trained_on, run.held_out = [house.recordings[0].sha256], [house.recordings[1].sha256]
+        run.save(update_fields=["trained_on", "held_out"])
+        (said,) = answer_payload(opened(house, house.granted), number=1, now=NOW)["models"]
+        told = {name: said[name] for name in ("recordings", "seconds", "held_out", "held_out_seconds")}
+        assert told == {"recordings": 1, "seconds": 60.0, "held_out": 1, "held_out_seconds": 60.0}
+        assert (said["dataset_version"]["recordings"], said["dataset_version"]["seconds"]) == (2, 120.0)
+        assert {contract["seconds"] for contract in said["contracts"]} == {120.0}
+        assert "contracts: what the dataset version holds" in said["counted"]
 
     def test_asks_as_often_for_many_as_for_one(self, house: CaseHouse) -> None:
         with CaptureQueriesContext(connection) as one:
