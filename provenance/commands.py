@@ -21,6 +21,11 @@ class DatasetCommand(ContractCommand):
     engine_errors = (IntakeError, AudioError, RightsError, UnknownTerritory)
 
 
+def instant_or_now(text: str | None) -> datetime:
+    """Read an instant; without any it is now."""
+    return timezone.now() if text is None else instant(text)
+
+
 def add_use_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--purpose", required=True, choices=PURPOSES)
     parser.add_argument("--commercial", action="store_true")
@@ -34,10 +39,8 @@ def instant(text: str) -> datetime:
     Raises
     ------
     ProvenanceError
-        If it is neither.
+        If it is neither; nothing at all is not now, but a script's variable that was empty.
     """
-    if not text:
-        return timezone.now()
     try:
         read = datetime.fromisoformat(text)
     except ValueError:

@@ -9,6 +9,7 @@ System (2136 or 2WL = World, 2120 or 2EU = Europe, 276 or DEU = Germany). A lead
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -76,9 +77,17 @@ def normalise(code: str) -> str:
                 f"{code!r} names {len(several)} territories, which are set apart by semicolons: {'; '.join(several)}"
             )
         raise UnknownTerritory(
-            f"{code!r} is neither an ISO 3166-1 country nor a group of CISAC's territories: {', '.join(GROUPS)}"
+            f"{code!r} is neither an ISO 3166-1 country nor one of CISAC's groups of them{_meant(name)}"
         )
     return excluded + name
+
+
+def _meant(name: str) -> str:
+    """Name up to three codes that a name is like; without any, how codes look."""
+    near = difflib.get_close_matches(name, [*GROUPS, *COUNTRIES, *_ALIASES], n=3, cutoff=0.75)
+    if near:
+        return f": is {' or '.join(dict.fromkeys(_ALIASES.get(one, one) for one in near))} meant?"
+    return ", such as DE, EU or SOUTH-AMERICA"
 
 
 def _several(code: str) -> list[str]:

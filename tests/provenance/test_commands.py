@@ -185,6 +185,13 @@ class TestRegisterCollection:
 
 
 class TestClearDataset:
+    def test_takes_no_empty_moment_for_now(self, people: People) -> None:
+        """A script whose variable was empty asked for some day, and not for today."""
+        a_dataset(people.steward, people.house, n_recordings=1)
+        ran = run("clear_dataset", "folk", *USE, "--at", "")
+        assert (ran.code, ran.lines) == (2, [])
+        assert "'' is no date or time: write 2026-03-01" in ran.err
+
     def test_prints_a_line_a_recording_and_a_summary(self, people: People) -> None:
         a_dataset(people.steward, people.house)
         ran = run("clear_dataset", "folk", *USE)

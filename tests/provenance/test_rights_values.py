@@ -41,6 +41,15 @@ class TestTerritory:
         with pytest.raises(territory.UnknownTerritory, match="is neither"):
             territory.normalise(written)
 
+    @pytest.mark.parametrize(
+        ("written", "words"),
+        [("Eurpe", ": is EUROPE meant"), ("Atlantis", ", such as DE, EU or SOUTH-AMERICA$")],
+    )
+    def test_names_what_an_unknown_one_is_like_and_no_long_list(self, written: str, words: str) -> None:
+        with pytest.raises(territory.UnknownTerritory, match=f"groups of them{words}") as told:
+            territory.normalise(written)
+        assert len(str(told.value)) < 120
+
     def test_names_the_unknown_code(self) -> None:
         with pytest.raises(territory.UnknownTerritory, match="XX"):
             territory.countries(("XX",))

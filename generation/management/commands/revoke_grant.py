@@ -25,7 +25,7 @@ class Command(ContractCommand):
         )
         parser.add_argument("--as", dest="as_user", metavar="USER", required=True)
         parser.add_argument("--reason", required=True)
-        parser.add_argument("--from", dest="revoked_from", default="", metavar="ISO")
+        parser.add_argument("--from", dest="revoked_from", metavar="ISO")
         parser.add_argument(
             "--right", choices=ClaimedRight.values, default="", help="revoke this right alone"
         )
@@ -48,7 +48,7 @@ class Command(ContractCommand):
             by=self.user,
             reason=options["reason"],
             now=timezone.now(),
-            revoked_from=instant(options["revoked_from"]) if options["revoked_from"] else None,
+            revoked_from=None if options["revoked_from"] is None else instant(options["revoked_from"]),
             right=options["right"],
             despite_terms=options["despite_terms"],
         )

@@ -4,7 +4,7 @@ from typing import Any
 from governance import access
 from governance.commands import ANSWER_IS_NO, DONE
 from provenance import queries
-from provenance.commands import DatasetCommand, add_use_arguments, clearance_words, instant
+from provenance.commands import DatasetCommand, add_use_arguments, clearance_words, instant_or_now
 
 
 class Command(DatasetCommand):
@@ -14,7 +14,7 @@ class Command(DatasetCommand):
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("reference", metavar="NAME[@VERSION]")
         add_use_arguments(parser)
-        parser.add_argument("--at", default="", metavar="ISO", help="as of that instant; default: now")
+        parser.add_argument("--at", metavar="ISO", help="as of that instant; default: now")
         parser.add_argument(
             "--model",
             default="",
@@ -28,7 +28,7 @@ class Command(DatasetCommand):
             purpose=options["purpose"],
             commercial=options["commercial"],
             territory=options["territory"],
-            at=instant(options["at"]),
+            at=instant_or_now(options["at"]),
             model=options["model"] or (version.model if version else ""),
         )
         policy = queries.policy_of(dataset.organisation, options["policy"], at=use.at)

@@ -19,9 +19,7 @@ class Command(DatasetCommand):
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", metavar="NAME")
         add_use_arguments(parser)
-        parser.add_argument(
-            "--at", default="", metavar="ISO", help="cleared as of that instant; default: now"
-        )
+        parser.add_argument("--at", metavar="ISO", help="cleared as of that instant; default: now")
         parser.add_argument(
             "--model",
             default="",
@@ -42,7 +40,7 @@ class Command(DatasetCommand):
                 purpose=options["purpose"],
                 commercial=options["commercial"],
                 territory=options["territory"],
-                at=instant(options["at"]) if options["at"] else now,
+                at=now if options["at"] is None else instant(options["at"]),
                 model=options["model"],
             ),
             by=self.user,
