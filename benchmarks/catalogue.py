@@ -65,7 +65,7 @@ def measure(
     others = [one for one in others if one.survey.samples_sha256 not in own]
     held = [_with_isrc(one, place) for place, one in enumerate(held)]
     print(f"{len(held)} references, {len(others)} strangers", file=sys.stderr)
-    index = RecordingIndex.build((one.described.key, one.survey.items) for one in held)
+    index = RecordingIndex.build((one.described.key, one.survey.fingerprint) for one in held)
     with tempfile.TemporaryDirectory(prefix="liner-bench-") as folder:
         planted = [
             _plant(one, KINDS[place % len(KINDS)], Path(folder), rng)

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from benchmarks import fingerprint_music, likeness, protocol
 from benchmarks.transformations import CONDITIONS, RATE_HZ
 from lib import files
+from provenance.similarity.fingerprint import AudioFingerprint
 from provenance.similarity.index import RecordingIndex
 from provenance.similarity.learned import (
     N_DIMENSIONS,
@@ -186,7 +187,7 @@ def measure(
         for track, path in found.items()
     }
     index = Index(list(heard), [fingerprint.embed(one.levels) for one in heard.values()])
-    sounds = RecordingIndex.build((key, one.items) for key, one in heard.items())
+    sounds = RecordingIndex.build((key, AudioFingerprint.of_items(one.items)) for key, one in heard.items())
     pitches, tempos = ((0.0,), (1.0,)) if plain else (PITCHES, TEMPOS)
     yield f"{len(heard)} references, {len(index.owner)} vectors; pitches {pitches}, tempos {tempos}"
     yield ""

@@ -28,6 +28,7 @@ from provenance import audio
 from provenance.similarity import thresholds
 from provenance.similarity.align import error_curve
 from provenance.similarity.chromaprint import BANDS, CHROMA, ITEM_S, ITEM_SPAN_S, items_of
+from provenance.similarity.fingerprint import AudioFingerprint
 from provenance.similarity.index import RecordingIndex
 from provenance.similarity.recording import RecordingCheck, RecordingMatch, check
 
@@ -158,7 +159,9 @@ def baseline_answer(heard: Samples, index: RecordingIndex) -> str | None:
 
 
 def answer(heard: Samples, index: RecordingIndex) -> RecordingCheck:
-    return check(items_of(heard, sample_rate_hz=RATE_HZ), index, query_seconds=len(heard) / RATE_HZ)
+    return check(
+        AudioFingerprint.of(heard, sample_rate_hz=RATE_HZ), index, query_seconds=len(heard) / RATE_HZ
+    )
 
 
 def found_and_placed(
@@ -223,7 +226,9 @@ def _made_up(n_excerpts: int, seed: int) -> Iterator[Figure]:
 
 def _on_music(music: Music, n_tracks: int, n_excerpts: int, seed: int) -> Iterator[Figure]:
     rng = np.random.default_rng(seed)
-    index = RecordingIndex.build((str(path), surveyed.items) for path, surveyed in music.references.items())
+    index = RecordingIndex.build(
+        (str(path), surveyed.fingerprint) for path, surveyed in music.references.items()
+    )
     known, unknown = (_drawn(side, n_tracks, rng) for side in (music.references, music.strangers))
     print(
         f"{len(music.references)} references, {index.facts.n_windows} windows; {len(music.strangers)} strangers; "

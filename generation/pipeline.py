@@ -185,7 +185,7 @@ def _hold_against(survey: audio.Survey, target: Target) -> Finding:
         return Finding(target, "unverifiable" if target.gap_decides else "", (target.problem,))
     if target.hears_nothing and not target.gap_decides:
         return Finding(target, "", (_gap(target),))
-    found = likeness.check(survey.items, target.index, query_seconds=survey.seconds)
+    found = likeness.check(survey.fingerprint, target.index, query_seconds=survey.seconds)
     candidates = tuple(_candidate(match) for match in found.matches)
     stopped = tuple(
         f"{one.recording_id} is a blocked reference, case {target.blocked[one.recording_id]}"
@@ -226,14 +226,23 @@ def _candidate(match: likeness.RecordingMatch) -> Candidate:
         occurrences=tuple(match.occurrences),
         tempo_ratio=match.tempo_ratio,
         pitch_shift_semitones=match.pitch_shift_semitones,
-        details={
-            "verdict": match.verdict,
-            "bit_error_rate": round(match.ber, 4),
-            "margin": round(match.margin, 4),
-            "contrast": round(match.contrast, 4),
-            "column": match.column,
-        },
+        details={"verdict": match.verdict, "column": match.column, **_figures(match)},
     )
+
+
+def _figures(match: likeness.RecordingMatch) -> dict[str, float]:
+    """Return what speaks for a match, in the units of the part of the fingerprint that found it."""
+    if match.column == likeness.PEAKS:
+        return {
+            "peaks_met": round(1.0 - match.ber, 4),
+            "peaks_met_elsewhere": round(1.0 - match.ber - match.contrast, 4),
+            "margin_deviations": round(match.margin, 2),
+        }
+    return {
+        "bit_error_rate": round(match.ber, 4),
+        "margin": round(match.margin, 4),
+        "contrast": round(match.contrast, 4),
+    }
 
 
 def answer_as_json(answer: Answer, known: dict[str, tuple[Recording, str]]) -> dict[str, Any]:

@@ -38,7 +38,8 @@ from provenance.errors import IrrevocableError
 from provenance.models import Grant, Recording
 from provenance.rights import identifiers
 from provenance.services.declaring import Declaration, declare_reservation
-from provenance.similarity import chromaprint
+from provenance.similarity.chromaprint import FingerprintError
+from provenance.similarity.fingerprint import AudioFingerprint
 
 FILES = (Role.LABEL_AUDITOR, Role.DATA_STEWARD, Role.COMPLIANCE_OFFICER)
 TRIAGES = (Role.DATA_STEWARD, Role.COMPLIANCE_OFFICER)
@@ -170,8 +171,8 @@ def _checked(filing: Filing, organisation: Organisation, *, stranger: bool) -> F
     problems = [*_missing(clean, stranger), *_too_much(clean), *_foreign(clean, organisation)]
     if clean.fingerprint is not None:
         try:
-            chromaprint.unpack(clean.fingerprint)
-        except chromaprint.FingerprintError as error:
+            AudioFingerprint.unpack(clean.fingerprint)
+        except FingerprintError as error:
             problems.append(f"the fingerprint can't be read: {error} (fingerprint_audio writes such files)")
     if problems:
         raise UnclearCaseError("; ".join(problems)[:2000])

@@ -15,7 +15,7 @@ from provenance.models import Dataset, Recording
 from provenance.rights import names
 from provenance.services import indexing as provenance_indexing
 from provenance.services.matching import held_in
-from provenance.similarity import chromaprint
+from provenance.similarity.fingerprint import AudioFingerprint
 
 LISTEN = "generation.listen_to_case"
 SOUND_ROOM = "cases"
@@ -47,15 +47,15 @@ def listen_to_case(*, case: Case, by: User, now: datetime) -> list[dict[str, Any
     """
     from provenance.similarity import recording as likeness
 
-    items, seconds, heard = None, None, []
+    sound, seconds, heard = None, None, []
     problem = ""
     if case.fingerprint:
-        items = chromaprint.unpack(bytes(case.fingerprint))
+        sound = AudioFingerprint.unpack(bytes(case.fingerprint))
     elif case.sound:
         try:
             with storage.local_file(case.sound) as path:
                 survey = audio.survey(path)
-            items, seconds = survey.items, survey.seconds
+            sound, seconds = survey.fingerprint, survey.seconds
             heard += _same_samples(case, survey.samples_sha256)
         except audio.DecoderMissingError:
             raise
@@ -63,10 +63,10 @@ def listen_to_case(*, case: Case, by: User, now: datetime) -> list[dict[str, Any
             problem = f"The sound can't be read: {error}"[:500]
     found: dict[str, dict[str, Any]] = {str(one["recording"]): one for one in heard}
     for dataset in Dataset.objects.filter(organisation=case.organisation).order_by("id"):
-        if items is None or not provenance_indexing.has_fingerprints(dataset):
+        if sound is None or not provenance_indexing.has_fingerprints(dataset):
             continue
         _, index = provenance.current_index(dataset=dataset, version=None, by=by, now=now)
-        for match in likeness.check(items, index, query_seconds=seconds).matches:
+        for match in likeness.check(sound, index, query_seconds=seconds).matches:
             if match.accepted and match.key not in found:
                 stretch = f"{match.query_end_s - match.query_start_s:.0f} s of the sound that was sent"
                 found[match.key] = {

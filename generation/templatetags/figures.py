@@ -3,6 +3,7 @@
 from django import template
 
 from generation.architectures import registry
+from generation.models import Match
 from governance.templatetags import sleeve
 from lib import figures
 
@@ -12,6 +13,7 @@ MISSING: tuple[object, ...] = (
     "",
 )  # what a template hands on where a value is null, or not there at all
 NOT_KNOWN = "not known"
+LEAST_TEMPO_CHANGE = 0.015  # a tempo is known to a hundredth
 
 
 @register.filter
@@ -63,3 +65,33 @@ register.filter("words", sleeve.words)
 def threshold(value: str) -> str:
     """What a figure was held against; nothing where it was not measured."""
     return "" if value == "–" else f"confirms from {value}"
+
+
+@register.filter
+def elsewhere(value: str) -> str:
+    """What a share is by chance; nothing where it was not measured."""
+    return "" if value == "–" else f"{value} elsewhere in the recording"
+
+
+@register.filter
+def changed(match: Match) -> str:
+    """How what was heard differs from the recording in pitch and tempo; nothing where it does not."""
+    told = ""
+    if match.pitch_shift_semitones:
+        way = "higher" if match.pitch_shift_semitones > 0 else "lower"
+        told += f", {abs(match.pitch_shift_semitones):g} semitones {way}"
+    if abs(match.tempo_ratio - 1.0) >= LEAST_TEMPO_CHANGE:
+        way = "faster" if match.tempo_ratio > 1.0 else "slower"
+        told += f", {abs(match.tempo_ratio - 1.0):.0%} {way}"
+    return told
+
+
+@register.filter
+def agreement(match: Match) -> str:
+    """How far a candidate agrees, in the words of the part of the fingerprint that found it."""
+    details = match.details
+    if details.get("column") == "peaks":
+        return f"{details['peaks_met']:.0%} of its peaks met{changed(match)}"
+    if "bit_error_rate" in details:
+        return f"{details['bit_error_rate']:.1%} of bits differ"
+    return NOT_KNOWN

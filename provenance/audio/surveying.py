@@ -14,6 +14,9 @@ from provenance.audio.errors import DecoderMissingError
 from provenance.audio.facts import AudioFacts
 from provenance.audio.limits import MAX_SECONDS
 from provenance.similarity.chromaprint import FingerprintLibraryMissingError, ItemStream
+from provenance.similarity.fingerprint import AudioFingerprint
+from provenance.similarity.levels import LevelStream
+from provenance.similarity.peaks import peaks_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,8 +44,8 @@ class Survey:
         decoded samples as interleaved little-endian int16: equal for two lossless encodings of the same
         sound, whatever their tags. Of a symbolic file it covers the rendering, and so depends on the
         soundfont.
-    items : np.ndarray [shape=(n_rows, 2), dtype=uint32]
-        Fingerprint of the whole file (`provenance.similarity.chromaprint`).
+    fingerprint : AudioFingerprint
+        Of the whole file (`provenance.similarity.fingerprint`).
     peak_db : float
         Largest sample, dB re full scale; -96.3 for digital silence.
     is_silent : bool
@@ -53,9 +56,14 @@ class Survey:
     seconds: float
     file_sha256: str
     samples_sha256: str
-    items: NDArray[np.uint32]
+    fingerprint: AudioFingerprint
     peak_db: float
     is_silent: bool
+
+    @property
+    def items(self) -> NDArray[np.uint32]:
+        """Items of the fingerprint [shape=(n_rows, 2)]."""
+        return self.fingerprint.items
 
 
 def survey(path: Path, *, max_seconds: float = MAX_SECONDS) -> Survey:
@@ -69,26 +77,29 @@ def survey(path: Path, *, max_seconds: float = MAX_SECONDS) -> Survey:
     with stream(path, max_seconds=max_seconds) as pcm:
         digest = hashlib.sha256(_SAMPLES_PREIMAGE + struct.pack("<II", pcm.sample_rate_hz, pcm.n_channels))
         try:
-            fingerprint = ItemStream(pcm.sample_rate_hz, pcm.n_channels)
+            items = ItemStream(pcm.sample_rate_hz, pcm.n_channels)
+            levels = LevelStream(pcm.sample_rate_hz, pcm.n_channels)
         except FingerprintLibraryMissingError as error:
             raise DecoderMissingError(error.reason) from error
         n_frames = peak = 0
         for chunk in pcm.chunks:
             little_endian = chunk.astype("<i2", copy=False).tobytes()
             digest.update(little_endian)
-            fingerprint.feed(little_endian)
+            items.feed(little_endian)
+            levels.feed(little_endian)
             peak = max(peak, int(chunk.max()), -int(chunk.min()))
             n_frames += len(chunk)
         facts, rate = pcm.facts, pcm.sample_rate_hz
     with path.open("rb") as opened:
         file_sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+    heard = levels.finish()
     peak_db = 20.0 * math.log10(max(peak, 0.5) / 32768.0)
     return Survey(
         facts=facts,
         seconds=n_frames / rate,
         file_sha256=file_sha256,
         samples_sha256=digest.hexdigest(),
-        items=fingerprint.finish(),
+        fingerprint=AudioFingerprint(items.finish(), peaks_of(heard), len(heard)),
         peak_db=peak_db,
         is_silent=peak_db <= SILENCE_PEAK_DB,
     )

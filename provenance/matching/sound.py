@@ -11,12 +11,14 @@ import numpy as np
 from provenance.matching import thresholds
 from provenance.similarity import recording as likeness
 from provenance.similarity.chromaprint import ITEM_S, ITEM_SPAN_S, N_COLUMNS
+from provenance.similarity.fingerprint import AudioFingerprint
 from provenance.similarity.index import WINDOW_ITEMS, RecordingIndex, windows_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from provenance.similarity.index import SimilarityIndex
+    from provenance.similarity.fingerprint import AudioFingerprint
+from provenance.similarity.index import SimilarityIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def heard_in(items: NDArray[np.uint32], index: SimilarityIndex) -> tuple[Heard, 
         excerpt = items[at : at + thresholds.EXCERPT_ITEMS]
         if not _resembles(excerpt, index):
             continue
-        for match in likeness.check(excerpt, index).matches:
+        for match in likeness.check(AudioFingerprint.of_items(excerpt), index).matches:
             if match.verdict == "blocked" and match.key not in found:
                 found[match.key] = _along(items, index.items(places[match.key]), match, at)
         if any(heard.is_whole for heard in found.values()):
@@ -91,9 +93,10 @@ def compare(
     """
     if not comparable(items) or not comparable(reference):
         return None
-    index = RecordingIndex.build([(key, reference)])
+    index = RecordingIndex.build([(key, AudioFingerprint.of_items(reference))])
     for at in _excerpts(items):
-        for match in likeness.check(items[at : at + thresholds.EXCERPT_ITEMS], index).matches:
+        excerpt = AudioFingerprint.of_items(items[at : at + thresholds.EXCERPT_ITEMS])
+        for match in likeness.check(excerpt, index).matches:
             if match.accepted:
                 return _along(items, reference, match, at)
     return None

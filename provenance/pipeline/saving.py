@@ -27,7 +27,8 @@ from provenance.pipeline.plans import Plan
 from provenance.pipeline.surveying import Surveyed
 from provenance.rights import identifiers
 from provenance.rights.values import Statement
-from provenance.similarity import chromaprint
+from provenance.similarity import fingerprint
+from provenance.similarity.fingerprint import AudioFingerprint
 
 SHARE_STEP = Decimal("0.0001")
 HEARD_FIELDS = ("samples_sha256", "codec", "sample_rate_hz", "n_channels", "seconds", "size_bytes")
@@ -333,20 +334,20 @@ def _save_fingerprints(plans: list[Plan], now: datetime) -> None:
         survey = plan.surveyed.survey
         payload = plan.surveyed.record.fingerprint
         if survey is not None and len(survey.items) and not survey.is_silent:
-            payload = chromaprint.pack(survey.items)
+            payload = survey.fingerprint.packed
         if payload:
             fresh.append(_new_fingerprint(plan.recording.pk, payload, now))
     Fingerprint.objects.bulk_create(fresh, ignore_conflicts=True)
 
 
 def _new_fingerprint(recording_id: int, payload: bytes, now: datetime) -> Fingerprint:
-    items = chromaprint.unpack(payload)
+    sound = AudioFingerprint.unpack(payload)
     return Fingerprint(
         recording_id=recording_id,
-        method=chromaprint.METHOD,
-        method_version=chromaprint.METHOD_VERSION,
+        method=fingerprint.METHOD,
+        method_version=fingerprint.METHOD_VERSION,
         payload=payload,
-        sha256=chromaprint.fingerprint_sha256(items),
-        n_items=len(items),
+        sha256=sound.sha256,
+        n_items=len(sound),
         made_at=now,
     )

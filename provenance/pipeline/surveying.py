@@ -13,7 +13,8 @@ from provenance import audio
 from provenance.intake.record import IntakeRecord
 from provenance.models import Recording
 from provenance.pipeline.contradictions import contradict, extent, statement_subject
-from provenance.similarity import chromaprint
+from provenance.similarity import fingerprint
+from provenance.similarity.chromaprint import FingerprintError
 
 N_DECODERS = 2  # each is a child process beside this one
 MAX_NAME_CHARS = 1000
@@ -61,8 +62,8 @@ def _is_known(record: IntakeRecord, organisation: Organisation) -> str:
     known = Recording.objects.filter(
         organisation=organisation,
         sha256=sha256,
-        fingerprints__method=chromaprint.METHOD,
-        fingerprints__method_version=chromaprint.METHOD_VERSION,
+        fingerprints__method=fingerprint.METHOD,
+        fingerprints__method_version=fingerprint.METHOD_VERSION,
     )
     return sha256 if known.exists() else ""
 
@@ -72,8 +73,8 @@ def _survey(record: IntakeRecord, known_sha256: str) -> Surveyed:
         return Surveyed(record, problem=problem)
     if not record.problems and record.fingerprint is not None:
         try:
-            chromaprint.unpack(record.fingerprint)
-        except chromaprint.FingerprintError as error:
+            fingerprint.AudioFingerprint.unpack(record.fingerprint)
+        except FingerprintError as error:
             return Surveyed(record, problem=f"{error.reason} (fingerprint_audio writes such files)")
     if record.problems or record.audio is None:
         return Surveyed(record)

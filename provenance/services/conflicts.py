@@ -33,7 +33,7 @@ from provenance.rights import conflicts as contradictions
 from provenance.rights.conflicts import Finding, Kind, Known
 from provenance.rights.values import SOURCES, Claim, Statement
 from provenance.services.shares import find_share_conflicts
-from provenance.similarity import chromaprint
+from provenance.similarity import fingerprint
 from provenance.similarity.copies import Copy, NewItems
 
 Items = NDArray[np.uint32]
@@ -157,8 +157,8 @@ def _copies(dataset: Dataset, around: set[int]) -> dict[frozenset[str], Copy]:
     """Return what certainly holds the same sound as one of ``around``, by the longest stretch of each pair."""
     fingerprints = Fingerprint.objects.filter(
         recording__organisation_id=dataset.organisation_id,
-        method=chromaprint.METHOD,
-        method_version=chromaprint.METHOD_VERSION,
+        method=fingerprint.METHOD,
+        method_version=fingerprint.METHOD_VERSION,
     ).order_by("id")
     copies: dict[frozenset[str], Copy] = {}
     for new in _in_portions(_items(fingerprints.filter(known.AnyOf("recording_id", around)))):
@@ -171,7 +171,7 @@ def _copies(dataset: Dataset, around: set[int]) -> dict[frozenset[str], Copy]:
 
 def _items(fingerprints: QuerySet[Fingerprint]) -> Iterator[tuple[str, Items]]:
     for key, payload in fingerprints.values_list("recording__public_id", "payload").iterator(chunk_size=500):
-        yield str(key), chromaprint.unpack(bytes(payload))
+        yield str(key), fingerprint.AudioFingerprint.unpack(bytes(payload)).items
 
 
 def _in_portions(new: Iterable[tuple[str, Items]]) -> Iterator[dict[str, Items]]:

@@ -7,10 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from django.conf import settings
 from django.db import transaction
-from numpy.typing import NDArray
 
 from governance import access, ledger
 from governance.models import User
@@ -18,7 +16,8 @@ from lib.files import DiskFullError
 from provenance import queries
 from provenance.errors import EmptyDatasetError, StorageFullError
 from provenance.models import Dataset, DatasetVersion, Fingerprint, IndexBuild
-from provenance.similarity import chromaprint
+from provenance.similarity import fingerprint
+from provenance.similarity.fingerprint import AudioFingerprint
 from provenance.similarity.index import RecordingIndex, SimilarityIndexError, set_hash
 
 KIND = "recording"
@@ -150,8 +149,8 @@ def _version_key(version: DatasetVersion | None) -> str:
 def _fingerprints(dataset: Dataset, version: DatasetVersion | None) -> Any:
     return Fingerprint.objects.filter(
         recording__in=queries.recordings_in(dataset, version),
-        method=chromaprint.METHOD,
-        method_version=chromaprint.METHOD_VERSION,
+        method=fingerprint.METHOD,
+        method_version=fingerprint.METHOD_VERSION,
     ).select_related("recording")
 
 
@@ -163,9 +162,9 @@ def _identities(dataset: Dataset, version: DatasetVersion | None) -> Iterator[tu
 
 def _references(
     dataset: Dataset, version: DatasetVersion | None, progress: Progress | None, n_expected: int
-) -> Iterator[tuple[str, NDArray[np.uint32]]]:
-    for n_done, fingerprint in enumerate(_fingerprints(dataset, version).iterator(chunk_size=200), start=1):
-        yield str(fingerprint.recording.public_id), chromaprint.unpack(fingerprint.payload)
+) -> Iterator[tuple[str, AudioFingerprint]]:
+    for n_done, row in enumerate(_fingerprints(dataset, version).iterator(chunk_size=200), start=1):
+        yield str(row.recording.public_id), AudioFingerprint.unpack(row.payload)
         if progress is not None and n_done % 20 == 0:
             progress(n_done, n_expected)
 

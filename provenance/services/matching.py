@@ -32,7 +32,8 @@ from provenance.models import (
 )
 from provenance.rights import identifiers
 from provenance.services.indexing import current_index, has_fingerprints
-from provenance.similarity import chromaprint
+from provenance.similarity.chromaprint import ITEM_S, ITEM_SPAN_S, FingerprintError
+from provenance.similarity.fingerprint import AudioFingerprint
 from provenance.similarity.index import RecordingIndex
 
 MAY_ASK = (Role.LABEL_AUDITOR, *access.WRITES_DATASETS, *access.DECIDES)
@@ -137,8 +138,8 @@ def _listen_to(record: IntakeRecord) -> tuple[audio.Survey | None, str]:
     if record.problems or record.audio is None:
         if record.fingerprint is not None:
             try:
-                chromaprint.unpack(record.fingerprint)
-            except chromaprint.FingerprintError as error:
+                AudioFingerprint.unpack(record.fingerprint)
+            except FingerprintError as error:
                 return None, f"{error.reason} (fingerprint_audio writes such files)"
         return None, ""
     try:
@@ -151,7 +152,7 @@ def _listen_to(record: IntakeRecord) -> tuple[audio.Survey | None, str]:
 
 def _row(record: IntakeRecord, survey: audio.Survey | None) -> CatalogueRow:
     unknown = {name.strip().lower(): cell.strip() for name, cell in record.unknown.items()}
-    fingerprint = chromaprint.pack(survey.items) if survey and not survey.is_silent else record.fingerprint
+    fingerprint = survey.fingerprint.packed if survey and not survey.is_silent else record.fingerprint
     releases, notes = _releases(unknown)
     isrc = identifiers.isrc(record.isrc) if record.isrc else None
     return CatalogueRow(
@@ -205,9 +206,9 @@ def _duration(columns: Mapping[str, str]) -> float | None:
 
 
 def _fingerprinted_s(packed: bytes | None) -> float | None:
-    if packed is None or not (n_items := len(chromaprint.unpack(packed))):
+    if packed is None or not (n_items := len(AudioFingerprint.unpack(packed))):
         return None
-    return (n_items - 1) * chromaprint.ITEM_S + chromaprint.ITEM_SPAN_S
+    return (n_items - 1) * ITEM_S + ITEM_SPAN_S
 
 
 def match_catalogue(
@@ -226,7 +227,9 @@ def match_catalogue(
         access.require(by, dataset.organisation, MAY_ASK, "ask which recordings of a catalogue are here")
     rows = list(catalogue.rows.all())
     described = [_described(row) for row in rows]
-    heard = {str(row.pk): chromaprint.unpack(bytes(row.fingerprint)) for row in rows if row.fingerprint}
+    heard = {
+        str(row.pk): AudioFingerprint.unpack(bytes(row.fingerprint)).items for row in rows if row.fingerprint
+    }
     runs = []
     for dataset in datasets:
         held = list(held_in(dataset))

@@ -1,4 +1,4 @@
-"""The fingerprint that recording likeness works on: two 32-bit streams, side by side.
+"""Items: how a sound changes, as two 32-bit streams, side by side.
 
 A *row* starts every ``ITEM_S`` seconds and holds two items. ``CHROMA`` is a Chromaprint item: how harmony and
 timbre change over 2.7 s. It survives noise and codecs (3 to 7 % of the bits differ) and is lost where a
@@ -15,18 +15,12 @@ vocoder keeps.
 
 from __future__ import annotations
 
-import hashlib
-import struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-METHOD = "chromaprint+bands"
-METHOD_VERSION = "1"
-"""Items of two versions must never be compared."""
 
 CHROMA, BANDS = 0, 1
 """Columns of the fingerprint."""
@@ -53,10 +47,6 @@ ITEM_S = HOP_SAMPLES / SAMPLE_RATE_HZ
 ITEM_SPAN_S = (19 * HOP_SAMPLES + FRAME_SAMPLES) / SAMPLE_RATE_HZ
 """Seconds of sound that one item looks at: 2.72. Shorter audio has no items."""
 
-_MAGIC = b"LNCP"
-_FORMAT = 1
-_HEADER = struct.Struct("<4sHHI")
-
 
 class FingerprintError(Exception):
     """A fingerprint that cannot be made or read."""
@@ -64,10 +54,6 @@ class FingerprintError(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-class FingerprintFormatError(FingerprintError):
-    """Bytes that are no stored fingerprint, or one of an unknown format or algorithm version."""
 
 
 class FingerprintLibraryMissingError(FingerprintError):
@@ -201,45 +187,6 @@ def items_of(samples: NDArray[Any], *, sample_rate_hz: int) -> NDArray[np.uint32
     for at in range(0, len(whole), 1 << 16):
         stream.feed(whole[at : at + (1 << 16)].tobytes())
     return stream.finish()
-
-
-def pack(items: NDArray[np.uint32]) -> bytes:
-    """Write rows as bytes: magic, format, method version, count, then little-endian words, row by row."""
-    words = np.ascontiguousarray(items, dtype="<u4")
-    if words.ndim != 2 or words.shape[1] != N_COLUMNS:
-        raise FingerprintFormatError(f"a fingerprint has {N_COLUMNS} columns, not the shape {words.shape}")
-    return _HEADER.pack(_MAGIC, _FORMAT, int(METHOD_VERSION), len(words)) + words.tobytes()
-
-
-def unpack(stored: bytes) -> NDArray[np.uint32]:
-    """Read what `pack` wrote.
-
-    Raises
-    ------
-    FingerprintFormatError
-        If the bytes are cut, are something else, or come from another format or method version.
-    """
-    stored = bytes(stored)
-    if len(stored) < _HEADER.size:
-        raise FingerprintFormatError(
-            f"a stored fingerprint has {_HEADER.size} bytes or more, not {len(stored)}"
-        )
-    magic, layout, version, n_rows = _HEADER.unpack_from(stored)
-    if magic != _MAGIC or layout != _FORMAT:
-        raise FingerprintFormatError("these bytes are no fingerprint of a format known here")
-    if version != int(METHOD_VERSION):
-        raise FingerprintFormatError(
-            f"the fingerprint was made by method version {version}, not {METHOD_VERSION}: recompute it"
-        )
-    if len(stored) != _HEADER.size + 4 * N_COLUMNS * n_rows:
-        raise FingerprintFormatError(f"the fingerprint should hold {n_rows} rows and is cut or padded")
-    words = np.frombuffer(stored, dtype="<u4", offset=_HEADER.size)
-    return words.reshape(-1, N_COLUMNS).astype(np.uint32)
-
-
-def fingerprint_sha256(items: NDArray[np.uint32]) -> str:
-    """Hash of the packed items, lower-case hex: the identity under which an index covers a recording."""
-    return hashlib.sha256(pack(items)).hexdigest()
 
 
 def _library() -> Any:

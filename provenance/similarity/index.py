@@ -4,8 +4,8 @@ A *window* is ``WINDOW_ITEMS`` consecutive items of one column of a fingerprint,
 for every row. An index answers which windows are nearest to a query's; whether that is a likeness is decided
 on the items themselves (`provenance.similarity.recording`).
 
-The file is a magic number, a format version, a JSON header and the items of all recordings one after another.
-Header and items are covered by SHA-256 digests, and `RecordingIndex.load` verifies all of it: a file that is
+The file is a magic number, a format version, a JSON header and the fingerprints of all recordings one after another.
+Header and fingerprints are covered by SHA-256 digests, and `RecordingIndex.load` verifies all of it: a file that is
 damaged, of another format, or made from other recordings than the caller has, is a named error and never an
 index.
 """
@@ -17,12 +17,15 @@ import itertools
 import json
 import struct
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from lib import files
-from provenance.similarity.chromaprint import METHOD, METHOD_VERSION, N_COLUMNS, fingerprint_sha256
+from provenance.similarity.chromaprint import N_COLUMNS
+from provenance.similarity.constellation import Constellations
+from provenance.similarity.fingerprint import METHOD, METHOD_VERSION, AudioFingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,7 +38,7 @@ WINDOW_ITEMS = 8
 
 WINDOW_BITS = 32 * WINDOW_ITEMS
 
-FORMAT = 1
+FORMAT = 2
 _MAGIC = b"LNIX"
 _PREAMBLE = struct.Struct("<4sHxxI32s")
 
@@ -108,6 +111,11 @@ class SimilarityIndex(Protocol):
         """Stored items of a recording, for verification."""
         ...
 
+    @property
+    def constellations(self) -> Constellations:
+        """Peaks of all recordings, in the order of `recordings`."""
+        ...
+
     def neighbours(
         self, windows: NDArray[np.uint32], *, column: int, n_neighbours: int
     ) -> list[list[Neighbour]]:
@@ -154,8 +162,7 @@ class RecordingIndex:
     def __init__(
         self,
         recordings: Sequence[str],
-        fingerprints: Sequence[str],
-        items: Sequence[NDArray[np.uint32]],
+        fingerprints: Sequence[AudioFingerprint],
         *,
         dataset: str,
         dataset_version: str,
@@ -163,7 +170,7 @@ class RecordingIndex:
         """Use `build` or `load`."""
         self._recordings = tuple(recordings)
         self._fingerprints = tuple(fingerprints)
-        self._items = [np.ascontiguousarray(stream, dtype="<u4") for stream in items]
+        self._items = [np.ascontiguousarray(one.items, dtype="<u4") for one in fingerprints]
         counts = [max(0, len(stream) - WINDOW_ITEMS + 1) for stream in self._items]
         self._starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         self._header = self._describe(dataset, dataset_version)
@@ -182,16 +189,16 @@ class RecordingIndex:
     @classmethod
     def build(
         cls,
-        references: Iterable[tuple[str, NDArray[np.uint32]]],
+        references: Iterable[tuple[str, AudioFingerprint]],
         *,
         dataset: str = "",
         dataset_version: str = "",
     ) -> RecordingIndex:
-        """Index recordings by their items.
+        """Index recordings by their fingerprints.
 
         Parameters
         ----------
-        references : iterable of (recording, items)
+        references : iterable of (recording, fingerprint)
             The key under which matches will name the recording, and its fingerprint. The order plays no
             part: the same set gives the same file.
         dataset, dataset_version : str
@@ -209,8 +216,7 @@ class RecordingIndex:
             raise ValueError(f"recording {twice} was given twice")
         return cls(
             keys,
-            [fingerprint_sha256(items) for _, items in ordered],
-            [items for _, items in ordered],
+            [fingerprint for _, fingerprint in ordered],
             dataset=dataset,
             dataset_version=dataset_version,
         )
@@ -252,14 +258,12 @@ class RecordingIndex:
                 raise IndexStaleError(
                     f"{path.name} was built for {name} {described[name]!r}, not {value!r}: rebuild it"
                 )
-        if hashlib.sha256(body).hexdigest() != described["items_sha256"]:
-            raise IndexDamagedError(f"the items in {path.name} are damaged: rebuild it")
-        items = np.frombuffer(body, dtype="<u4").reshape(-1, N_COLUMNS)
-        ends = np.cumsum([count for _, _, count in described["recordings"]], dtype=np.int64)
+        if hashlib.sha256(body).hexdigest() != described["body_sha256"]:
+            raise IndexDamagedError(f"the fingerprints in {path.name} are damaged: rebuild it")
+        ends = np.cumsum([0, *(n_bytes for _, _, n_bytes in described["recordings"])]).tolist()
         return cls(
             [recording for recording, _, _ in described["recordings"]],
-            [fingerprint for _, fingerprint, _ in described["recordings"]],
-            np.split(items, ends[:-1]) if len(ends) else [],
+            [AudioFingerprint.unpack(bytes(body[first:end])) for first, end in itertools.pairwise(ends)],
             dataset=described["dataset"],
             dataset_version=described["dataset_version"],
         )
@@ -277,8 +281,8 @@ class RecordingIndex:
                 _PREAMBLE.pack(_MAGIC, FORMAT, len(self._header), hashlib.sha256(self._header).digest())
             )
             opened.write(self._header)
-            for stream in self._items:
-                opened.write(stream.tobytes())
+            for fingerprint in self._fingerprints:
+                opened.write(fingerprint.packed)
 
     @property
     def recordings(self) -> tuple[str, ...]:
@@ -297,6 +301,17 @@ class RecordingIndex:
     def items(self, recording: int) -> NDArray[np.uint32]:
         """Stored items of the recording with this number."""
         return self._items[recording]
+
+    def fingerprint(self, recording: int) -> AudioFingerprint:
+        """Whole fingerprint of the recording with this number."""
+        return self._fingerprints[recording]
+
+    @cached_property
+    def constellations(self) -> Constellations:
+        """Peaks of all recordings, in the order of `recordings`; put in order when they are first asked for."""
+        return Constellations(
+            [one.peaks for one in self._fingerprints], [one.n_frames for one in self._fingerprints]
+        )
 
     def neighbours(
         self, windows: NDArray[np.uint32], *, column: int, n_neighbours: int
@@ -332,20 +347,18 @@ class RecordingIndex:
 
     def _describe(self, dataset: str, dataset_version: str) -> bytes:
         digest = hashlib.sha256()
-        for stream in self._items:
-            digest.update(stream.tobytes())
-        pairs = zip(self._recordings, self._fingerprints, strict=True)
+        for fingerprint in self._fingerprints:
+            digest.update(fingerprint.packed)
+        pairs = [(key, one.sha256) for key, one in zip(self._recordings, self._fingerprints, strict=True)]
         described = {
             "dataset": dataset,
             "dataset_version": dataset_version,
-            "items_sha256": digest.hexdigest(),
+            "body_sha256": digest.hexdigest(),
             "method": METHOD,
             "method_version": METHOD_VERSION,
             "recordings": [
-                [recording, fingerprint, len(stream)]
-                for recording, fingerprint, stream in zip(
-                    self._recordings, self._fingerprints, self._items, strict=True
-                )
+                [recording, one.sha256, len(one.packed)]
+                for recording, one in zip(self._recordings, self._fingerprints, strict=True)
             ],
             "set_hash": set_hash(pairs),
             "window_items": WINDOW_ITEMS,

@@ -21,14 +21,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from provenance.similarity import thresholds
 from provenance.similarity.align import Stretch, bit_error_rate, error_curve, join, stretches
+from provenance.similarity.by_peaks import PEAKS as PEAKS
+from provenance.similarity.by_peaks import matches_by_peaks
 from provenance.similarity.chromaprint import BANDS, CHROMA, ITEM_S, ITEM_SPAN_S, N_COLUMNS
 from provenance.similarity.index import WINDOW_ITEMS, windows_of
+from provenance.similarity.matches import RecordingCheck as RecordingCheck
+from provenance.similarity.matches import RecordingMatch as RecordingMatch
+from provenance.similarity.matches import Verdict
 from provenance.similarity.thresholds import POLICY_ID as POLICY_ID
 
 if TYPE_CHECKING:
@@ -36,70 +41,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from provenance.similarity.fingerprint import AudioFingerprint
     from provenance.similarity.index import SimilarityIndex
 
-Verdict = Literal["no_match", "review", "blocked", "unverifiable"]
 COLUMN_NAMES = {CHROMA: "chroma", BANDS: "bands"}
 SHORTEST_S = (WINDOW_ITEMS - 1) * ITEM_S + ITEM_SPAN_S
 """Seconds of sound below which nothing can be compared: what one window looks at."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingMatch:
-    """One recording beside the query: found, or the nearest that there is.
-
-    Attributes
-    ----------
-    key : str
-        The recording, as the index names it.
-    verdict : {"no_match", "review", "blocked"}
-        What this match alone leads to.
-    score : float
-        In [0, 1], falling through the list of matches.
-    query_start_s, query_end_s, reference_start_s, reference_end_s : float
-        The matched stretch in both, in seconds.
-    occurrences : tuple of float
-        Seconds at which the reference holds the same stretch, in rising order; ``reference_start_s`` is one
-        of them.
-    tempo_ratio, pitch_shift_semitones : float
-        How the query was changed: 1.0 and 0.0, for no other is searched yet.
-    column : {"chroma", "bands"}
-        The fingerprint that found it.
-    ber : float
-        Share of bits that differ, in [0, 1].
-    margin, contrast : float
-        Differences of bit error rates, in [-1, 1].
-    """
-
-    key: str
-    verdict: Verdict
-    score: float
-    query_start_s: float
-    query_end_s: float
-    reference_start_s: float
-    reference_end_s: float
-    occurrences: tuple[float, ...]
-    tempo_ratio: float
-    pitch_shift_semitones: float
-    column: str
-    ber: float
-    margin: float
-    contrast: float
-    kind: Literal["recording"] = "recording"
-
-    @property
-    def accepted(self) -> bool:
-        """Whether it is more than the nearest that there is."""
-        return self.verdict in ("review", "blocked")
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingCheck:
-    """The answer for one query. ``unverifiable`` means that nothing could be compared."""
-
-    matches: tuple[RecordingMatch, ...]
-    verdict: Verdict
-    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +58,7 @@ class _Found:
 
 
 def check(
-    items: NDArray[np.uint32],
+    sound: AudioFingerprint,
     index: SimilarityIndex,
     *,
     query_seconds: float | None = None,
@@ -121,8 +68,9 @@ def check(
 
     Parameters
     ----------
-    items : np.ndarray [shape=(n_rows, 2), dtype=uint32]
-        Fingerprint of the query, of any length.
+    sound : AudioFingerprint
+        Of the query, of any length; without peaks it is held against the index as it is, at no other pitch or
+        tempo.
     index : SimilarityIndex
     query_seconds : float, optional
         Duration of the query; no stretch ends later.
@@ -134,6 +82,7 @@ def check(
     RecordingCheck
         With the ``N_SHOWN`` best recordings, accepted or not, in falling score.
     """
+    items = sound.items
     if len(items) < WINDOW_ITEMS:
         return RecordingCheck((), "unverifiable", (f"less than {SHORTEST_S:.1f} s can't be compared",))
     excluded = set(exclude)
@@ -147,6 +96,7 @@ def check(
         nearest = _nearest_of_the_rest(items, index, set(allowed) - {one.recording for one in found})
         rest = [judge.match(one, judge.chance(one)) for one in nearest[: thresholds.N_SHOWN - len(matches)]]
         matches = sorted([*matches, *rest], key=_rank)
+    matches = _the_better(matches, matches_by_peaks(sound, index, allowed) if len(sound.peaks) else [])
     accepted = [match for match in matches if match.accepted]
     shown = tuple(matches[: max(thresholds.N_SHOWN, len(accepted))])
     verdict: Verdict = "no_match"
@@ -170,6 +120,15 @@ def _best_matches(found: list[_Found], judge: _Judge) -> list[RecordingMatch]:
         match = judge.match(one, chance)
         if one.recording not in best or match.score > best[one.recording].score:
             best[one.recording] = match
+    return sorted(best.values(), key=_rank)
+
+
+def _the_better(one: list[RecordingMatch], other: list[RecordingMatch]) -> list[RecordingMatch]:
+    """Of each recording the match with the higher score; where both find nothing, by items."""
+    best = {match.key: match for match in one}
+    for match in other:
+        if match.key not in best or match.score > best[match.key].score:
+            best[match.key] = match
     return sorted(best.values(), key=_rank)
 
 
@@ -430,8 +389,24 @@ def _seconds(n_items: int) -> float:
 
 
 def _reason(match: RecordingMatch) -> str:
+    if match.column == PEAKS:
+        return (
+            f"{match.query_start_s:.1f}–{match.query_end_s:.1f} s agree with {match.key} from "
+            f"{match.reference_start_s:.1f} s{_change(match)}: {1.0 - match.ber:.0%} of its peaks are there, "
+            f"{1.0 - match.ber - match.contrast:.0%} elsewhere"
+        )
     return (
         f"{match.query_start_s:.1f}–{match.query_end_s:.1f} s agree with {match.key} from "
         f"{match.reference_start_s:.1f} s: {match.ber:.1%} of the {match.column} bits differ, and {match.margin:.1%} "
         "more in the next best"
     )
+
+
+def _change(match: RecordingMatch) -> str:
+    """Say at which pitch and tempo, where they are not the reference's own."""
+    told = ""
+    if match.pitch_shift_semitones:
+        told += f", {abs(match.pitch_shift_semitones):g} semitones {'up' if match.pitch_shift_semitones > 0 else 'down'}"
+    if abs(match.tempo_ratio - 1.0) >= 0.015:
+        told += f", at {match.tempo_ratio:.2f} times its tempo"
+    return told

@@ -35,7 +35,7 @@ from provenance.models import (
 )
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-POLICY = {"id": "recording-1", "false_alarm_target": None, "calibrated": False}
+POLICY = {"id": "recording-2", "false_alarm_target": None, "calibrated": False}
 
 
 def a_hash(name: str) -> str:

@@ -108,7 +108,7 @@ class TestEquivalents:
     def test_are_the_same_music_come_round_and_nothing_else(self, tmp_path: Path) -> None:
         theme, other = signals.music(12.0, seed=1), signals.music(12.0, seed=2)
         path = signals.write(tmp_path / "a.wav", np.concatenate([theme, other, theme]))
-        index = RecordingIndex.build([("a", audio.survey(path).items)])
+        index = RecordingIndex.build([("a", audio.survey(path).fingerprint)])
         assert likeness._sounds_same(index, ("a", 2.0), ("a", 26.0), 7.0)
         assert not likeness._sounds_same(index, ("a", 2.0), ("a", 14.0), 7.0)
 

@@ -332,12 +332,12 @@ class TestRegister:
     ) -> None:
         source = a_catalogue(tmp_path, n=1)
         register("folk", source, people.steward, people.house)
-        monkeypatch.setattr("provenance.similarity.chromaprint.METHOD_VERSION", "2")
+        monkeypatch.setattr("provenance.similarity.fingerprint.METHOD_VERSION", "3")
 
         register("folk", source, people.steward, people.house)
 
         versions = set(Fingerprint.objects.values_list("method_version", flat=True))
-        assert versions == {"1", "2"}
+        assert versions == {"2", "3"}
 
 
 class TestStatistics:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from provenance import audio
 from provenance.similarity import thresholds
-from provenance.similarity.chromaprint import ITEM_S, items_of
+from provenance.similarity.chromaprint import ITEM_S
+from provenance.similarity.fingerprint import AudioFingerprint
 from provenance.similarity.index import RecordingIndex
 from provenance.similarity.recording import RecordingCheck, RecordingMatch, check
 from tests import signals
@@ -24,9 +25,13 @@ def song(n: int) -> signals.Samples:
     return signals.music(40.0, seed=n)
 
 
+def printed(samples: signals.Samples) -> AudioFingerprint:
+    return AudioFingerprint.of(samples, sample_rate_hz=RATE_HZ)
+
+
 @pytest.fixture(scope="module")
 def index() -> RecordingIndex:
-    return RecordingIndex.build([(f"song-{n}", items_of(song(n), sample_rate_hz=RATE_HZ)) for n in range(9)])
+    return RecordingIndex.build([(f"song-{n}", printed(song(n))) for n in range(9)])
 
 
 def excerpt(n: int, start_s: float, seconds: float) -> signals.Samples:
@@ -36,8 +41,8 @@ def excerpt(n: int, start_s: float, seconds: float) -> signals.Samples:
 def ask(
     samples: NDArray[np.float32], index: RecordingIndex, *, rate_hz: int = RATE_HZ, **more: object
 ) -> RecordingCheck:
-    items = items_of(samples, sample_rate_hz=rate_hz)
-    return check(items, index, query_seconds=len(samples) / rate_hz, **more)  # type: ignore[arg-type]
+    sound = AudioFingerprint.of(samples, sample_rate_hz=rate_hz)
+    return check(sound, index, query_seconds=len(samples) / rate_hz, **more)  # type: ignore[arg-type]
 
 
 def placed(match: RecordingMatch, at_s: float) -> bool:
@@ -63,7 +68,7 @@ class TestCheck:
             check=True,
         )
 
-        answer = check(audio.survey(tmp_path / "a.mp3").items, index)
+        answer = check(audio.survey(tmp_path / "a.mp3").fingerprint, index)
 
         assert (answer.verdict, answer.matches[0].key) == ("blocked", "song-4")
 
@@ -132,9 +137,7 @@ class TestCheck:
 
     def test_shows_as_many_as_the_index_has_though_they_agree_nowhere(self, index: RecordingIndex) -> None:
         noise = np.random.default_rng(5).normal(0.0, 0.2, 12 * RATE_HZ).astype(np.float32)
-        few = RecordingIndex.build(
-            [(f"song-{n}", items_of(song(n), sample_rate_hz=RATE_HZ)) for n in range(6)]
-        )
+        few = RecordingIndex.build([(f"song-{n}", printed(song(n))) for n in range(6)])
         for asked, n_shown in ((few, 6), (index, thresholds.N_SHOWN)):
             answer = ask(noise, asked)
 
@@ -145,7 +148,7 @@ class TestCheck:
 
     def test_does_not_accuse_drones_of_each_other(self) -> None:
         drones = RecordingIndex.build(
-            [(f"drone-{n}", items_of(signals.drone(30.0, seed=n), sample_rate_hz=RATE_HZ)) for n in range(3)]
+            [(f"drone-{n}", printed(signals.drone(30.0, seed=n))) for n in range(3)]
         )
 
         answer = ask(signals.drone(12.0, seed=77), drones)
@@ -158,8 +161,8 @@ class TestCheck:
     def test_does_not_accuse_what_says_nothing(self, index: RecordingIndex, sound: signals.Samples) -> None:
         with_silence = RecordingIndex.build(
             [
-                *((key, index.items(n)) for n, key in enumerate(index.recordings)),
-                ("silence", items_of(signals.silence(30.0), sample_rate_hz=RATE_HZ)),
+                *((key, index.fingerprint(n)) for n, key in enumerate(index.recordings)),
+                ("silence", printed(signals.silence(30.0))),
             ]
         )
 
@@ -170,17 +173,15 @@ class TestCheck:
             around = signals.music(20.0, seed=seed)
             return np.concatenate([around[: 10 * RATE_HZ], signals.silence(12.0), around[10 * RATE_HZ :]])
 
-        index = RecordingIndex.build(
-            [(f"gapped-{seed}", items_of(gapped(seed), sample_rate_hz=RATE_HZ)) for seed in (60, 61)]
-        )
+        index = RecordingIndex.build([(f"gapped-{seed}", printed(gapped(seed))) for seed in (60, 61)])
 
         assert ask(gapped(62), index).verdict == "no_match"
 
     def test_finds_a_recording_that_is_there_twice(self, index: RecordingIndex) -> None:
         twice = RecordingIndex.build(
             [
-                *((key, index.items(n)) for n, key in enumerate(index.recordings)),
-                ("copy-of-3", items_of(0.5 * song(3), sample_rate_hz=RATE_HZ)),
+                *((key, index.fingerprint(n)) for n, key in enumerate(index.recordings)),
+                ("copy-of-3", printed(0.5 * song(3))),
             ]
         )
 
@@ -196,8 +197,8 @@ class TestCheck:
         track = np.concatenate([loop, signals.music(6.0, seed=51), loop, signals.music(7.0, seed=52), loop])
         index = RecordingIndex.build(
             [
-                ("looped", items_of(track, sample_rate_hz=RATE_HZ)),
-                ("other", items_of(song(1), sample_rate_hz=RATE_HZ)),
+                ("looped", printed(track)),
+                ("other", printed(song(1))),
             ]
         )
 

@@ -9,7 +9,6 @@ from lib.files import write_bytes, write_text
 from provenance import audio
 from provenance.commands import DatasetCommand
 from provenance.errors import ProvenanceError
-from provenance.similarity import chromaprint
 
 COLUMNS = ("external_id", "fingerprint", "title", "artist", "isrc")
 
@@ -46,7 +45,7 @@ class Command(DatasetCommand):
             )
             return None
         written = out / f"{surveyed.file_sha256}.fingerprint"
-        write_bytes(written, chromaprint.pack(surveyed.items))
+        write_bytes(written, surveyed.fingerprint.packed)
         self.show(
             {
                 "file": name,

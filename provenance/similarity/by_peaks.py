@@ -1,0 +1,197 @@
+"""Recording likeness by peaks: at another pitch or tempo, and under other music.
+
+A query is searched in segments of ten seconds, each half over the last. What is found in neighbouring segments on one
+line is one stretch. What counts is how far a stretch stands above what the same peaks meet elsewhere, and above what the
+best recording that holds another sound reaches: chance gives all references about the same.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from provenance.similarity import thresholds
+from provenance.similarity.constellation import Ground
+from provenance.similarity.levels import BANDS_AN_OCTAVE, FRAME_S, HOP_S
+from provenance.similarity.matches import RecordingMatch, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provenance.similarity.constellation import Constellations, Meeting
+    from provenance.similarity.fingerprint import AudioFingerprint
+    from provenance.similarity.index import SimilarityIndex
+
+PEAKS = "peaks"
+SEMITONES_A_BAND = 12 / BANDS_AN_OCTAVE
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A meeting with the segment of the query in which it was found, and what speaks for it."""
+
+    segment_start: int
+    met: Meeting
+    margin: float
+
+    @property
+    def origin(self) -> float:
+        """Frame of the reference at which the whole query would begin."""
+        return self.met.frame - self.segment_start * self.met.tempo
+
+    @property
+    def start(self) -> float:
+        return self.segment_start + self.met.query_start
+
+    @property
+    def end(self) -> float:
+        return self.segment_start + self.met.query_end
+
+
+def matches_by_peaks(
+    sound: AudioFingerprint, index: SimilarityIndex, allowed: Sequence[int]
+) -> list[RecordingMatch]:
+    """Find recordings that hold the query's sound, at whichever pitch and tempo.
+
+    Parameters
+    ----------
+    sound : AudioFingerprint
+        Of any length; without peaks nothing is found.
+    index : SimilarityIndex
+    allowed : sequence of int
+        Recordings that may answer.
+
+    Returns
+    -------
+    list of RecordingMatch
+        The best of each recording in falling score, whether it convinces or not.
+    """
+    found: list[_Found] = []
+    permitted = set(allowed)
+    for start in _segment_starts(sound.n_frames):
+        end = min(sound.n_frames, start + thresholds.PEAK_SEGMENT_FRAMES)
+        segment = sound.peaks.between(start, end).moved(-start)
+        if len(segment):
+            meetings = index.constellations.search(
+                segment, end - start, pitches=thresholds.PITCHES_BANDS, allowed=permitted
+            )
+            found += _with_margins(start, meetings, index.constellations)
+    by_recording: dict[int, list[_Found]] = defaultdict(list)
+    for one in found:
+        by_recording[one.met.reference].append(one)
+    matches = [_match(index.recordings[number], group) for number, group in by_recording.items()]
+    return sorted(matches, key=lambda match: (-match.score, -match.margin, match.key))
+
+
+def _segment_starts(n_frames: int) -> range:
+    half = thresholds.PEAK_SEGMENT_FRAMES // 2
+    return range(0, max(1, n_frames - half), half)
+
+
+def _with_margins(start: int, meetings: list[Meeting], known: Constellations) -> list[_Found]:
+    """Set each beside the best that holds another sound; ``meetings`` in falling z."""
+    found = []
+    best: dict[int, Meeting] = {}
+    for met in meetings:
+        best.setdefault(met.reference, met)
+    for met in meetings[: thresholds.N_SHOWN * 2]:
+        rivals = (
+            other.z
+            for number, other in best.items()
+            if number != met.reference and not _same_sound(met, other, known)
+        )
+        seconds = (met.query_end - met.query_start) * HOP_S
+        lasting = min(1.0, seconds / thresholds.CONVINCING_PEAKS_S)
+        found.append(_Found(start, met, lasting * (met.z - max(next(rivals, 0.0), thresholds.RIVAL_Z))))
+    return found
+
+
+def _same_sound(one: Meeting, other: Meeting, known: Constellations) -> bool:
+    """Whether two references hold the same sound where each meets the query."""
+    first, last = (one.frame + at * one.tempo for at in (one.query_start, one.query_end))
+    ours = known.references[one.reference].between(first, last)
+    begin = other.frame + one.query_start * other.tempo
+    end = other.frame + one.query_end * other.tempo
+    theirs = known.references[other.reference].between(begin, end).moved(-round(begin))
+    if not len(ours) or not len(theirs):
+        return False
+    laid = Ground(theirs, max(1, round(end - begin)))
+    ratio = one.tempo / other.tempo
+    met, _ = laid.met(ours, first, other.pitch_bands - one.pitch_bands, ratio)
+    return len(met) > 0 and float(met.mean()) >= thresholds.SAME_PEAKS
+
+
+def _match(key: str, group: list[_Found]) -> RecordingMatch:
+    best = max(group, key=lambda one: (one.margin, one.met.z, -one.segment_start))
+    joined = _on_one_line(best, group)
+    start, end = min(one.start for one in joined), max(one.end for one in joined)
+    score = _score(best)
+    places = {_seconds(best.origin + start * best.met.tempo)}
+    for other in group:
+        if other not in joined and _comes_again(best, other):
+            places.add(_seconds(other.origin + start * other.met.tempo))
+    length_s = (end - start) * HOP_S + FRAME_S / 2
+    reference_start_s = _seconds(best.origin + start * best.met.tempo)
+    return RecordingMatch(
+        key=key,
+        verdict=_verdict(score),
+        score=score,
+        query_start_s=_seconds(start),
+        query_end_s=_seconds(start) + length_s,
+        reference_start_s=reference_start_s,
+        reference_end_s=reference_start_s + length_s * best.met.tempo,
+        occurrences=tuple(sorted(places)),
+        tempo_ratio=round(best.met.tempo, 3),
+        pitch_shift_semitones=best.met.pitch_bands * SEMITONES_A_BAND,
+        column=PEAKS,
+        ber=1.0 - best.met.share,
+        margin=best.margin,
+        contrast=best.met.share - best.met.elsewhere,
+    )
+
+
+def _on_one_line(best: _Found, group: list[_Found]) -> list[_Found]:
+    """The best, and what other segments found that goes on where it ends, either way."""
+    joined = [best]
+    rest = [
+        one
+        for one in group
+        if one.segment_start != best.segment_start
+        and one.met.pitch_bands == best.met.pitch_bands
+        and one.margin >= thresholds.JOINED_SHARE * best.margin
+    ]
+    for one in sorted(rest, key=lambda one: abs(one.segment_start - best.segment_start)):
+        near = min(joined, key=lambda other: abs(other.segment_start - one.segment_start))
+        expected = near.met.frame + (one.segment_start - near.segment_start) * near.met.tempo
+        touches = one.start <= near.end and near.start <= one.end
+        if touches and abs(one.met.frame - expected) <= thresholds.LINE_FRAMES:
+            joined.append(one)
+    return joined
+
+
+def _comes_again(best: _Found, other: _Found) -> bool:
+    return (
+        other.segment_start == best.segment_start
+        and other.met.pitch_bands == best.met.pitch_bands
+        and other.met.z >= thresholds.REPEAT_Z_SHARE * best.met.z
+    )
+
+
+def _score(found: _Found) -> float:
+    """In [0, 1]: ``REVIEW_SCORE`` at the margin that convinces, rising to 1 at twice as much."""
+    convincing = thresholds.CONVINCING_MARGIN_Z
+    if found.margin <= convincing:
+        return max(0.0, found.margin / convincing) * thresholds.REVIEW_SCORE
+    over = min(1.0, (found.margin - convincing) / convincing)
+    return thresholds.REVIEW_SCORE + over * (1.0 - thresholds.REVIEW_SCORE)
+
+
+def _verdict(score: float) -> Verdict:
+    if score >= thresholds.BLOCKED_SCORE:
+        return "blocked"
+    return "review" if score >= thresholds.REVIEW_SCORE else "no_match"
+
+
+def _seconds(frame: float) -> float:
+    return max(0.0, frame * HOP_S)

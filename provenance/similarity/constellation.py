@@ -1,0 +1,373 @@
+"""Where the peaks of a query lie among the peaks of references, at whichever pitch and tempo.
+
+Two steps. *Voting*: each peak of the query votes, for every peak of a reference in the same band (moved by the pitch
+that is tried), for the moment of the reference at which the query would have begun. *Weighing*: at the moments with most
+votes the reference's peaks are laid over the query's, moved and stretched by small steps. What counts is the share of
+them that meets a peak of the query, in standard deviations above the share that the same query meets elsewhere in the
+same reference: music in which the same happens all the time meets itself everywhere.
+
+Source: votes of time differences: Wang 2003, "An Industrial-Strength Audio Search Algorithm", ISMIR; as a generalised
+Hough transform: Ballard 1981, doi:10.1016/0031-3203(81)90009-1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from provenance.similarity.levels import N_BANDS
+from provenance.similarity.peaks import Peaks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+BIN_FRAMES = 8
+FINE_BIN_FRAMES = 3
+"""Frames (0.25 s, and 0.09 s at the query's own tempo) of a reference that are one moment for voting."""
+
+GAP_FRAMES = 1_024
+"""Frames between two references on the line on which votes fall: more than a segment lasts."""
+
+VOTED_TEMPI = (0.94, 1.0, 1.06)
+"""Tempo ratios under which the strong peaks vote; between them votes smear over neighbouring moments."""
+
+LEAST_EXPECTED = 1.0
+"""Votes that are expected at any moment, at the least: one more than none is no surprise."""
+
+N_VOTED = 24
+"""Moments of each vote that are looked at."""
+
+N_WEIGHED = 48
+"""Moments of a segment that are weighed, those with most votes above chance."""
+
+TEMPI = tuple(round(0.90 + 0.02 * n, 2) for n in range(11))
+"""Tempo ratios that are weighed."""
+
+REACH_FRAMES = 28
+"""Frames (0.87 s) to either side of a voted moment that are weighed."""
+
+N_ELSEWHERE = 96
+"""Other moments of the same reference at which the query is laid for comparison."""
+
+LEAST_PEAKS = 12
+"""Peaks of the reference on the query below which nothing is weighed."""
+
+LEAST_STRETCH_PEAKS = 24
+LEAST_STRETCH_FRAMES = 48
+"""Peaks, and frames (1.5 s), below which a stretch says nothing by itself: a chord struck in both has a dozen."""
+
+LEAST_SPREAD = 0.035
+"""Standard deviation of the share that meets by chance, at the least: what 96 moments of dull music leave open."""
+
+STEP = 0.15
+"""Share above chance at which a peak neither adds to a stretch nor takes from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A place where the query may come from.
+
+    Attributes
+    ----------
+    reference : int
+    frame : float
+        Frame of the reference at which the query would begin; may be negative.
+    pitch_bands : int
+        Bands by which the query stands above the reference.
+    tempo : float
+        Frames of the reference that pass in a frame of the query.
+    surprise : float
+        Votes above what is expected there, in square roots of the expected.
+    """
+
+    reference: int
+    frame: float
+    pitch_bands: int
+    tempo: float
+    surprise: float
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A hypothesis after weighing: the stretch over which reference and query meet most surprisingly.
+
+    Attributes
+    ----------
+    reference, frame, pitch_bands, tempo
+        As in `Hypothesis`, moved to the best place nearby.
+    query_start, query_end : float
+        The stretch, in frames of the query.
+    share : float
+        Of the reference's peaks in the stretch, how many meet a peak of the query, in [0, 1].
+    elsewhere : float
+        The same at other moments of the reference.
+    n_peaks : int
+        Peaks of the reference in the stretch.
+    z : float
+        Standard deviations by which ``share`` exceeds ``elsewhere``.
+    """
+
+    reference: int
+    frame: float
+    pitch_bands: int
+    tempo: float
+    query_start: float
+    query_end: float
+    share: float
+    elsewhere: float
+    n_peaks: int
+    z: float
+
+
+class Constellations:
+    """Peaks of references, ready for votes.
+
+    Parameters
+    ----------
+    references : sequence of Peaks
+    lengths : sequence of int
+        Frames of each.
+    """
+
+    def __init__(self, references: Sequence[Peaks], lengths: Sequence[int]) -> None:
+        self.references = references
+        self.lengths = np.asarray(lengths, dtype=np.int64)
+        self._starts = np.concatenate([[0], np.cumsum(self.lengths + GAP_FRAMES)])
+        self._all = _by_band(references, self._starts, strong_only=False)
+        self._strong = _by_band(references, self._starts, strong_only=True)
+
+    def search(
+        self, query: Peaks, n_frames: int, *, pitches: Sequence[int], allowed: set[int] | None = None
+    ) -> list[Meeting]:
+        """Find where a segment of a query comes from.
+
+        Parameters
+        ----------
+        query : Peaks
+            Of a segment that lasts ``n_frames`` <= ``GAP_FRAMES``.
+        pitches : sequence of int
+            Bands by which the query may stand above a reference; without any it is searched at its own pitch
+            and tempo alone.
+        allowed : set of int, optional
+            References that may answer.
+
+        Returns
+        -------
+        list of Meeting
+            In falling z; of neighbouring moments the best.
+        """
+        found = self._vote(query, self._all, 0, 1.0, FINE_BIN_FRAMES)
+        strong = query.only(query.strong)
+        for pitch in pitches:
+            for tempo in VOTED_TEMPI:
+                found += self._vote(strong, self._strong, pitch, tempo, BIN_FRAMES)
+        if allowed is not None:
+            found = [one for one in found if one.reference in allowed]
+        tempi = TEMPI if pitches else (1.0,)
+        laid = Ground(query, n_frames)
+        met = [self.weigh(laid, one, tempi) for one in _distinct(found)]
+        best: dict[tuple[int, int, int], Meeting] = {}
+        for one in met:
+            if one is not None:
+                place = one.reference, one.pitch_bands, round(one.frame / REACH_FRAMES)
+                if place not in best or one.z > best[place].z:
+                    best[place] = one
+        return sorted(best.values(), key=lambda one: (-one.z, one.reference, one.frame))
+
+    def _vote(
+        self,
+        query: Peaks,
+        lists: tuple[NDArray[np.int32], NDArray[np.int64]],
+        pitch: int,
+        tempo: float,
+        bin_frames: int,
+    ) -> list[Hypothesis]:
+        frames, begins = lists
+        bands = query.bands.astype(np.int64) - pitch
+        inside = (bands >= 0) & (bands < N_BANDS)
+        lags = np.rint(query.frames[inside] * tempo).astype(np.int32)
+        lows, highs = begins[bands[inside]], begins[bands[inside] + 1]
+        pieces = [frames[low:high] - lag for low, high, lag in zip(lows, highs, lags, strict=True)]
+        if not pieces:
+            return []
+        moments = np.concatenate(pieces)
+        moments += GAP_FRAMES // 2  # a query that begins before a reference does falls into the gap before it
+        moments //= bin_frames
+        edges = self._starts // bin_frames
+        counts = np.bincount(np.maximum(moments, 0), minlength=int(edges[-1]) + 1)[: int(edges[-1]) + 1]
+        both = (counts[:-1] + counts[1:]).astype(np.float32)
+        usual = np.add.reduceat(both, edges[:-1]) / np.maximum(1, np.diff(edges))
+        expected = np.repeat(np.maximum(usual, LEAST_EXPECTED), np.diff(edges)).astype(np.float32)
+        surprise = (both - expected) / np.sqrt(expected)
+        n_kept = min(N_VOTED, len(surprise))
+        best = np.argpartition(surprise, -n_kept)[-n_kept:]
+        owners = np.searchsorted(edges, best, side="right") - 1
+        frames_there = (best + 1) * bin_frames - GAP_FRAMES // 2 - self._starts[owners]
+        return [
+            Hypothesis(owner, float(frame), pitch, tempo, float(surprise[place]))
+            for owner, frame, place in zip(owners.tolist(), frames_there.tolist(), best.tolist(), strict=True)
+        ]
+
+    def weigh(self, laid: Ground, one: Hypothesis, tempi: Sequence[float] = TEMPI) -> Meeting | None:
+        """Lay the reference's peaks over the query; None if too few fall on it."""
+        peaks = self.references[one.reference]
+        near = peaks.between(
+            one.frame - 2 * REACH_FRAMES, one.frame + 1.12 * laid.n_frames + 2 * REACH_FRAMES
+        )
+        strong = near.only(near.strong)
+        if len(strong) < LEAST_PEAKS // 2:
+            return None
+        shifts = one.frame + np.arange(-REACH_FRAMES, REACH_FRAMES + 1, 2, dtype=np.float64)
+        coarse = [(laid.hits(strong, shifts, one.pitch_bands, tempo), tempo) for tempo in tempi]
+        tops = [(int(hits.max()), float(shifts[hits.argmax()]), tempo) for hits, tempo in coarse]
+        _, frame, tempo = max(tops)
+        finer = (tempo - 0.01, tempo, tempo + 0.01) if len(tempi) > 1 else (tempo,)
+        around = frame + np.arange(-5, 6, dtype=np.float64)
+        fine = [(laid.hits(near, around, one.pitch_bands, ratio), ratio) for ratio in finer]
+        _, frame, tempo = max((int(hits.max()), float(around[hits.argmax()]), ratio) for hits, ratio in fine)
+        return self._meeting(laid, one, frame, tempo)
+
+    def _meeting(self, laid: Ground, one: Hypothesis, frame: float, tempo: float) -> Meeting | None:
+        peaks, length = self.references[one.reference], float(self.lengths[one.reference])
+        here = peaks.between(frame, frame + laid.n_frames * tempo)
+        met, rows = laid.met(here, frame, one.pitch_bands, tempo)
+        if len(met) < LEAST_PEAKS:
+            return None
+        elsewhere, spread, n_usual = self._chance(laid, one, frame, tempo, peaks, length)
+        gains = np.concatenate([[0.0], np.cumsum(met - (elsewhere + STEP))])
+        lowest = np.minimum.accumulate(gains)
+        end = int((gains - lowest).argmax())
+        start = int(gains[: end + 1].argmin()) if end else 0
+        candidates = [(0, len(met))]
+        if end - start >= LEAST_STRETCH_PEAKS and rows[end - 1] - rows[start] >= LEAST_STRETCH_FRAMES:
+            candidates.append((start, end))
+        best: Meeting | None = None
+        for first, last in candidates:
+            n_peaks = last - first
+            share = float(met[first:last].mean())
+            z = (share - elsewhere) / (spread * np.sqrt(max(1.0, n_usual / n_peaks)))
+            if best is None or z > best.z:
+                best = Meeting(
+                    one.reference,
+                    frame,
+                    one.pitch_bands,
+                    tempo,
+                    float(rows[first]),
+                    float(rows[last - 1]) + 1.0,
+                    share,
+                    elsewhere,
+                    n_peaks,
+                    float(z),
+                )
+        return best
+
+    def _chance(
+        self, laid: Ground, one: Hypothesis, frame: float, tempo: float, peaks: Peaks, length: float
+    ) -> tuple[float, float, float]:
+        """Share that meets elsewhere in the reference: mean and standard deviation, and of how many peaks."""
+        room = length - laid.n_frames * tempo
+        places = np.linspace(0.0, max(0.0, room), N_ELSEWHERE + 2)[1:-1]
+        places = places[np.abs(places - frame) > 2 * REACH_FRAMES]
+        if room > 2 * REACH_FRAMES:
+            met, counts = laid.met_at(peaks, places, one.pitch_bands, tempo)
+            enough = counts >= LEAST_PEAKS
+            if enough.sum() >= N_ELSEWHERE // 8:
+                shares = met[enough] / counts[enough]
+                return (
+                    float(shares.mean()),
+                    max(LEAST_SPREAD, float(shares.std())),
+                    float(counts[enough].mean()),
+                )
+        return laid.covered, 2.0 * LEAST_SPREAD, float(laid.n_peaks)
+
+
+class Ground:
+    """The query as a picture on which peaks of references are laid.
+
+    Parameters
+    ----------
+    query : Peaks
+    n_frames : int
+    """
+
+    def __init__(self, query: Peaks, n_frames: int) -> None:
+        self.n_frames = n_frames
+        self.n_peaks = len(query)
+        picture = np.zeros((n_frames + 2, N_BANDS + 1), dtype=np.uint8)
+        for shift in (-1, 0, 1):
+            picture[np.clip(query.frames + 1 + shift, 0, n_frames + 1), query.bands] = 1
+        picture[0] = picture[-1] = 0
+        self._picture = picture.ravel()
+        self.covered = float(picture[1:-1, :N_BANDS].mean())
+
+    def hits(self, peaks: Peaks, begins: NDArray[np.float64], pitch: int, tempo: float) -> NDArray[np.int64]:
+        """How many peaks meet one of the query when it begins at each of ``begins``."""
+        rows = np.rint((peaks.frames[None, :] - begins[:, None]) / tempo).astype(np.int64) + 1
+        np.clip(rows, 0, self.n_frames + 1, out=rows)
+        rows *= N_BANDS + 1
+        rows += _columns(peaks, pitch)[None, :]
+        hits: NDArray[np.int64] = self._picture[rows].sum(axis=1, dtype=np.int64)
+        return hits
+
+    def met_at(
+        self, peaks: Peaks, begins: NDArray[np.float64], pitch: int, tempo: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """How many peaks meet one of the query when it begins at each of ``begins``, and how many fall on it."""
+        lows = np.searchsorted(peaks.frames, begins)
+        counts = np.searchsorted(peaks.frames, begins + (self.n_frames - 1) * tempo) - lows
+        ends = np.cumsum(counts)
+        if not len(ends) or not ends[-1]:
+            return counts, counts
+        which = np.arange(ends[-1]) + np.repeat(lows - (ends - counts), counts)
+        rows = np.rint((peaks.frames[which] - np.repeat(begins, counts)) / tempo).astype(np.int64) + 1
+        met = np.concatenate(
+            [
+                [0],
+                np.cumsum(
+                    self._picture[rows * (N_BANDS + 1) + _columns(peaks, pitch)[which]], dtype=np.int64
+                ),
+            ]
+        )
+        return met[ends] - met[ends - counts], counts
+
+    def met(
+        self, peaks: Peaks, begin: float, pitch: int, tempo: float
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+        """For each peak that falls on the query whether it meets one there, and the frame on which it falls."""
+        at = (peaks.frames - begin) / tempo
+        rows = np.rint(at).astype(np.int64)
+        columns = peaks.bands.astype(np.int64) + pitch
+        inside = (rows >= 0) & (rows < self.n_frames) & (columns >= 0) & (columns < N_BANDS)
+        return self._picture[(rows[inside] + 1) * (N_BANDS + 1) + columns[inside]], at[inside]
+
+
+def _columns(peaks: Peaks, pitch: int) -> NDArray[np.int64]:
+    """Bands of the query on which the peaks fall; outside, the empty one."""
+    columns = peaks.bands.astype(np.int64) + pitch
+    return np.where((columns >= 0) & (columns < N_BANDS), columns, N_BANDS)
+
+
+def _by_band(
+    references: Sequence[Peaks], starts: NDArray[np.int64], *, strong_only: bool
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Frames of all peaks on one line, band by band, and where each band begins."""
+    chosen = [peaks.only(peaks.strong) if strong_only else peaks for peaks in references]
+    frames = [peaks.frames + start for peaks, start in zip(chosen, starts, strict=False)]
+    at = np.concatenate(frames) if frames else np.zeros(0, np.int64)
+    bands = np.concatenate([peaks.bands for peaks in chosen]) if chosen else np.zeros(0, np.uint8)
+    order = np.argsort(bands, kind="stable")
+    return at[order].astype(np.int32), np.searchsorted(bands[order], np.arange(N_BANDS + 1))
+
+
+def _distinct(found: list[Hypothesis]) -> list[Hypothesis]:
+    """The most surprising of those that stand beside each other, up to ``N_WEIGHED``."""
+    kept: dict[tuple[int, int, int], Hypothesis] = {}
+    for one in sorted(found, key=lambda one: -one.surprise):
+        kept.setdefault((one.reference, one.pitch_bands, round(one.frame / REACH_FRAMES)), one)
+        if len(kept) == N_WEIGHED:
+            break
+    return list(kept.values())

@@ -1,0 +1,154 @@
+"""A recording's fingerprint: all that is kept of its sound, and the bytes that keep it.
+
+Two parts, each found by other means. *Items* (`provenance.similarity.chromaprint`) say how harmony and timbre change;
+they survive codecs, noise and resynthesis. *Peaks* (`provenance.similarity.peaks`) say where it stands out of itself;
+they survive other pitches and tempi and other music over it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from provenance.similarity.chromaprint import N_COLUMNS, FingerprintError, items_of
+from provenance.similarity.levels import N_BANDS, levels_of
+from provenance.similarity.peaks import BLOCK_FRAMES, PEAKS_A_BLOCK, Peaks, peaks_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+METHOD = "items+peaks"
+METHOD_VERSION = "2"
+"""Fingerprints of two versions must never be compared."""
+
+_MAGIC = b"LNCP"
+_FORMAT = 2
+_HEADER = struct.Struct("<4sHHIII")
+_STRONG = 0x80
+_FRAME_SHIFT = 8
+
+
+class FingerprintFormatError(FingerprintError):
+    """Bytes that are no stored fingerprint, or one of an unknown format or method version."""
+
+
+@dataclass(frozen=True)
+class AudioFingerprint:
+    """What is kept of a sound.
+
+    Attributes
+    ----------
+    items : np.ndarray [shape=(n_rows, 2), dtype=uint32]
+    peaks : Peaks
+    n_frames : int
+        Frames that the peaks were picked from, of ``levels.HOP_S`` each.
+    """
+
+    items: NDArray[np.uint32]
+    peaks: Peaks
+    n_frames: int
+
+    def __len__(self) -> int:
+        """Rows of items: none for sound too short to be told from other sound."""
+        return len(self.items)
+
+    @cached_property
+    def packed(self) -> bytes:
+        """Magic, format, method version and counts; the items, row by row; peaks in each half second; the peaks.
+
+        A peak is 16 bits, little-endian as everything: its frame in the half second, whether it is strong, its band.
+        """
+        words = np.ascontiguousarray(self.items, dtype="<u4")
+        if words.ndim != 2 or words.shape[1] != N_COLUMNS:
+            raise FingerprintFormatError(
+                f"a fingerprint has {N_COLUMNS} columns of items, not the shape {words.shape}"
+            )
+        blocks, in_block = np.divmod(self.peaks.frames, BLOCK_FRAMES)
+        counts = np.bincount(blocks, minlength=_n_blocks(self.n_frames)).astype(np.uint8)
+        coded = (
+            (in_block.astype("<u2") << _FRAME_SHIFT)
+            | np.where(self.peaks.strong, _STRONG, 0)
+            | self.peaks.bands
+        )
+        header = _HEADER.pack(
+            _MAGIC, _FORMAT, int(METHOD_VERSION), len(words), self.n_frames, len(self.peaks)
+        )
+        return header + words.tobytes() + counts.tobytes() + coded.astype("<u2").tobytes()
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the packed bytes, lower-case hex: the identity under which an index covers a recording."""
+        return hashlib.sha256(self.packed).hexdigest()
+
+    @classmethod
+    def unpack(cls, stored: bytes) -> AudioFingerprint:
+        """Read what `packed` wrote.
+
+        Raises
+        ------
+        FingerprintFormatError
+            If the bytes are cut, are something else, or come from another format or method version.
+        """
+        stored = bytes(stored)
+        if len(stored) < _HEADER.size:
+            raise FingerprintFormatError(
+                f"a stored fingerprint has {_HEADER.size} bytes or more, not {len(stored)}"
+            )
+        magic, layout, version, n_rows, n_frames, n_peaks = _HEADER.unpack_from(stored)
+        if magic != _MAGIC:
+            raise FingerprintFormatError("these bytes are no fingerprint of a format known here")
+        if layout != _FORMAT or version != int(METHOD_VERSION):
+            raise FingerprintFormatError(
+                f"the fingerprint was made by format {layout}, method version {version}, and this program reads format "
+                f"{_FORMAT}, version {METHOD_VERSION}: make it anew from the audio"
+            )
+        n_blocks, n_bytes = _n_blocks(n_frames), 4 * N_COLUMNS * n_rows
+        if len(stored) != _HEADER.size + n_bytes + n_blocks + 2 * n_peaks:
+            raise FingerprintFormatError(
+                f"the fingerprint should hold {n_rows} rows and {n_peaks} peaks and is cut or padded"
+            )
+        words = np.frombuffer(stored, dtype="<u4", count=n_rows * N_COLUMNS, offset=_HEADER.size)
+        counts = np.frombuffer(stored, dtype=np.uint8, count=n_blocks, offset=_HEADER.size + n_bytes)
+        coded = np.frombuffer(stored, dtype="<u2", offset=_HEADER.size + n_bytes + n_blocks)
+        return cls(
+            words.reshape(-1, N_COLUMNS).astype(np.uint32), _decoded(counts, coded, n_frames), n_frames
+        )
+
+    @classmethod
+    def of_items(cls, items: NDArray[np.uint32]) -> AudioFingerprint:
+        """Make one of items alone: what it holds is found at its own pitch and tempo."""
+        return cls(items, Peaks(np.zeros(0, np.int32), np.zeros(0, np.uint8), np.zeros(0, np.bool_)), 0)
+
+    @classmethod
+    def of(cls, samples: NDArray[Any], *, sample_rate_hz: int) -> AudioFingerprint:
+        """Fingerprint samples held in memory.
+
+        Parameters
+        ----------
+        samples : np.ndarray [shape=(n_samples,) or (n_samples, n_channels)]
+            int16, or floats in [-1, 1].
+        sample_rate_hz : int
+            Their rate.
+        """
+        levels = levels_of(samples, sample_rate_hz=sample_rate_hz)
+        return cls(items_of(samples, sample_rate_hz=sample_rate_hz), peaks_of(levels), len(levels))
+
+
+def _n_blocks(n_frames: int) -> int:
+    return -(-n_frames // BLOCK_FRAMES)
+
+
+def _decoded(counts: NDArray[np.uint8], coded: NDArray[np.uint16], n_frames: int) -> Peaks:
+    blocks = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    if len(blocks) != len(coded) or counts.max(initial=0) > PEAKS_A_BLOCK:
+        raise FingerprintFormatError("the fingerprint's peaks are damaged: make it anew from the audio")
+    frames = blocks * BLOCK_FRAMES + (coded >> _FRAME_SHIFT).astype(np.int32)
+    bands = (coded & (_STRONG - 1)).astype(np.uint8)
+    if frames.max(initial=-1) >= n_frames or bands.max(initial=0) >= N_BANDS:
+        raise FingerprintFormatError("the fingerprint's peaks are damaged: make it anew from the audio")
+    return Peaks(frames, bands, (coded & _STRONG) > 0)

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from provenance.similarity.fingerprint import AudioFingerprint, FingerprintFormatError
+from tests import signals
+
+
+@pytest.fixture(scope="module")
+def sound() -> AudioFingerprint:
+    return AudioFingerprint.of(signals.music(8.0, seed=1), sample_rate_hz=signals.RATE_HZ)
+
+
+class TestAudioFingerprint:
+    def test_comes_back_from_its_bytes(self, sound: AudioFingerprint) -> None:
+        read = AudioFingerprint.unpack(sound.packed)
+
+        assert len(sound.peaks) > 50
+        assert np.array_equal(read.items, sound.items)
+        assert np.array_equal(read.peaks.frames, sound.peaks.frames)
+        assert np.array_equal(read.peaks.bands, sound.peaks.bands)
+        assert np.array_equal(read.peaks.strong, sound.peaks.strong)
+        assert (read.n_frames, read.sha256) == (sound.n_frames, sound.sha256)
+
+    def test_takes_130_bytes_a_second_at_most(self, sound: AudioFingerprint) -> None:
+        assert len(sound.packed) < 130 * 8 + 100
+
+    @pytest.mark.parametrize("damage", [b"", b"LNCP", b"x" * 60])
+    def test_is_refused_when_it_is_none(self, damage: bytes) -> None:
+        with pytest.raises(FingerprintFormatError):
+            AudioFingerprint.unpack(damage)
+
+    def test_is_refused_when_it_is_cut(self, sound: AudioFingerprint) -> None:
+        with pytest.raises(FingerprintFormatError, match="cut"):
+            AudioFingerprint.unpack(sound.packed[:-4])
+
+    def test_is_refused_when_it_is_of_another_version(self, sound: AudioFingerprint) -> None:
+        stored = bytearray(sound.packed)
+        stored[6] = 77
+
+        with pytest.raises(FingerprintFormatError, match="version 77"):
+            AudioFingerprint.unpack(bytes(stored))
+
+    def test_is_refused_when_its_peaks_lie_outside(self, sound: AudioFingerprint) -> None:
+        stored = bytearray(sound.packed)
+        stored[-2] |= 0x7F  # a band above the highest
+
+        with pytest.raises(FingerprintFormatError, match="damaged"):
+            AudioFingerprint.unpack(bytes(stored))
+
+    def test_of_too_little_sound_is_empty(self) -> None:
+        short = AudioFingerprint.of(np.zeros(800, dtype=np.float32), sample_rate_hz=8_000)
+
+        assert (len(short), len(short.peaks)) == (0, 0)
+        assert AudioFingerprint.unpack(short.packed).n_frames == 0
