@@ -107,6 +107,22 @@ class TestMatrix:
         assert "have changed" in page.content.decode() or "has changed since" in page.content.decode()
         assert len(steward.get(matrix).context["rows"]) == 3
 
+    def test_keeps_what_is_ticked_together(self, steward: Client, matrix: str) -> None:
+        text = steward.get(matrix).content.decode()
+        ticks = text.partition('<div class="ticks"')[2].partition("</div>")[0]
+        assert ticks.count('type="checkbox"') == 3
+        assert "sorted by" not in ticks.lower()
+
+    def test_says_that_nothing_on_record_clears_what_is_unknown(
+        self, shelf: Shelf, steward: Client, matrix: str
+    ) -> None:
+        more_entries(shelf.dataset, 1)
+        fresh = shelf.dataset.entries.latest("id")
+        fresh.statements.all().delete()
+        text = steward.get(f"{matrix}?answer=unknown").content.decode()
+        assert "nothing on record clears it" in text
+        assert "on no basis" not in text
+
     def test_says_where_one_answer_is_for_both_rights(
         self, shelf: Shelf, steward: Client, matrix: str
     ) -> None:
