@@ -18,7 +18,7 @@ from provenance.models import (
     LicenceStatement,
     Recording,
 )
-from provenance.models.datasets import FOLDED_KINDS
+from provenance.models.datasets import FOLDED_KINDS, MIDDLING, WEIGHTS
 from provenance.rights import values
 from provenance.rights.clearance import clear
 from provenance.rights.policy import ClearancePolicy
@@ -37,8 +37,9 @@ class Outcome:
 
 
 def counts_by_kind(conflicts: QuerySet[Conflict]) -> dict[str, int]:
+    """Count each kind, the weightiest first."""
     found = conflicts.order_by().values_list("kind").annotate(n=Count("id"))
-    return dict(sorted(found, key=lambda row: (-row[1], row[0])))
+    return dict(sorted(found, key=lambda row: (-WEIGHTS.get(row[0], MIDDLING), -row[1], row[0])))
 
 
 @dataclass(frozen=True)

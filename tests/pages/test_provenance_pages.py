@@ -582,6 +582,9 @@ class TestConflictQueue:
         assert rows == [strong, weak, conflicts[3].pk, conflicts[2].pk]
         assert f"kind=one_holder_string_for_many&amp;dataset={shelf.dataset.public_id}" in text
         assert ">folk</a>&nbsp;2." in text
+        kinds = client_of(shelf.people.steward).get(url("conflict-list")).context["kinds"]
+        assert next(iter(kinds)) == "same_sound_two_licences"
+        assert [*kinds][-1] == "one_holder_string_for_many"
 
     def test_shows_what_it_counted_when_it_is_asked_for(
         self, shelf: Shelf, conflicts: list[Conflict]
