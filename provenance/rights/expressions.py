@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+from provenance.rights.phrases import elements_of
 from provenance.rights.terms import UNVERSIONED, LicenceTerms, by_key, catalogue, family
-from provenance.rights.wordings import elements_of, in_words
+from provenance.rights.wordings import in_words
 
 UNRECOGNISED: Final = "LicenseRef-unrecognised-"
 
