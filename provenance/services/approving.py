@@ -55,15 +55,7 @@ def approve_dataset(
     if not dataset.entries.exists():
         raise EmptyDatasetError(f"{dataset.name} holds no recording: register some first.")
     access.require(by, dataset.organisation, access.DECIDES, "approve a dataset")
-    if dataset.registrations.filter(registered_by=by).exists():
-        raise NotAllowedError(
-            f"{by.username} registered recordings of {dataset.name}: somebody else must approve it."
-        )
-    rests_on = Grant.objects.filter(subjects__recording__entries__dataset=dataset, registered_by=by)
-    if rests_on.filter(Q(revoked_from=None) | Q(revoked_from__gt=now)).exists():
-        raise NotAllowedError(
-            f"{by.username} registered grants that {dataset.name} rests on: somebody else must approve it."
-        )
+    _require_somebody_else(dataset, by, now)
     review = ask_for_approval(dataset=dataset, by=governance.system_user(), now=now) or queries.approval_of(
         dataset
     )
@@ -88,6 +80,19 @@ def approve_dataset(
         now=now,
         conditions=_expand(accept, dataset, now),
     )
+
+
+def _require_somebody_else(dataset: Dataset, by: User, now: datetime) -> None:
+    """Let nobody approve what they registered themselves: recordings, or grants that hold still."""
+    if dataset.registrations.filter(registered_by=by).exists():
+        raise NotAllowedError(
+            f"{by.username} registered recordings of {dataset.name}: somebody else must approve it."
+        )
+    rests_on = Grant.objects.filter(subjects__recording__entries__dataset=dataset, registered_by=by)
+    if rests_on.filter(Q(revoked_from=None) | Q(revoked_from__gt=now)).exists():
+        raise NotAllowedError(
+            f"{by.username} registered grants that {dataset.name} rests on: somebody else must approve it."
+        )
 
 
 def _expand(accept: Sequence[str], dataset: Dataset, now: datetime) -> list[str]:

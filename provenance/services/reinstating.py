@@ -64,14 +64,7 @@ def reinstate_grants(
     ConflictError
         If one still stands, was given again already, or was given exclusively to another meanwhile.
     """
-    ended = list(
-        Grant.objects.filter(pk__in=[grant.pk for grant in grants])
-        .select_for_update(of=("self",))
-        .select_related("organisation", "licensor", "licensee")
-        .order_by("id")
-    )
-    if len({(one.organisation_id, one.deal) for one in ended}) != 1:
-        raise ProvenanceError("Name the grants of one deal.")
+    ended = _locked(grants)
     _require_may_reinstate(ended, by, own_word)
     if not reason.strip():
         raise ProvenanceError("Giving a grant again needs a reason.")
@@ -91,6 +84,18 @@ def reinstate_grants(
     )
     _record_reinstated(ended, anew, by, now)
     return tuple(anew)
+
+
+def _locked(grants: Iterable[Grant]) -> list[Grant]:
+    ended = list(
+        Grant.objects.filter(pk__in=[grant.pk for grant in grants])
+        .select_for_update(of=("self",))
+        .select_related("organisation", "licensor", "licensee")
+        .order_by("id")
+    )
+    if len({(one.organisation_id, one.deal) for one in ended}) != 1:
+        raise ProvenanceError("Name the grants of one deal.")
+    return ended
 
 
 def _require_may_reinstate(ended: list[Grant], by: User, own_word: bool) -> None:
