@@ -71,12 +71,14 @@ decided when to stop. What the whole of likeness reaches with it stands in `docs
 """
 
 BAD = """\
-- What it was told to bear it was told by stand-ins, so real encoders at lower rates than those measured, real rooms and
-  real microphones are untested. So is sung music.
-- Segments of drones and held chords are alike to other drones: a high cosine alone is no copy there.
-- A loop that comes round is alike to itself: it says that a moment is from a recording sooner than from which bar.
-- Less than 2.1 seconds have no vector at all, and a query of two or three vectors says little.
+- Other music over it, as loud: one excerpt of 5 seconds in eight is not found, and more are not believed.
+- A piece shorter than a segment, 2.1 seconds, inside other music. Shorter sound has no vector at all.
+- Segments of drones and held chords are alike to other drones: a high cosine alone is no copy there, and the excess over
+  what the query finds anywhere says so.
+- A loop that comes round is alike to itself: it says which recording sooner than which bar.
 - Music moved by more than two semitones, or at a tempo further off than 10 %, is not searched for.
+- It was taught by stand-ins, so encoders at lower rates than those measured, real rooms and microphones, separated
+  stems, neural codecs and sung music are untested.
 """
 
 

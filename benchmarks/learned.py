@@ -58,7 +58,10 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The best diagonal of a query in one recording: where it begins, and what undoes the query's changes."""
+    """The best diagonal of a query in one recording: where it begins, and what undoes the query's changes.
+
+    The excess is told of the best recording alone.
+    """
 
     key: str
     place_s: float
@@ -82,19 +85,21 @@ class Index:
     def search(self, variants: Sequence[Variant], lengths: Sequence[int]) -> list[list[Answer]]:
         """Answer with the best recordings for the first so many vectors of a query, each of its lengths."""
         best = np.full((len(lengths), len(self.keys)), -1.0, dtype=np.float32)
-        where: list[dict[int, tuple[int, float, Variant]]] = [{} for _ in lengths]
+        where: list[dict[int, tuple[int, slice, Variant]]] = [{} for _ in lengths]
         for variant in variants:
             cosines = variant.vectors.astype(np.float32) @ self.vectors
-            anywhere = np.quantile(cosines[:, ::SAMPLED], ANYWHERE, axis=1)
             for number, length in enumerate(lengths):
                 n_rows = round(length * variant.tempo)
                 for phase in (0, 1):
                     curve = self._diagonals(cosines[phase:n_rows:2])
                     tops = np.maximum.reduceat(curve, self.starts[:-1])
-                    usual = float(anywhere[phase:n_rows:2].mean()) if len(anywhere[phase:n_rows:2]) else 1.0
                     for owner in np.flatnonzero(tops > best[number]):
                         here = curve[self.starts[owner] : self.starts[owner + 1]]
-                        where[number][int(owner)] = (2 * int(here.argmax()) - phase, usual, variant)
+                        where[number][int(owner)] = (
+                            2 * int(here.argmax()) - phase,
+                            slice(phase, n_rows, 2),
+                            variant,
+                        )
                     best[number] = np.maximum(best[number], tops)
         return [self._ranked(scores, places) for scores, places in zip(best, where, strict=True)]
 
@@ -113,20 +118,22 @@ class Index:
         return curve
 
     def _ranked(
-        self, scores: NDArray[np.float32], places: Mapping[int, tuple[int, float, Variant]]
+        self, scores: NDArray[np.float32], places: Mapping[int, tuple[int, slice, Variant]]
     ) -> list[Answer]:
         best = [int(owner) for owner in np.argsort(-scores)[:N_RANKED] if int(owner) in places]
-        return [
-            Answer(
-                self.keys[owner],
-                places[owner][0] * QUERY_HOP_S,
-                float(scores[owner]),
-                float(scores[owner]) - places[owner][1],
-                places[owner][2].pitch,
-                places[owner][2].tempo,
-            )
-            for owner in best
-        ]
+        answers: list[Answer] = []
+        for owner in best:
+            place, rows, variant = places[owner]
+            score = float(scores[owner])
+            excess = score - self._usual(variant.vectors[rows]) if not answers else 0.0
+            at_s = place * QUERY_HOP_S
+            answers.append(Answer(self.keys[owner], at_s, score, excess, variant.pitch, variant.tempo))
+        return answers
+
+    def _usual(self, vectors: NDArray[np.float16]) -> float:
+        """The mean cosine that one in a thousand of all vectors has with those of a query."""
+        cosines = vectors.astype(np.float32) @ self.vectors[:, ::SAMPLED]
+        return float(np.quantile(cosines, ANYWHERE, axis=1).mean())
 
 
 def excerpts(folder: Path, kept: Path, n_tracks: int, seed: int = 7) -> Iterator[tuple[str, list[Excerpt]]]:
