@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks import catalogue, conflicts, ingest, labels, likeness, lists, rights
 from benchmarks.figures import Figure, NothingToMeasureError
+from benchmarks.transformations import CONDITIONS
 
 NAMES = (
     "conflicts",
@@ -36,6 +37,16 @@ def main(arguments: Sequence[str]) -> int:
         "--tracks", type=int, default=0, metavar="N", help="to take excerpts of; 0 for all"
     )
     of_likeness.add_argument("--excerpts", type=int, default=1, metavar="N", help="of each recording")
+    of_likeness.add_argument(
+        "--only", choices=likeness.PARTS, default="", help="find copies alone, or count false alarms alone"
+    )
+    of_likeness.add_argument(
+        "--changes",
+        nargs="+",
+        choices=list(CONDITIONS),
+        metavar="CHANGE",
+        help="of benchmarks.transformations",
+    )
     of_likeness.add_argument("--seed", type=int, default=1)
     of_conflicts = parser.add_argument_group("conflicts")
     of_conflicts.add_argument("--music", type=Path, metavar="DIR", help="music to plant copies of")
@@ -55,6 +66,8 @@ def main(arguments: Sequence[str]) -> int:
             listed=chosen.protocol,
             n_tracks=chosen.tracks,
             n_excerpts=chosen.excerpts,
+            only=chosen.only,
+            changes=chosen.changes or (),
             seed=chosen.seed,
         ),
         "lists": lists.measure,

@@ -41,6 +41,8 @@ N_BOOTSTRAPS = 2_000
 N_TUNES = 3
 TUNE_S = 32.0
 
+PARTS = COPIES, FALSE_ALARMS = ("copies", "false-alarms")
+
 WANTED = 'make bench ARGS="likeness --references DIR --strangers DIR".'
 
 
@@ -89,6 +91,8 @@ def measure(
     listed: Path | None = None,
     n_tracks: int = 0,
     n_excerpts: int = 1,
+    only: str = "",
+    changes: Sequence[str] = (),
     seed: int = 1,
 ) -> Iterator[Figure]:
     """Measure on the listed music, on two folders of music, or without them on tunes made up here.
@@ -101,6 +105,10 @@ def measure(
         References and strangers that excerpts are taken of, drawn by the seed; 0 for all.
     n_excerpts : int
         Excerpts of each, for each length and condition.
+    only : str
+        One of ``PARTS``; both without it.
+    changes : sequence of str
+        Conditions under which copies are looked for; all without them.
 
     Raises
     ------
@@ -108,9 +116,9 @@ def measure(
         If one folder is named without the other, is no folder, or holds no music.
     """
     if listed is not None:
-        yield from _on_music(_of_protocol(listed), n_tracks, n_excerpts, seed)
+        yield from _on_music(_of_protocol(listed), n_tracks, n_excerpts, seed, only, changes)
     elif references is None and strangers is None:
-        yield from _made_up(n_excerpts, seed)
+        yield from _made_up(n_excerpts, seed, only, changes)
     elif references is None or strangers is None:
         raise NothingToMeasureError("likeness needs two folders that share no recording: " + WANTED)
     else:
@@ -123,7 +131,7 @@ def measure(
                 f"{len(shared)} recordings lie under {references} and under {strangers}: "
                 "no recording may be in both."
             )
-        yield from _on_music(music, n_tracks, n_excerpts, seed)
+        yield from _on_music(music, n_tracks, n_excerpts, seed, only, changes)
 
 
 def recordings_in(folder: Path) -> Iterator[tuple[Path, audio.Survey]]:
@@ -206,7 +214,7 @@ def _of_protocol(folder: Path) -> Music:
     return Music(*sides)
 
 
-def _made_up(n_excerpts: int, seed: int) -> Iterator[Figure]:
+def _made_up(n_excerpts: int, seed: int, only: str, changes: Sequence[str]) -> Iterator[Figure]:
     print(
         f"No music was given, so these figures are of {2 * N_TUNES} made-up tunes: they show that the check runs, "
         f"not how good it is. For that: {WANTED}",
@@ -220,11 +228,18 @@ def _made_up(n_excerpts: int, seed: int) -> Iterator[Figure]:
                 path = Path(folder) / name / f"{tune}.wav"
                 tunes.write(path, seed=number * N_TUNES + tune, seconds=TUNE_S, rate_hz=RATE_HZ)
             sides.append(_music_in(Path(folder) / name))
-        for found in _on_music(Music(*sides), 0, n_excerpts, seed):
+        for found in _on_music(Music(*sides), 0, n_excerpts, seed, only, changes):
             yield replace(found, name=found.name.replace("likeness_", "likeness_made_up_", 1))
 
 
-def _on_music(music: Music, n_tracks: int, n_excerpts: int, seed: int) -> Iterator[Figure]:
+def _on_music(
+    music: Music,
+    n_tracks: int,
+    n_excerpts: int,
+    seed: int,
+    only: str = "",
+    changes: Sequence[str] = (),
+) -> Iterator[Figure]:
     rng = np.random.default_rng(seed)
     index = RecordingIndex.build(
         (str(path), surveyed.fingerprint) for path, surveyed in music.references.items()
@@ -236,10 +251,10 @@ def _on_music(music: Music, n_tracks: int, n_excerpts: int, seed: int) -> Iterat
         file=sys.stderr,
     )
     checks_s: list[float] = []
-    for length_s in LENGTHS_S:
-        for name in CONDITIONS:
+    for length_s in LENGTHS_S if only != FALSE_ALARMS else ():
+        for name in changes or CONDITIONS:
             yield from _copies(name, length_s, known, unknown, index, n_excerpts, rng, checks_s)
-    for length_s in (*LENGTHS_S, 30.0):
+    for length_s in (*LENGTHS_S, 30.0) if only != COPIES else ():
         yield from _false_alarms(length_s, unknown, index, n_excerpts, rng)
     if checks_s:
         yield Figure("likeness_check_cpu_s", float(np.median(checks_s)), "s")

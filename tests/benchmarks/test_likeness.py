@@ -31,6 +31,15 @@ class TestLikeness:
         assert "made-up" in said.err
         assert "--references DIR --strangers DIR" in said.err
 
+    def test_measures_the_part_and_the_changes_that_are_asked_for(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert bench.main(["likeness", "--only", "copies", "--changes", "speed_plus_4"]) == 0
+        assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
+            "likeness_made_up_found_speed_plus_4_10s",
+            "likeness_made_up_check_cpu_s",
+        ]
+
     def test_measures_on_the_folders_that_are_given(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
