@@ -38,7 +38,10 @@ def main(arguments: Sequence[str]) -> int:
     )
     of_likeness.add_argument("--excerpts", type=int, default=1, metavar="N", help="of each recording")
     of_likeness.add_argument(
-        "--only", choices=likeness.PARTS, default="", help="find copies alone, or count false alarms alone"
+        "--only",
+        choices=likeness.PARTS,
+        default="",
+        help="find copies, or short pieces in other music, or count false alarms",
     )
     of_likeness.add_argument(
         "--changes",

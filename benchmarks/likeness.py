@@ -41,7 +41,10 @@ N_BOOTSTRAPS = 2_000
 N_TUNES = 3
 TUNE_S = 32.0
 
-PARTS = COPIES, FALSE_ALARMS = ("copies", "false-alarms")
+PARTS = COPIES, REPLICATIONS, FALSE_ALARMS = ("copies", "replications", "false-alarms")
+REPLICATED = (0.02, 0.05, 0.10)
+OUTPUT_S = 30.0
+FADE_S = 0.005
 
 WANTED = 'make bench ARGS="likeness --references DIR --strangers DIR".'
 
@@ -251,10 +254,12 @@ def _on_music(
         file=sys.stderr,
     )
     checks_s: list[float] = []
-    for length_s in LENGTHS_S if only != FALSE_ALARMS else ():
+    for share in REPLICATED if only in ("", REPLICATIONS) else ():
+        yield from _replications(share, known, unknown, index, n_excerpts, rng)
+    for length_s in LENGTHS_S if only in ("", COPIES) else ():
         for name in changes or CONDITIONS:
             yield from _copies(name, length_s, known, unknown, index, n_excerpts, rng, checks_s)
-    for length_s in (*LENGTHS_S, 30.0) if only != COPIES else ():
+    for length_s in (*LENGTHS_S, OUTPUT_S) if only in ("", FALSE_ALARMS) else ():
         yield from _false_alarms(length_s, unknown, index, n_excerpts, rng)
     if checks_s:
         yield Figure("likeness_check_cpu_s", float(np.median(checks_s)), "s")
@@ -297,6 +302,43 @@ def _copies(
             naive.append(baseline_answer(heard, index) == str(path))
     if hits:
         yield _share(f"likeness_found_{name}_{length_s:.0f}s", hits, naive)
+
+
+def _replications(
+    share: float,
+    known: Sequence[tuple[Path, float]],
+    unknown: Sequence[tuple[Path, float]],
+    index: RecordingIndex,
+    n_excerpts: int,
+    rng: np.random.Generator,
+) -> Iterator[Figure]:
+    """Put a piece of a reference into half a minute of other music, and see whether it is found there."""
+    piece_s = share * OUTPUT_S
+    hits, naive = [], []
+    for path, seconds in known:
+        for _ in range(n_excerpts):
+            start_s, piece = excerpt(path, seconds, piece_s, rng)
+            other_path, other_seconds = unknown[int(rng.integers(len(unknown)))]
+            _, heard = excerpt(other_path, other_seconds, OUTPUT_S, rng)
+            at = int(rng.integers(max(1, len(heard) - len(piece))))
+            heard = _replaced(heard, piece, at)
+            found = answer(heard, index)
+            hits.append(found_and_placed(found, index, str(path), start_s - at / RATE_HZ, 1.0))
+            naive.append(baseline_answer(heard, index) == str(path))
+    if hits:
+        yield _share(f"likeness_found_replicated_{share:.0%}".replace("%", "pct"), hits, naive)
+
+
+def _replaced(heard: Samples, piece: Samples, at: int) -> Samples:
+    """Put a piece in the place of what is there, with short fades so that nothing clicks."""
+    fade = np.clip(np.arange(len(piece)) / (FADE_S * RATE_HZ), 0.0, 1.0)
+    weight = np.minimum(fade, fade[::-1]).astype(np.float32)
+    changed = heard.copy()
+    place = slice(at, at + len(piece))
+    changed[place] = (
+        changed[place] * (1.0 - weight[: len(changed[place])]) + (piece * weight)[: len(changed[place])]
+    )
+    return changed
 
 
 def _false_alarms(
