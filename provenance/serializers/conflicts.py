@@ -15,7 +15,9 @@ class ConflictSerializer(RowSerializer[Conflict]):
     evidence_a = serializers.JSONField(read_only=True)
     evidence_b = serializers.JSONField(read_only=True)
     heard = serializers.JSONField(read_only=True)
-    weight = serializers.IntegerField(read_only=True, help_text="what contradicts itself most is heaviest, 90 at most")
+    weight = serializers.IntegerField(
+        read_only=True, help_text="what contradicts itself most is heaviest, 90 at most"
+    )
 
     class Meta:
         model = Conflict
