@@ -18,6 +18,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.fft
+
+from provenance.similarity.frames import FrameStream, pieces_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -117,31 +120,19 @@ class _BandStream:
     """
 
     def __init__(self, sample_rate_hz: int, n_channels: int) -> None:
-        self._n_channels = n_channels
-        self._hop = HOP_SAMPLES * sample_rate_hz / SAMPLE_RATE_HZ
-        self._frame = round(FRAME_SAMPLES * sample_rate_hz / SAMPLE_RATE_HZ)
-        self._window = np.hanning(self._frame + 1)[:-1].astype(np.float32)
-        self._filters = _mel_filters(sample_rate_hz, self._frame) * (2.0 / self._window.sum()) ** 2
-        self._pending = np.zeros(0, dtype=np.float32)
-        self._pending_at = 0
-        self._next = 0
+        frame_samples = round(FRAME_SAMPLES * sample_rate_hz / SAMPLE_RATE_HZ)
+        self._frames = FrameStream(
+            n_channels,
+            frame_samples=frame_samples,
+            hop_samples=HOP_SAMPLES * sample_rate_hz / SAMPLE_RATE_HZ,
+        )
+        self._filters = _mel_filters(sample_rate_hz, frame_samples) * (2.0 / self._frames.window.sum()) ** 2
         self._energies: list[NDArray[np.float32]] = []
 
     def feed(self, samples: bytes) -> None:
-        channels = np.frombuffer(samples, dtype="<i2").reshape(-1, self._n_channels)
-        mono = channels.mean(axis=1, dtype=np.float32) / np.float32(32768.0)
-        self._pending = np.concatenate([self._pending, mono])
-        starts = []
-        while (start := round(self._next * self._hop) - self._pending_at) + self._frame <= len(self._pending):
-            starts.append(start)
-            self._next += 1
-        for first in range(0, len(starts), 64):
-            frames = np.stack([self._pending[at : at + self._frame] for at in starts[first : first + 64]])
-            powers = np.square(np.abs(np.fft.rfft(frames * self._window, axis=1)))
+        for frames in self._frames.feed(samples):
+            powers = np.square(np.abs(scipy.fft.rfft(frames, axis=1)))
             self._energies.append((powers @ self._filters).astype(np.float32))
-        kept_from = min(round(self._next * self._hop) - self._pending_at, len(self._pending))
-        self._pending = self._pending[kept_from:]
-        self._pending_at += kept_from
 
     def finish(self) -> NDArray[np.uint32]:
         n_frames = sum(map(len, self._energies))
@@ -179,13 +170,10 @@ def items_of(samples: NDArray[Any], *, sample_rate_hz: int) -> NDArray[np.uint32
     -------
     np.ndarray [shape=(n_rows, N_COLUMNS), dtype=uint32]
     """
-    if np.issubdtype(samples.dtype, np.floating):
-        samples = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2")
-    n_channels = 1 if samples.ndim == 1 else samples.shape[1]
+    n_channels, pieces = pieces_of(samples)
     stream = ItemStream(sample_rate_hz, n_channels)
-    whole = np.ascontiguousarray(samples, dtype="<i2").reshape(-1, n_channels)
-    for at in range(0, len(whole), 1 << 16):
-        stream.feed(whole[at : at + (1 << 16)].tobytes())
+    for piece in pieces:
+        stream.feed(piece)
     return stream.finish()
 
 

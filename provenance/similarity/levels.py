@@ -15,6 +15,7 @@ import numpy as np
 import scipy.fft
 
 from provenance.similarity.chromaprint import ITEM_S
+from provenance.similarity.frames import FrameStream, pieces_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,8 +34,6 @@ FRAME_S = 2_048 / 11_025
 FLOOR_DB = -90.0
 """Power, dB re a full-scale sine, that is added to each band: what lies below it is silence."""
 
-_FRAMES_AT_ONCE = 64
-
 
 class LevelStream:
     """Levels from samples that arrive piece by piece.
@@ -48,36 +47,21 @@ class LevelStream:
     """
 
     def __init__(self, sample_rate_hz: int, n_channels: int) -> None:
-        self._n_channels = n_channels
-        self._hop = HOP_S * sample_rate_hz
-        self._frame = round(FRAME_S * sample_rate_hz)
-        self._window = np.hanning(self._frame + 1)[:-1].astype(np.float32)
-        self._filters, self._bins = _filters(sample_rate_hz, self._frame)
-        self._filters *= (2.0 / self._window.sum()) ** 2
-        self._pending = np.zeros(0, dtype=np.float32)
-        self._pending_at = 0
-        self._next = 0
+        frame_samples = round(FRAME_S * sample_rate_hz)
+        self._frames = FrameStream(
+            n_channels, frame_samples=frame_samples, hop_samples=HOP_S * sample_rate_hz
+        )
+        self._filters, self._bins = _filters(sample_rate_hz, frame_samples)
+        self._filters *= (2.0 / self._frames.window.sum()) ** 2
         self._levels: list[NDArray[np.float16]] = []
 
     def feed(self, samples: bytes) -> None:
         """Take interleaved little-endian 16-bit ``samples``, whole frames of all channels."""
-        channels = np.frombuffer(samples, dtype="<i2").reshape(-1, self._n_channels)
-        mono = channels.mean(axis=1, dtype=np.float32) / np.float32(32768.0)
-        self._pending = np.concatenate([self._pending, mono])
-        starts = []
-        while (start := round(self._next * self._hop) - self._pending_at) + self._frame <= len(self._pending):
-            starts.append(start)
-            self._next += 1
-        for first in range(0, len(starts), _FRAMES_AT_ONCE):
-            here = starts[first : first + _FRAMES_AT_ONCE]
-            frames = np.stack([self._pending[at : at + self._frame] for at in here])
-            spectra = scipy.fft.rfft(frames * self._window, axis=1)[:, self._bins]
+        for frames in self._frames.feed(samples):
+            spectra = scipy.fft.rfft(frames, axis=1)[:, self._bins]
             powers = np.square(spectra.real) + np.square(spectra.imag)
             decibels = 10.0 * np.log10(powers @ self._filters + 10 ** (FLOOR_DB / 10))
             self._levels.append(decibels.astype(np.float16))
-        kept_from = min(round(self._next * self._hop) - self._pending_at, len(self._pending))
-        self._pending = self._pending[kept_from:]
-        self._pending_at += kept_from
 
     def finish(self) -> NDArray[np.float16]:
         """End the stream.
@@ -104,13 +88,10 @@ def levels_of(samples: NDArray[Any], *, sample_rate_hz: int) -> NDArray[np.float
     -------
     np.ndarray [shape=(n_frames, N_BANDS), dtype=float16]
     """
-    if np.issubdtype(samples.dtype, np.floating):
-        samples = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2")
-    n_channels = 1 if samples.ndim == 1 else samples.shape[1]
+    n_channels, pieces = pieces_of(samples)
     stream = LevelStream(sample_rate_hz, n_channels)
-    whole = np.ascontiguousarray(samples, dtype="<i2").reshape(-1, n_channels)
-    for at in range(0, len(whole), 1 << 16):
-        stream.feed(whole[at : at + (1 << 16)].tobytes())
+    for piece in pieces:
+        stream.feed(piece)
     return stream.finish()
 
 
