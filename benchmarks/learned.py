@@ -5,11 +5,11 @@
 All references of the protocol are indexed. Excerpts of some of them are changed as `benchmarks.transformations` says;
 strangers are excerpts of the calibration group, never of the test group, for what is set by these figures must not
 have seen it. A recording's score is the best mean cosine along a diagonal, over all pitches and tempos that a query
-is searched at (with --plain, at its own alone). *Found* is an excerpt whose best diagonal lies within half a second of
-where it was taken, or of a place that sounds the same. Two things say whether to believe it: the *lead* over the next
-recording that sounds otherwise, and the *excess* over what the query's own segments find anywhere, the cosine that one
-in a thousand of all vectors has with them. The shares beside are of what is found and has more of it than any stranger.
-Changed excerpts are kept under OUT/excerpts.
+is searched at (with --plain, at its own alone), less what those cost. *Found* is an excerpt whose best diagonal lies
+within half a second of where it was taken, or of a place that sounds the same. Two things say whether to believe it:
+the *lead* over the next recording that sounds otherwise, and the *excess* over what the query's own segments find
+anywhere, the cosine that one in a thousand of all vectors has with them. The shares beside are of what is found and
+has more of it than any stranger. Changed excerpts are kept under OUT/excerpts.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Index:
                 n_rows = round(length * variant.tempo)
                 for phase in (0, 1):
                     curve = self._diagonals(cosines[phase:n_rows:2])
-                    tops = np.maximum.reduceat(curve, self.starts[:-1])
+                    tops = np.maximum.reduceat(curve, self.starts[:-1]) - np.float32(variant.cost)
                     for owner in np.flatnonzero(tops > best[number]):
                         here = curve[self.starts[owner] : self.starts[owner + 1]]
                         where[number][int(owner)] = (

@@ -137,6 +137,11 @@ class TestEmbedVariants:
         made = list(fingerprint.embed_variants(tune(1), pitches=[0.0, 0.5], tempos=[1.0, 1.06]))
         assert [(one.tempo, one.pitch) for one in made] == [(1.0, 0.0), (1.0, 0.5), (1.06, 0.0), (1.06, 0.5)]
 
+    def test_cost_where_they_undo_a_pitch(self) -> None:
+        nothing = np.zeros((0, N_DIMENSIONS), dtype=np.float16)
+        costs = [learned.Variant(pitch, 1.06, nothing).cost for pitch in (-0.5, 0.0)]
+        assert costs == [learned.PITCH_COST, 0.0]
+
     def test_refuses_a_part_of_a_band(self, fingerprint: LearnedFingerprint) -> None:
         with pytest.raises(ValueError, match=r"multiples of 0\.5"):
             list(fingerprint.embed_variants(tune(1), pitches=[0.3]))
