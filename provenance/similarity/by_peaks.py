@@ -95,6 +95,7 @@ def _with_margins(start: int, meetings: list[Meeting], known: Constellations) ->
     best: dict[int, Meeting] = {}
     for met in meetings:
         best.setdefault(met.reference, met)
+    chance = thresholds.RIVAL_Z if len(best) > thresholds.N_RIVALS else thresholds.LONE_RIVAL_Z
     for met in meetings[: thresholds.N_SHOWN * 2]:
         rivals = (
             other.z
@@ -103,7 +104,7 @@ def _with_margins(start: int, meetings: list[Meeting], known: Constellations) ->
         )
         seconds = (met.query_end - met.query_start) * HOP_S
         lasting = min(1.0, seconds / thresholds.CONVINCING_PEAKS_S)
-        found.append(_Found(start, met, lasting * (met.z - max(next(rivals, 0.0), thresholds.RIVAL_Z))))
+        found.append(_Found(start, met, lasting * (met.z - max(next(rivals, 0.0), chance))))
     return found
 
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.fft
 
 from provenance.similarity.frames import FrameStream, pieces_of
 
@@ -130,6 +129,8 @@ class _BandStream:
         self._energies: list[NDArray[np.float32]] = []
 
     def feed(self, samples: bytes) -> None:
+        import scipy.fft
+
         for frames in self._frames.feed(samples):
             powers = np.square(np.abs(scipy.fft.rfft(frames, axis=1)))
             self._energies.append((powers @ self._filters).astype(np.float32))

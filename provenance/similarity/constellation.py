@@ -57,8 +57,8 @@ LEAST_PEAKS = 12
 """Peaks of the reference on the query below which nothing is weighed."""
 
 LEAST_STRETCH_PEAKS = 24
-LEAST_STRETCH_FRAMES = 32
-"""Peaks, and frames (1.0 s), below which a stretch says nothing by itself: a chord struck in both has a dozen."""
+LEAST_STRETCH_FRAMES = 48
+"""Peaks, and frames (1.5 s), below which a stretch says nothing by itself: a chord struck in both has a dozen."""
 
 LEAST_SPREAD = 0.035
 """Standard deviation of the share that meets by chance, at the least: what 96 moments of dull music leave open."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.fft
 
 from provenance.similarity.chromaprint import ITEM_S
 from provenance.similarity.frames import FrameStream, pieces_of
@@ -57,6 +56,8 @@ class LevelStream:
 
     def feed(self, samples: bytes) -> None:
         """Take interleaved little-endian 16-bit ``samples``, whole frames of all channels."""
+        import scipy.fft
+
         for frames in self._frames.feed(samples):
             spectra = scipy.fft.rfft(frames, axis=1)[:, self._bins]
             powers = np.square(spectra.real) + np.square(spectra.imag)
@@ -69,7 +70,7 @@ class LevelStream:
         Returns
         -------
         np.ndarray [shape=(n_frames, N_BANDS), dtype=float16]
-            dB re a full-scale sine, >= ``FLOOR_DB``. No frame for less than ``FRAME_S`` seconds.
+            Decibels re a full-scale sine, >= ``FLOOR_DB``. No frame for less than ``FRAME_S`` seconds.
         """
         return np.concatenate(self._levels) if self._levels else np.zeros((0, N_BANDS), dtype=np.float16)
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
 from provenance.similarity.levels import N_BANDS
 
@@ -92,8 +91,10 @@ def relief(levels: NDArray[np.float16]) -> NDArray[np.float32]:
     Returns
     -------
     np.ndarray [shape=(n_frames, N_BANDS), dtype=float32]
-        dB; zero in silence.
+        Decibels; zero in silence.
     """
+    from scipy import ndimage
+
     if len(levels) == 0:
         return np.zeros((0, N_BANDS), dtype=np.float32)
     heard = levels.astype(np.float32)
@@ -131,6 +132,8 @@ def peaks_of(levels: NDArray[np.float16]) -> Peaks:
 def _in_chunk(
     levels: NDArray[np.float16],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    from scipy import ndimage
+
     heights = relief(levels)
     tops = heights == ndimage.maximum_filter(heights, AROUND, mode="nearest")
     frames, bands = np.nonzero(tops & (heights >= LEAST_DB) & (levels > QUIETEST_DB))
