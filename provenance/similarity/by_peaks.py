@@ -96,7 +96,7 @@ def _with_margins(start: int, meetings: list[Meeting], known: Constellations) ->
     for met in meetings:
         best.setdefault(met.reference, met)
     chance = thresholds.RIVAL_Z if len(best) > thresholds.N_RIVALS else thresholds.LONE_RIVAL_Z
-    for met in meetings[: thresholds.N_SHOWN * 2]:
+    for met in meetings:
         rivals = (
             other.z
             for number, other in best.items()

@@ -169,7 +169,7 @@ class Constellations:
             found = [one for one in found if one.reference in allowed]
         tempi = TEMPI if pitches else (1.0,)
         laid = Ground(query, n_frames)
-        met = [self.weigh(laid, one, tempi) for one in _distinct(found)]
+        met = [self._weigh(laid, one, tempi) for one in _distinct(found)]
         best: dict[tuple[int, int, int], Meeting] = {}
         for one in met:
             if one is not None:
@@ -212,12 +212,11 @@ class Constellations:
             for owner, frame, place in zip(owners.tolist(), frames_there.tolist(), best.tolist(), strict=True)
         ]
 
-    def weigh(self, laid: Ground, one: Hypothesis, tempi: Sequence[float] = TEMPI) -> Meeting | None:
+    def _weigh(self, laid: Ground, one: Hypothesis, tempi: Sequence[float]) -> Meeting | None:
         """Lay the reference's peaks over the query; None if too few fall on it."""
         peaks = self.references[one.reference]
-        near = peaks.between(
-            one.frame - 2 * REACH_FRAMES, one.frame + 1.12 * laid.n_frames + 2 * REACH_FRAMES
-        )
+        last = one.frame + (tempi[-1] + 0.01) * laid.n_frames
+        near = peaks.between(one.frame - 2 * REACH_FRAMES, last + 2 * REACH_FRAMES)
         strong = near.only(near.strong)
         if len(strong) < LEAST_PEAKS // 2:
             return None

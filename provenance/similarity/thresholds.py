@@ -103,8 +103,8 @@ N_RIVALS = 8
 RIVAL_Z = 1.5
 LONE_RIVAL_Z = 4.0
 """Standard deviations that chance reaches anyhow; a margin is taken to no less. The second where there are fewer than
-``N_RIVALS`` other recordings to tell: 120 made-up tunes held against one and three others reached 6.5 in a second and
-a half, and 5 over more."""
+``N_RIVALS`` other recordings to tell: 60 excerpts of made-up tunes held against one other and against three reached 6.2
+over 1.6 s, and 4.4 over more than three."""
 
 CONVINCING_PEAKS_S = 4.0
 """Seconds of a stretch that convince by themselves; a shorter one counts in proportion, for a bar that two pieces share
@@ -114,9 +114,9 @@ CONVINCING_MARGIN_Z = 2.0
 """Standard deviations above the best recording with another sound, times the share of ``CONVINCING_PEAKS_S`` that the
 stretch lasts, from which a person has to look.
 
-200 excerpts of 5 s and 200 of 10 s of the calibration group (130 tracks) reached 1.4 and 0.9 against 188 references; a
-twentieth reached 0.6, and from there chance falls about threefold each 0.3. At 2.0 that is some three in ten thousand
-excerpts, by extrapolation: `benchmarks.likeness` counts them on other tracks."""
+200 excerpts of 5 s and 200 of 10 s of the calibration group reached 1.3 and 0.9 against 188 references; of those of 5 s
+a twentieth reached 0.7 and a hundredth 1.0. Were chance to fall on at that pace, one in ten thousand would reach 2.0:
+that is extrapolated, and `benchmarks.likeness` counts false alarms on other tracks."""
 
 SAME_PEAKS = 0.5
 """Two references of which this share of peaks meets hold the same sound: neither is the other's rival."""
