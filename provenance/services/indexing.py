@@ -173,12 +173,19 @@ def _not_covered(
     dataset: Dataset, version: DatasetVersion | None, covered: set[str]
 ) -> Iterator[tuple[str, str]]:
     entries = queries.entries_of(dataset, version).exclude(recording__public_id__in=covered)
+    outdated = set(
+        Fingerprint.objects.filter(recording__in=entries.values("recording"))
+        .exclude(method=fingerprint.METHOD, method_version=fingerprint.METHOD_VERSION)
+        .values_list("recording_id", flat=True)
+    )
     for entry in entries:
         recording = entry.recording
         if recording.kind == "absent":
             why = "known by metadata only: there is no audio to fingerprint"
         elif recording.silent:
             why = "silent"
+        elif recording.pk in outdated:
+            why = "fingerprinted by an older method: register its source again"
         else:
             why = f"too short to fingerprint ({recording.seconds or 0:.1f} s)"
         yield entry.external_id, why

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from provenance import services
 from provenance.errors import EmptyDatasetError, StorageFullError
-from provenance.models import Dataset, IndexBuild
+from provenance.models import Dataset, Fingerprint, IndexBuild
 from provenance.services.indexing import Indexed, index_path
 from provenance.similarity.index import RecordingIndex
 from tests import signals
@@ -70,6 +70,16 @@ class TestIndexDataset:
         assert why["silent.wav"] == "silent"
         assert "too short" in why["short.wav"]
         assert "metadata only" in why["on-paper"]
+        assert not indexed.build.covers_all
+
+    def test_says_what_an_older_method_fingerprinted(self, people: People, folk: Dataset) -> None:
+        Fingerprint.objects.update(method_version="1")
+
+        indexed = build(folk, people)
+
+        assert {why for _, why in indexed.not_covered} == {
+            "fingerprinted by an older method: register its source again"
+        }
         assert not indexed.build.covers_all
 
     def test_refuses_a_dataset_of_nothing(self, people: People) -> None:
