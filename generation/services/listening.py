@@ -15,6 +15,7 @@ from provenance.models import Dataset, Recording
 from provenance.rights import names
 from provenance.services import indexing as provenance_indexing
 from provenance.services.matching import held_in
+from provenance.similarity.chromaprint import FingerprintError
 from provenance.similarity.fingerprint import AudioFingerprint
 
 LISTEN = "generation.listen_to_case"
@@ -50,7 +51,10 @@ def listen_to_case(*, case: Case, by: User, now: datetime) -> list[dict[str, Any
     sound, seconds, heard = None, None, []
     problem = ""
     if case.fingerprint:
-        sound = AudioFingerprint.unpack(bytes(case.fingerprint))
+        try:
+            sound = AudioFingerprint.unpack(bytes(case.fingerprint))
+        except FingerprintError as error:
+            problem = f"The fingerprint can't be read: {error.reason}"[:500]
     elif case.sound:
         try:
             with storage.local_file(case.sound) as path:

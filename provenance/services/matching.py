@@ -211,6 +211,26 @@ def _fingerprinted_s(packed: bytes | None) -> float | None:
     return (n_items - 1) * ITEM_S + ITEM_SPAN_S
 
 
+def _fingerprints(rows: Sequence[CatalogueRow]) -> dict[str, NDArray[np.uint32]]:
+    """Return the items of each row that has sound.
+
+    Raises
+    ------
+    ProvenanceError
+        If an older method made one: it can be compared with nothing that is here now.
+    """
+    try:
+        return {
+            str(row.pk): AudioFingerprint.unpack(bytes(row.fingerprint)).items
+            for row in rows
+            if row.fingerprint
+        }
+    except FingerprintError as error:
+        raise ProvenanceError(
+            f"A sound of this catalogue can't be compared: {error.reason}. Bring the catalogue again."
+        ) from error
+
+
 def match_catalogue(
     *,
     catalogue: Catalogue,
@@ -227,9 +247,7 @@ def match_catalogue(
         access.require(by, dataset.organisation, MAY_ASK, "ask which recordings of a catalogue are here")
     rows = list(catalogue.rows.all())
     described = [_described(row) for row in rows]
-    heard = {
-        str(row.pk): AudioFingerprint.unpack(bytes(row.fingerprint)).items for row in rows if row.fingerprint
-    }
+    heard = _fingerprints(rows)
     runs = []
     for dataset in datasets:
         held = list(held_in(dataset))

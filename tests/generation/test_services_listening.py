@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from pathlib import Path
 
+import numpy as np
 import pytest
 from django.core.cache import cache
 from django.utils import timezone
@@ -14,6 +15,7 @@ from generation.models import Case
 from generation.services.listening import LISTEN
 from governance import services as governance
 from governance.models import Job
+from provenance.similarity.fingerprint import AudioFingerprint
 from tests.generation.case_scene import CaseHouse, a_case_house, filed
 from tests.people import client_of
 
@@ -65,6 +67,21 @@ class TestTitles:
     def test_name_nobody(self, house: CaseHouse) -> None:
         suggested(house, "Harbour", holder="Ana Lua")
         assert "Ana Lua" not in str(Case.objects.get().heard)
+
+
+class TestFingerprints:
+    def test_of_an_older_method_are_told_and_titles_looked_for_all_the_same(self, house: CaseHouse) -> None:
+        case = filed(house, titles=("Harbour",), isrcs=()).case
+        made = bytearray(AudioFingerprint.of_items(np.zeros((30, 2), dtype=np.uint32)).packed)
+        made[6] = 1
+        case.fingerprint = bytes(made)
+        case.save(update_fields=["fingerprint"])
+
+        services.listen_to_case(case=case, by=governance.system_user(), now=timezone.now())
+
+        case.refresh_from_db()
+        assert "make it anew from the audio" in case.heard_problem
+        assert case.heard
 
 
 class TestQueueListening:

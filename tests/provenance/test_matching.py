@@ -6,14 +6,17 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.utils import timezone
 
 from governance.errors import NotAllowedError, NotFoundError
 from governance.models import LedgerEvent, Role
 from provenance import access, services
+from provenance.errors import ProvenanceError
 from provenance.models import Catalogue, CatalogueMatch, CatalogueRun, Dataset, Recording
 from provenance.queries.catalogues import words_of
+from provenance.similarity.fingerprint import AudioFingerprint
 from tests.catalogues import Ran, register, run, sound, table
 from tests.people import People, a_dataset, a_member
 
@@ -182,6 +185,18 @@ class TestAsking:
         assert event.actor_id == people.auditor.public_id
         assert event.body["rows"] == 1
         assert "Secret" not in str(event.body)
+
+    def test_is_refused_for_sounds_of_an_older_method(self, people: People, tmp_path: Path) -> None:
+        catalogue, dataset = brought(people, tmp_path), a_dataset(people.steward, people.house)
+        made = bytearray(AudioFingerprint.of_items(np.zeros((30, 2), dtype=np.uint32)).packed)
+        made[6] = 1
+        catalogue.rows.update(fingerprint=bytes(made))
+
+        with pytest.raises(ProvenanceError, match="Bring the catalogue again"):
+            services.match_catalogue(
+                catalogue=catalogue, datasets=[dataset], by=people.auditor, now=timezone.now()
+            )
+        assert not CatalogueRun.objects.exists()
 
     def test_again_replaces_the_answers_and_keeps_the_old(self, people: People, tmp_path: Path) -> None:
         catalogue, dataset = brought(people, tmp_path), a_dataset(people.steward, people.house)
