@@ -101,12 +101,11 @@ def check(job: Job, progress: Progress) -> Mapping[str, Any]:
     """Hold a file that somebody brought against what they chose; a second run is a second look."""
     wanted = job.arguments
     progress(0, 2, "opening the indexes")
-    targets = _targets(job)
+    kinds = wanted.get("kinds", ["recording"])
+    targets = _targets(job, kinds)
     progress(1, 2, "listening")
     with storage.local_file(wanted["stored"]) as path:
-        (answer,) = services.check_files(
-            [(wanted["file"], path)], targets=targets, kinds=wanted.get("kinds", ["recording"])
-        )
+        (answer,) = services.check_files([(wanted["file"], path)], targets=targets, kinds=kinds)
     made = services.record_check(
         answer=answer, organisation=job.organisation, by=job.asked_by, now=timezone.now()
     )
@@ -122,12 +121,13 @@ def listen(job: Job, progress: Progress) -> Mapping[str, Any]:
     return {"case": case.reference, "recordings": len(heard)}
 
 
-def _targets(job: Job) -> list[Target]:
+def _targets(job: Job, kinds: Sequence[str]) -> list[Target]:
     wanted, now = job.arguments, timezone.now()
     if not wanted.get("model"):
-        return services.targets_for(wanted["against"], [job.organisation], by=job.asked_by, now=now)
+        against = wanted["against"]
+        return services.targets_for(against, [job.organisation], by=job.asked_by, now=now, kinds=kinds)
     version = queries.model_version_named(wanted["model"], [job.organisation])
-    return services.targets_of_model(version, by=job.asked_by, now=now)
+    return services.targets_of_model(version, by=job.asked_by, now=now, kinds=kinds)
 
 
 def ask_check(

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from provenance import audio
 from provenance.models import Dataset, DatasetVersion, IndexBuild, Recording
 from provenance.similarity import recording as likeness
 from provenance.similarity.index import RecordingIndex
+from provenance.similarity.kinds import KindIndex
 
 KINDS = ("recording", "composition", "style")
 STRICTEST_FIRST = ("blocked", "unverifiable", "review", "no_match")
@@ -26,6 +27,8 @@ class Target:
     build: IndexBuild | None
     index: RecordingIndex | None
     problem: str = ""
+    others: Mapping[str, "Held"] = field(default_factory=dict)
+    """Indexes of the other kinds of likeness that are asked for, by the kind's name."""
     blocked: Mapping[str, str] = field(default_factory=dict)
     """Blocked references of the model that is asked for: recording -> case. What matches one is blocked."""
     gap_decides: bool = True
@@ -52,6 +55,15 @@ class Target:
             "covers_all": self.covers_all,
             "draft": self.version is None,
         }
+
+
+@dataclass(frozen=True)
+class Held:
+    """An index of another kind. ``index`` is None where none can be used; ``problem`` then says why."""
+
+    build: IndexBuild | None
+    index: KindIndex | None
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,7 +122,8 @@ class Answer:
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        return tuple(finding.target for finding in self.findings)
+        """Each once, however many kinds were asked of it."""
+        return tuple({id(finding.target): finding.target for finding in self.findings}.values())
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -134,6 +147,12 @@ class Answer:
         ]
         return replace(self, findings=tuple(own))
 
+
+Said = tuple[str, tuple[str, ...], tuple[Candidate, ...]]
+"""A verdict, its reasons and the candidates behind it."""
+
+HOLDERS: dict[str, Callable[[audio.Survey, Any], Said]] = {}
+"""By the name of a kind other than ``recording``: from a survey and an index of the kind, what it says."""
 
 POLICY = {"id": likeness.POLICY_ID, "false_alarm_target": None, "calibrated": False}
 
@@ -162,9 +181,12 @@ def check_file(path: Path, *, name: str, targets: Sequence[Target], kinds: Seque
         )
         unheard = tuple(Finding(target) for target in targets)
         return Answer(name, _hash_of(path), None, unheard, (reason,), (), time.perf_counter() - started)
-    findings = tuple(_hold_against(survey, target) for target in targets)
+    held = [_hold_against(survey, target) for target in targets] if "recording" in kinds else []
+    wanted = [kind for kind in kinds if kind in HOLDERS]
+    held += [_hold_in_kind(survey, target, kind) for kind in wanted for target in targets]
+    findings = tuple(held) if held else tuple(Finding(target) for target in targets)
     troubles = []
-    not_checked = tuple(kind for kind in kinds if kind != "recording")
+    not_checked = tuple(kind for kind in kinds if kind != "recording" and kind not in HOLDERS)
     if not_checked:
         troubles.append(f"{' and '.join(not_checked)} likeness has no index here")
     if survey.is_silent:
@@ -199,6 +221,20 @@ def _hold_against(survey: audio.Survey, target: Target) -> Finding:
     if target.gap_decides:
         verdict = min(verdict, "unverifiable", key=STRICTEST_FIRST.index)
     return Finding(target, verdict, (*reasons, _gap(target)), candidates)
+
+
+def _hold_in_kind(survey: audio.Survey, target: Target, kind: str) -> Finding:
+    held = target.others.get(kind, Held(None, None, f"{kind} likeness of {target.dataset.name} has no index"))
+    if held.index is None or held.build is None:
+        return Finding(target, "unverifiable" if target.gap_decides else "", (held.problem,))
+    verdict, reasons, candidates = HOLDERS[kind](survey, held.index)
+    if held.build.covers_all:
+        return Finding(target, verdict, reasons, candidates)
+    covered, expected = held.build.n_recordings, held.build.n_expected
+    gap = f"the {kind} index of {target.dataset.name} covers {covered} of {expected} recordings"
+    if target.gap_decides:
+        verdict = min(verdict or "unverifiable", "unverifiable", key=STRICTEST_FIRST.index)
+    return Finding(target, verdict, (*reasons, gap), candidates)
 
 
 def _gap(target: Target) -> str:

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from generation import pipeline
 from generation.models import Check, Generation, Match, ModelVersion
-from generation.pipeline import Answer, Target
+from generation.pipeline import Answer, Held, Target
 from generation.queries.cases import NO_CASE, standing_of
 from generation.queries.origins import origins_of
 from governance import access, ledger
@@ -21,6 +21,8 @@ from provenance import queries as provenance_queries
 from provenance import services as provenance
 from provenance.errors import EmptyDatasetError, IndexMissingError
 from provenance.models import Dataset, DatasetEntry, DatasetKind, DatasetVersion, Recording
+from provenance.similarity import kinds as likeness_kinds
+from provenance.similarity.kinds import Kind
 from provenance.storage import local_file
 
 WAY_OUT_OF_ANY_MUSIC = (
@@ -29,17 +31,27 @@ WAY_OUT_OF_ANY_MUSIC = (
 )
 
 
+RECORDING_ONLY = ("recording",)
+
+
 def targets_for(
-    references: Sequence[str], organisations: Sequence[Organisation], *, by: User, now: datetime
+    references: Sequence[str],
+    organisations: Sequence[Organisation],
+    *,
+    by: User,
+    now: datetime,
+    kinds: Sequence[str] = RECORDING_ONLY,
 ) -> list[Target]:
     """Open the index of each dataset or collection named, building or rebuilding it where it must be."""
     found = [provenance_queries.dataset_named(reference, organisations) for reference in references]
     for owner in dict.fromkeys(dataset.organisation for dataset, _ in found):
         access.require(by, owner, access.CHECKS, "check a file")
-    return [_target(dataset, version, by=by, now=now) for dataset, version in found]
+    return [_target(dataset, version, kinds, by=by, now=now) for dataset, version in found]
 
 
-def targets_of_model(version: ModelVersion, *, by: User, now: datetime) -> list[Target]:
+def targets_of_model(
+    version: ModelVersion, *, by: User, now: datetime, kinds: Sequence[str] = RECORDING_ONLY
+) -> list[Target]:
     """Return what a model's outputs must be held against: the music it was trained on, and the protected.
 
     What cases made a blocked reference of this model blocks whatever matches it, however faintly it is accepted.
@@ -55,13 +67,13 @@ def targets_of_model(version: ModelVersion, *, by: User, now: datetime) -> list[
     organisation = version.model.organisation
     origins = origins_of([version]).get(version.pk, [])
     heard = dict.fromkeys(one.dataset_version for one in (version, *origins) if one.dataset_version)
-    targets = [_target(frozen.dataset, frozen, by=by, now=now) for frozen in heard]
+    targets = [_target(frozen.dataset, frozen, kinds, by=by, now=now) for frozen in heard]
     others = Dataset.objects.filter(organisation=organisation)
     if version.dataset_version is not None:
         others = others.filter(kind=DatasetKind.PROTECTED)
     for dataset in others.select_related("organisation").order_by("name"):
         if dataset.entries.exists():
-            target = _target(dataset, None, by=by, now=now)
+            target = _target(dataset, None, kinds, by=by, now=now)
             targets.append(_of_any_music(target, origins) if version.dataset_version is None else target)
     standings = standing_of([version, *origins])
     blocked = {
@@ -72,12 +84,25 @@ def targets_of_model(version: ModelVersion, *, by: User, now: datetime) -> list[
     return [replace(target, blocked=blocked) for target in targets]
 
 
-def _target(dataset: Dataset, version: DatasetVersion | None, *, by: User, now: datetime) -> Target:
+def _target(
+    dataset: Dataset, version: DatasetVersion | None, kinds: Sequence[str], *, by: User, now: datetime
+) -> Target:
     try:
         build, index = provenance.current_index(dataset=dataset, version=version, by=by, now=now)
     except (IndexMissingError, EmptyDatasetError) as error:
         return Target(dataset, version, None, None, str(error))
-    return Target(dataset, version, build, index)
+    others = {
+        name: _held(kind, dataset, version, by=by, now=now)
+        for name in kinds
+        if name not in RECORDING_ONLY and (kind := likeness_kinds.named(name)) is not None
+    }
+    return Target(dataset, version, build, index, others=others)
+
+
+def _held(kind: Kind, dataset: Dataset, version: DatasetVersion | None, *, by: User, now: datetime) -> Held:
+    if problem := kind.lacking():
+        return Held(None, None, problem)
+    return Held(*provenance.current_index_of(kind, dataset=dataset, version=version, by=by, now=now))
 
 
 def _of_any_music(target: Target, origins: Sequence[ModelVersion]) -> Target:

@@ -76,7 +76,7 @@ def generate(
     weights = _weights(version)
     now = timezone.now()
     if targets is None:
-        targets = targets_of_model(version, by=by, now=now)
+        targets = targets_of_model(version, by=by, now=now, kinds=kinds)
     seeds = output_seeds(seed, n)
     if job is not None:  # a run that goes on skips what it has made
         settled = Generation.objects.filter(job=job).exclude(state=GenerationState.QUARANTINED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,8 @@ class Survey:
         Largest sample, dB re full scale; -96.3 for digital silence.
     is_silent : bool
         Whether the peak never rises above ``SILENCE_PEAK_DB``.
+    levels : np.ndarray [shape=(n_frames, N_BANDS), dtype=float16]
+        Of the whole file (`provenance.similarity.levels`): what prints of other kinds are made of.
     """
 
     facts: AudioFacts
@@ -59,11 +61,16 @@ class Survey:
     fingerprint: AudioFingerprint
     peak_db: float
     is_silent: bool
+    levels: NDArray[np.float16] = field(repr=False, compare=False)
 
     @property
     def items(self) -> NDArray[np.uint32]:
         """Items of the fingerprint [shape=(n_rows, 2)]."""
         return self.fingerprint.items
+
+    def without_levels(self) -> Survey:
+        """Return the same without its levels, which weigh 7.7 KB a second."""
+        return replace(self, levels=self.levels[:0])
 
 
 def survey(path: Path, *, max_seconds: float = MAX_SECONDS) -> Survey:
@@ -102,4 +109,5 @@ def survey(path: Path, *, max_seconds: float = MAX_SECONDS) -> Survey:
         fingerprint=AudioFingerprint(items.finish(), peaks_of(heard), len(heard)),
         peak_db=peak_db,
         is_silent=peak_db <= SILENCE_PEAK_DB,
+        levels=heard,
     )

@@ -9,13 +9,14 @@ from provenance.models.works import Recording
 
 
 class Fingerprint(models.Model):
+    """What is kept of a recording's sound for one kind of likeness, the *print* of `provenance.similarity.kinds`."""
+
     recording = models.ForeignKey(Recording, on_delete=models.PROTECT, related_name="fingerprints")
     method = models.CharField(max_length=60)
     method_version = models.CharField(max_length=60)
     model_sha256 = models.CharField(max_length=64, blank=True)  # of a learned fingerprint's weights
     payload = models.BinaryField()
     sha256 = models.CharField(max_length=64)
-    n_items = models.PositiveIntegerField()
     made_at = models.DateTimeField()
 
     class Meta:

@@ -1,5 +1,6 @@
 """Writing what rows lead to: works, recordings, entries, statements, claims, identifiers, fingerprints."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
@@ -27,8 +28,8 @@ from provenance.pipeline.plans import Plan
 from provenance.pipeline.surveying import Surveyed
 from provenance.rights import identifiers
 from provenance.rights.values import Statement
-from provenance.similarity import fingerprint
-from provenance.similarity.fingerprint import AudioFingerprint
+from provenance.similarity import kinds
+from provenance.similarity.kinds import Kind
 
 SHARE_STEP = Decimal("0.0001")
 HEARD_FIELDS = ("samples_sha256", "codec", "sample_rate_hz", "n_channels", "seconds", "size_bytes")
@@ -331,23 +332,20 @@ def _claimed(record: IntakeRecord) -> Iterator[tuple[str, str, str]]:
 def _save_fingerprints(plans: list[Plan], now: datetime) -> None:
     fresh = []
     for plan in plans:
-        survey = plan.surveyed.survey
-        payload = plan.surveyed.record.fingerprint
-        if survey is not None and len(survey.items) and not survey.is_silent:
-            payload = survey.fingerprint.packed
-        if payload:
-            fresh.append(_new_fingerprint(plan.recording.pk, payload, now))
+        if stored := plan.surveyed.record.fingerprint:
+            fresh.append(_new_print(plan.recording.pk, kinds.RECORDING, stored, now))
+        for kind, made in plan.surveyed.prints:
+            fresh.append(_new_print(plan.recording.pk, kind, made, now))
     Fingerprint.objects.bulk_create(fresh, ignore_conflicts=True)
 
 
-def _new_fingerprint(recording_id: int, payload: bytes, now: datetime) -> Fingerprint:
-    sound = AudioFingerprint.unpack(payload)
+def _new_print(recording_id: int, kind: Kind, payload: bytes, now: datetime) -> Fingerprint:
     return Fingerprint(
         recording_id=recording_id,
-        method=fingerprint.METHOD,
-        method_version=fingerprint.METHOD_VERSION,
+        method=kind.method,
+        method_version=kind.method_version,
+        model_sha256=kind.model_sha256,
         payload=payload,
-        sha256=sound.sha256,
-        n_items=len(sound),
+        sha256=hashlib.sha256(payload).hexdigest(),
         made_at=now,
     )

@@ -13,8 +13,9 @@ from provenance import audio
 from provenance.intake.record import IntakeRecord
 from provenance.models import Recording
 from provenance.pipeline.contradictions import contradict, extent, statement_subject
-from provenance.similarity import fingerprint
+from provenance.similarity import fingerprint, kinds
 from provenance.similarity.chromaprint import FingerprintError
+from provenance.similarity.kinds import Kind
 
 N_DECODERS = 2  # each is a child process beside this one
 MAX_NAME_CHARS = 1000
@@ -22,11 +23,15 @@ MAX_NAME_CHARS = 1000
 
 @dataclass(frozen=True)
 class Surveyed:
-    """A source's row and what its audio turned out to be. ``sha256`` without ``survey``: it is known already."""
+    """A source's row and what its audio turned out to be. ``sha256`` without ``survey``: it is known already.
+
+    ``survey`` has no levels: the prints were made of them, and thousands of rows wait here.
+    """
 
     record: IntakeRecord
     sha256: str | None = None
     survey: audio.Survey | None = None
+    prints: tuple[tuple[Kind, bytes], ...] = ()
     problem: str = ""
 
 
@@ -55,16 +60,16 @@ def _awaited(one: Future[Surveyed] | Surveyed) -> Surveyed:
 
 
 def _is_known(record: IntakeRecord, organisation: Organisation) -> str:
-    """Return the file's hash when the same bytes are registered and fingerprinted already, else nothing."""
+    """Return the file's hash when the same bytes are registered already with every print, else nothing."""
     if record.audio is None or record.problems or not record.audio.is_file():
         return ""
     sha256 = file_sha256(record.audio)
-    known = Recording.objects.filter(
-        organisation=organisation,
-        sha256=sha256,
-        fingerprints__method=fingerprint.METHOD,
-        fingerprints__method_version=fingerprint.METHOD_VERSION,
-    )
+    known = Recording.objects.filter(organisation=organisation, sha256=sha256)
+    for kind in kinds.ALL:
+        if not kind.lacking():
+            known = known.filter(
+                fingerprints__method=kind.method, fingerprints__method_version=kind.method_version
+            )
     return sha256 if known.exists() else ""
 
 
@@ -88,7 +93,8 @@ def _survey(record: IntakeRecord, known_sha256: str) -> Surveyed:
         return Surveyed(record, problem=error.reason)
     except OSError as error:
         return Surveyed(record, problem=f"{record.audio.name} can't be read: {error.strerror or error}")
-    return Surveyed(record, sha256=survey.file_sha256, survey=survey)
+    prints = tuple((kind, made) for kind in kinds.ALL if (made := kind.print_of(survey)) is not None)
+    return Surveyed(record, sha256=survey.file_sha256, survey=survey.without_levels(), prints=prints)
 
 
 def _unkeepable(record: IntakeRecord) -> str:

@@ -5,7 +5,7 @@ from provenance.services.clearing import keep_clearance
 from provenance.services.conflicts import close_conflict, close_conflicts, find_conflicts, takes_sides
 from provenance.services.freezing import freeze_dataset
 from provenance.services.granting import register_grants
-from provenance.services.indexing import current_index, index_dataset
+from provenance.services.indexing import current_index, current_index_of, index_dataset
 from provenance.services.matching import MAY_ASK, keep_catalogue, match_catalogue
 from provenance.services.policies import check_proposal, decide_policy, propose_policy
 from provenance.services.registering import Registered, register
@@ -21,6 +21,7 @@ __all__ = [
     "close_conflict",
     "close_conflicts",
     "current_index",
+    "current_index_of",
     "decide_policy",
     "find_conflicts",
     "freeze_dataset",

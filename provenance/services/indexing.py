@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import transaction
@@ -16,18 +16,20 @@ from lib.files import DiskFullError
 from provenance import queries
 from provenance.errors import EmptyDatasetError, StorageFullError
 from provenance.models import Dataset, DatasetVersion, Fingerprint, IndexBuild
-from provenance.similarity import fingerprint
-from provenance.similarity.fingerprint import AudioFingerprint
+from provenance.similarity import kinds
 from provenance.similarity.index import RecordingIndex, SimilarityIndexError, set_hash
+from provenance.similarity.kinds import RECORDING, Kind, KindIndex
 
-KIND = "recording"
 Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
 class Indexed:
+    """What was built: ``build`` for recording likeness, ``others`` for the other kinds that can be had here."""
+
     build: IndexBuild
     not_covered: tuple[tuple[str, str], ...]  # (external id, why)
+    others: tuple[IndexBuild, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         build = self.build
@@ -41,7 +43,15 @@ class Indexed:
             "covers_all": build.covers_all,
             "windows": build.n_windows,
             "seconds": round(build.seconds, 3),
-            "kinds": [KIND],
+            "kinds": [one.kind for one in (build, *self.others)],
+            "coverage": {
+                one.kind: {
+                    "recordings": one.n_recordings,
+                    "expected": one.n_expected,
+                    "index": str(one.public_id),
+                }
+                for one in (build, *self.others)
+            },
             "not_covered": [{"external_id": name, "reason": why} for name, why in self.not_covered],
         }
 
@@ -69,17 +79,60 @@ def index_dataset(
         If the disk is full: the old index is untouched.
     """
     access.require(by, dataset.organisation, access.CHECKS, "build an index")
+    build, not_covered = _build(RECORDING, dataset, version, by=by, now=now, progress=progress)
+    others = tuple(
+        _build(kind, dataset, version, by=by, now=now)[0]
+        for kind in kinds.ALL
+        if kind is not RECORDING and not kind.lacking()
+    )
+    return Indexed(build, not_covered, others)
+
+
+def current_index(
+    *, dataset: Dataset, version: DatasetVersion | None, by: User, now: datetime
+) -> tuple[IndexBuild, RecordingIndex]:
+    """Return the index to check against; one that is missing, stale or damaged is rebuilt first, never used."""
+    build, index = current_index_of(RECORDING, dataset=dataset, version=version, by=by, now=now)
+    return build, cast("RecordingIndex", index)
+
+
+def current_index_of(
+    kind: Kind, *, dataset: Dataset, version: DatasetVersion | None, by: User, now: datetime
+) -> tuple[IndexBuild, KindIndex]:
+    """Return the index of a kind, as `current_index` does."""
+    build = queries.latest_index(dataset, version, kind.name)
+    wanted = set_hash(_identities(kind, dataset, version))
+    if build is not None and build.contents_sha256 == wanted:
+        try:
+            return build, _load(kind, build, dataset, version, wanted)
+        except SimilarityIndexError:
+            pass  # the file says why; the build below replaces it
+    access.require(by, dataset.organisation, access.CHECKS, "build an index")
+    build, _ = _build(kind, dataset, version, by=by, now=now)
+    return build, _load(kind, build, dataset, version, build.contents_sha256)
+
+
+def _build(
+    kind: Kind,
+    dataset: Dataset,
+    version: DatasetVersion | None,
+    *,
+    by: User,
+    now: datetime,
+    progress: Progress | None = None,
+) -> tuple[IndexBuild, tuple[tuple[str, str], ...]]:
+    """Build and keep the index of one kind; tell what of the dataset it does not cover."""
     n_expected = queries.recordings_in(dataset, version).distinct().count()
     if n_expected == 0:
         raise EmptyDatasetError(f"{version or dataset} holds no recording: register some first.")
     started = time.perf_counter()
-    index = RecordingIndex.build(
-        _references(dataset, version, progress, n_expected),
+    index = kind.build(
+        _references(kind, dataset, version, progress, n_expected),
         dataset=str(dataset.public_id),
         dataset_version=_version_key(version),
     )
     too_short = set(index.too_short)
-    path = index_path(dataset, version)
+    path = index_path(dataset, version, kind)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         index.save(path)
@@ -91,7 +144,7 @@ def index_dataset(
         IndexBuild(
             dataset=dataset,
             version=version,
-            kind=KIND,
+            kind=kind.name,
             method=index.facts.method,
             method_version=index.facts.method_version,
             file=path.name,
@@ -106,26 +159,13 @@ def index_dataset(
         by,
         now,
     )
-    return Indexed(build, tuple(_not_covered(dataset, version, set(index.recordings) - too_short)))
+    return build, tuple(_not_covered(kind, dataset, version, set(index.recordings) - too_short))
 
 
-def current_index(
-    *, dataset: Dataset, version: DatasetVersion | None, by: User, now: datetime
-) -> tuple[IndexBuild, RecordingIndex]:
-    """Return the index to check against; one that is missing, stale or damaged is rebuilt first, never used."""
-    build = queries.latest_index(dataset, version, KIND)
-    wanted = set_hash(_identities(dataset, version))
-    if build is not None and build.contents_sha256 == wanted:
-        try:
-            return build, _load(build, dataset, version, wanted)
-        except SimilarityIndexError:
-            pass  # the file says why; the build below replaces it
-    build = index_dataset(dataset=dataset, version=version, by=by, now=now).build
-    return build, _load(build, dataset, version, build.contents_sha256)
-
-
-def _load(build: IndexBuild, dataset: Dataset, version: DatasetVersion | None, wanted: str) -> RecordingIndex:
-    return RecordingIndex.load(
+def _load(
+    kind: Kind, build: IndexBuild, dataset: Dataset, version: DatasetVersion | None, wanted: str
+) -> KindIndex:
+    return kind.load(
         Path(settings.INDEX_DIR) / build.file,
         set_hash=wanted,
         dataset=str(dataset.public_id),
@@ -135,47 +175,54 @@ def _load(build: IndexBuild, dataset: Dataset, version: DatasetVersion | None, w
 
 def has_fingerprints(dataset: Dataset) -> bool:
     """Tell whether there is anything in a dataset that can be listened to."""
-    return bool(_fingerprints(dataset, None).exists())
+    return bool(_prints(RECORDING, dataset, None).exists())
 
 
-def index_path(dataset: Dataset, version: DatasetVersion | None) -> Path:
-    return Path(settings.INDEX_DIR) / f"{dataset.public_id}-{_version_key(version)}-{KIND}.index"
+def index_path(dataset: Dataset, version: DatasetVersion | None, kind: Kind = RECORDING) -> Path:
+    return Path(settings.INDEX_DIR) / f"{dataset.public_id}-{_version_key(version)}-{kind.name}.index"
 
 
 def _version_key(version: DatasetVersion | None) -> str:
     return str(version.number) if version else "draft"
 
 
-def _fingerprints(dataset: Dataset, version: DatasetVersion | None) -> Any:
+def _prints(kind: Kind, dataset: Dataset, version: DatasetVersion | None) -> Any:
     return Fingerprint.objects.filter(
         recording__in=queries.recordings_in(dataset, version),
-        method=fingerprint.METHOD,
-        method_version=fingerprint.METHOD_VERSION,
+        method=kind.method,
+        method_version=kind.method_version,
+        model_sha256=kind.model_sha256,
     ).select_related("recording")
 
 
-def _identities(dataset: Dataset, version: DatasetVersion | None) -> Iterator[tuple[str, str]]:
-    rows = _fingerprints(dataset, version).values_list("recording__public_id", "sha256")
+def _identities(kind: Kind, dataset: Dataset, version: DatasetVersion | None) -> Iterator[tuple[str, str]]:
+    rows = _prints(kind, dataset, version).values_list("recording__public_id", "sha256")
     for public_id, sha256 in rows.iterator():
         yield str(public_id), sha256
 
 
 def _references(
-    dataset: Dataset, version: DatasetVersion | None, progress: Progress | None, n_expected: int
-) -> Iterator[tuple[str, AudioFingerprint]]:
-    for n_done, row in enumerate(_fingerprints(dataset, version).iterator(chunk_size=200), start=1):
-        yield str(row.recording.public_id), AudioFingerprint.unpack(row.payload)
+    kind: Kind,
+    dataset: Dataset,
+    version: DatasetVersion | None,
+    progress: Progress | None,
+    n_expected: int,
+) -> Iterator[tuple[str, bytes]]:
+    rows = _prints(kind, dataset, version).values_list("recording__public_id", "payload")
+    for n_done, (key, payload) in enumerate(rows.iterator(chunk_size=200), start=1):
+        yield str(key), bytes(payload)
         if progress is not None and n_done % 20 == 0:
             progress(n_done, n_expected)
 
 
 def _not_covered(
-    dataset: Dataset, version: DatasetVersion | None, covered: set[str]
+    kind: Kind, dataset: Dataset, version: DatasetVersion | None, covered: set[str]
 ) -> Iterator[tuple[str, str]]:
     entries = queries.entries_of(dataset, version).exclude(recording__public_id__in=covered)
     outdated = set(
         Fingerprint.objects.filter(recording__in=entries.values("recording"))
-        .exclude(method=fingerprint.METHOD, method_version=fingerprint.METHOD_VERSION)
+        .exclude(method__in=[other.method for other in kinds.ALL if other is not kind])
+        .exclude(method_version=kind.method_version, model_sha256=kind.model_sha256)
         .values_list("recording_id", flat=True)
     )
     for entry in entries:

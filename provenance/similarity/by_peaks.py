@@ -149,6 +149,7 @@ def _match(key: str, group: list[_Found]) -> RecordingMatch:
         ber=1.0 - best.met.share,
         margin=best.margin,
         contrast=best.met.share - best.met.elsewhere,
+        strength=best.margin,
     )
 
 

@@ -1,45 +1,50 @@
 """Truth of a match, settled by the sound itself and not by a fingerprint.
 
 Two figures are taken over the aligned stretches. The *waveform* correlation finds copies that are equal but
-for level, delay and a little noise; any resynthesis destroys it, since phases are lost. The *spectrogram*
-correlation compares how the energy of 48 mel bands moves around its own mean: what a vocoder keeps. Either
-above its threshold confirms; neither below it refutes, for a copy may be hidden deeper than both can see.
+for level, delay and a little noise; any resynthesis destroys it, since phases are lost, and at another pitch or
+tempo it is not taken at all. The *spectrogram* correlation brings the query into the reference's time and key and
+compares how the energy of bands moves around its own mean (`provenance.similarity.side_by_side`): what a vocoder
+keeps. Beside it stands what the same query reaches at other places of the same recording. Either figure above its
+threshold confirms; neither below it refutes, for a copy may be hidden deeper than both can see.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from provenance import audio
+from provenance.similarity.levels import levels_of
+from provenance.similarity.side_by_side import Place, compare
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 SAMPLE_RATE_HZ = 11_025
-FRAME_SAMPLES = 1_024
-HOP_SAMPLES = 256
-N_BANDS = 48
-LOWEST_BAND_HZ, HIGHEST_BAND_HZ = 100.0, 5_000.0
-FLOOR = 1e-4
 
 SEARCH_S = 0.35
-"""Seconds to either side in which the best alignment is sought: fingerprints place a match to about 0.1 s."""
+"""Seconds to either side in which the best waveform is sought: fingerprints place a match to about 0.1 s."""
 
 MAX_STRETCH_S = 60.0
 """Longest stretch that is compared, in seconds: the first minute of a longer match."""
+
+CONTEXT_S = 60.0
+"""Seconds of the reference on either side of the stretch in which other places are looked at."""
 
 WAVEFORM_CONFIRMED = 0.3
 """Normalised cross-correlation. Of 84 nearest strangers none passed 0.10; copies under noise as loud as they, or
 through an MP3 of 64 kbit/s, had 0.36 to 1."""
 
 SPECTROGRAM_CONFIRMED = 0.5
-"""Correlation of spectrograms. Of 84 nearest strangers one had 0.35 and the rest less than 0.23; copies that went
-through an 80-band mel spectrogram and Griffin-Lim had 0.73 to 0.98."""
+"""Correlation of spectrograms."""
+
+NO_CHANGE = 1e-3
+"""Change of tempo (as a ratio) or of pitch (in semitones) up to which samples are compared as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,34 +53,54 @@ class Confirmation:
 
     Attributes
     ----------
-    waveform_correlation : float
-        Largest normalised cross-correlation, in [0, 1]; a turned polarity counts as a copy.
+    waveform_correlation : float or None
+        Largest normalised cross-correlation, in [0, 1]; a turned polarity counts as a copy. None at another pitch or
+        tempo, where no waveform can agree.
     spectrogram_correlation : float
-        Largest correlation of the log mel spectrograms, each band about its own mean, in [-1, 1].
+        Correlation of the spectrograms in one time and key, each band about its own mean, in [-1, 1].
+    elsewhere_mean, elsewhere_most : float or None
+        The same at other places of the reference, by the same search; None where there are too few.
+    n_elsewhere : int
+        Other places that were looked at.
     lag_s : float
-        Seconds by which the query lies later than the fingerprints said, where the spectrograms agree best.
+        Seconds by which the stretch lies later in the reference than was said, where the spectrograms agree best.
     seconds : float
         Length of what was compared.
     confirmed : bool
         Whether either figure passes its threshold.
+    path : tuple of (query_s, reference_s, correlation)
+        Where pieces of the stretch, each by itself, agree best within ``CONTEXT_S`` of it.
     """
 
-    waveform_correlation: float
+    waveform_correlation: float | None
     spectrogram_correlation: float
+    elsewhere_mean: float | None
+    elsewhere_most: float | None
+    n_elsewhere: int
     lag_s: float
     seconds: float
     confirmed: bool
+    path: tuple[tuple[float, float, float], ...]
 
     def as_json(self) -> dict[str, Any]:
         """The figures with the thresholds that they were held against."""
         return {
-            **{
-                name: round(value, 4) if isinstance(value, float) else value
-                for name, value in asdict(self).items()
-            },
+            "waveform_correlation": _rounded(self.waveform_correlation),
+            "spectrogram_correlation": _rounded(self.spectrogram_correlation),
+            "elsewhere_mean": _rounded(self.elsewhere_mean),
+            "elsewhere_most": _rounded(self.elsewhere_most),
+            "n_elsewhere": self.n_elsewhere,
+            "lag_s": _rounded(self.lag_s),
+            "seconds": _rounded(self.seconds),
+            "confirmed": self.confirmed,
+            "path": [[round(figure, 2) for figure in point] for point in self.path],
             "waveform_threshold": WAVEFORM_CONFIRMED,
             "spectrogram_threshold": SPECTROGRAM_CONFIRMED,
         }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def confirm(
@@ -87,6 +112,7 @@ def confirm(
     reference_start_s: float,
     tempo_ratio: float = 1.0,
     pitch_shift_semitones: float = 0.0,
+    occurrences: Sequence[float] = (),
 ) -> Confirmation:
     """Compare a stretch of one file with the stretch of another that it is said to hold.
 
@@ -96,10 +122,11 @@ def confirm(
     query_start_s, query_end_s, reference_start_s : float
         The match, in seconds.
     tempo_ratio : float
-        Tempo of the query over that of the reference: so much more of the reference is taken, and its
-        spectrogram is drawn out to the query's length.
+        Tempo of the query over that of the reference: so much more of the reference is taken.
     pitch_shift_semitones : float
-        Not undone here: the spectrogram figure of a shifted copy is a lower bound.
+        By how much the query sounds higher.
+    occurrences : sequence of float
+        Seconds at which the reference holds the same stretch: these are no other places.
 
     Raises
     ------
@@ -107,26 +134,35 @@ def confirm(
         If one of them cannot be decoded.
     """
     seconds = min(query_end_s - query_start_s, MAX_STRETCH_S)
-    early = max(0.0, reference_start_s - SEARCH_S)
+    early_s = max(0.0, reference_start_s - CONTEXT_S)
     stretch = audio.read_samples(query, sample_rate_hz=SAMPLE_RATE_HZ, start_s=query_start_s, seconds=seconds)
     around = audio.read_samples(
         reference,
         sample_rate_hz=SAMPLE_RATE_HZ,
-        start_s=early,
-        seconds=seconds * tempo_ratio + (reference_start_s - early) + SEARCH_S,
+        start_s=early_s,
+        seconds=reference_start_s - early_s + seconds * tempo_ratio + CONTEXT_S,
     )
-    if tempo_ratio != 1.0:
-        waveform = 0.0
-        best, lag_s = _spectrogram_correlation(stretch, around, tempo_ratio)
-    else:
-        waveform = waveform_correlation(stretch, around)
-        best, lag_s = _spectrogram_correlation(stretch, around, 1.0)
+    waveform = None
+    if abs(tempo_ratio - 1.0) <= NO_CHANGE and abs(pitch_shift_semitones) <= NO_CHANGE:
+        first = max(0, round((reference_start_s - early_s - SEARCH_S) * SAMPLE_RATE_HZ))
+        last = round((reference_start_s - early_s + seconds + SEARCH_S) * SAMPLE_RATE_HZ)
+        waveform = waveform_correlation(stretch, around[first:last])
+    found = compare(
+        levels_of(stretch, sample_rate_hz=SAMPLE_RATE_HZ),
+        levels_of(around, sample_rate_hz=SAMPLE_RATE_HZ),
+        Place(0.0, seconds, reference_start_s - early_s, tempo_ratio, pitch_shift_semitones),
+        occurrences=[at_s - early_s for at_s in occurrences],
+    )
     return Confirmation(
         waveform_correlation=waveform,
-        spectrogram_correlation=best,
-        lag_s=lag_s - (reference_start_s - early) / tempo_ratio,
+        spectrogram_correlation=found.correlation,
+        elsewhere_mean=found.elsewhere_mean,
+        elsewhere_most=found.elsewhere_most,
+        n_elsewhere=found.n_elsewhere,
+        lag_s=found.lag_s,
         seconds=len(stretch) / SAMPLE_RATE_HZ,
-        confirmed=waveform >= WAVEFORM_CONFIRMED or best >= SPECTROGRAM_CONFIRMED,
+        confirmed=(waveform or 0.0) >= WAVEFORM_CONFIRMED or found.correlation >= SPECTROGRAM_CONFIRMED,
+        path=tuple((query_start_s + at_s, early_s + there_s, agrees) for at_s, there_s, agrees in found.path),
     )
 
 
@@ -158,62 +194,3 @@ def waveform_correlation(stretch: NDArray[np.float32], around: NDArray[np.float3
     norm = np.sqrt(np.maximum(power, 0.0) * float(np.square(wanted, dtype=np.float64).sum()))
     heard = norm > 1e-9 * n_wanted
     return float(np.abs(products[heard] / norm[heard]).max(initial=0.0))
-
-
-def spectrogram_correlation(stretch: NDArray[np.float32], around: NDArray[np.float32]) -> float:
-    """Largest correlation of the log mel spectrogram of ``stretch`` with an equally long part of ``around``.
-
-    Returns
-    -------
-    float
-        In [-1, 1]; 0 if either is silent or shorter than a frame.
-    """
-    return _spectrogram_correlation(stretch, around, 1.0)[0]
-
-
-def _spectrogram_correlation(
-    stretch: NDArray[np.float32], around: NDArray[np.float32], tempo_ratio: float
-) -> tuple[float, float]:
-    """The best correlation, and where in ``around`` it lies, in seconds of the query's time."""
-    wanted, offered = _log_mel(stretch), _log_mel(around)
-    if tempo_ratio != 1.0 and len(offered):
-        drawn_out = np.arange(0, len(offered) - 1, tempo_ratio)
-        offered = offered[np.rint(drawn_out).astype(int)]
-    n_frames = min(len(wanted), len(offered))
-    if n_frames == 0:
-        return 0.0, 0.0
-    wanted = _moving(wanted[:n_frames])
-    best, best_at = 0.0, 0
-    for at in range(len(offered) - n_frames + 1):
-        part = _moving(offered[at : at + n_frames])
-        norm = float(np.linalg.norm(wanted) * np.linalg.norm(part))
-        correlation = float((wanted * part).sum()) / norm if norm > 1e-6 else 0.0
-        if correlation > best:
-            best, best_at = correlation, at
-    return best, best_at * HOP_SAMPLES / SAMPLE_RATE_HZ
-
-
-def _moving(levels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Levels about the mean of each band: what stands still says nothing about a place in the music."""
-    moving: NDArray[np.float32] = levels - levels.mean(axis=0)
-    return moving
-
-
-def _log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Log energies [shape=(n_frames, N_BANDS)], the level taken out."""
-    if len(samples) < FRAME_SAMPLES:
-        return np.zeros((0, N_BANDS), dtype=np.float32)
-    peak = float(np.abs(samples).max())
-    if peak == 0.0:
-        return np.zeros((0, N_BANDS), dtype=np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(samples / peak, FRAME_SAMPLES)[::HOP_SAMPLES]
-    window = np.hanning(FRAME_SAMPLES).astype(np.float32)
-    powers = np.square(np.abs(np.fft.rfft(frames * window, axis=1)))
-    lowest, highest = (2595 * np.log10(1 + hz / 700) for hz in (LOWEST_BAND_HZ, HIGHEST_BAND_HZ))
-    corners = 700 * (10 ** (np.linspace(lowest, highest, N_BANDS + 2) / 2595) - 1)
-    bins = np.fft.rfftfreq(FRAME_SAMPLES, 1 / SAMPLE_RATE_HZ)[:, None]
-    rising = (bins - corners[:-2]) / (corners[1:-1] - corners[:-2])
-    falling = (corners[2:] - bins) / (corners[2:] - corners[1:-1])
-    filters = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
-    levels: NDArray[np.float32] = np.log(powers @ filters + FLOOR * FRAME_SAMPLES).astype(np.float32)
-    return levels

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 Verdict = Literal["no_match", "review", "blocked", "unverifiable"]
+
+ITEMS = "items"
+PART_OF_COLUMN = {"chroma": ITEMS, "bands": ITEMS}
+"""Parts of a fingerprint that are searched together; any other column is a part of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,14 @@ class RecordingMatch:
     contrast : float
         How much better it agrees at its place than elsewhere in the same recording: a difference of bit error
         rates or of shares, in [-1, 1].
+    strength : float
+        What speaks for it, in the unit of its part and without bound: what a calibration counts strangers by.
+        Only strengths of one part are compared.
+    p_value : float, optional
+        How probable it is that a stranger of the query's length reaches as much anywhere in the index; None without
+        a calibration.
+    p_kind : {"empirical", "extrapolated"}, optional
+        Whether so many strangers were measured that they were counted, or whether their tail was drawn on.
     """
 
     key: str
@@ -54,7 +67,15 @@ class RecordingMatch:
     ber: float
     margin: float
     contrast: float
+    strength: float
+    p_value: float | None = None
+    p_kind: str | None = None
     kind: Literal["recording"] = "recording"
+
+    @property
+    def part(self) -> str:
+        """The part of the fingerprint that was searched: both columns of items are one."""
+        return PART_OF_COLUMN.get(self.column, self.column)
 
     @property
     def accepted(self) -> bool:
@@ -64,8 +85,19 @@ class RecordingMatch:
 
 @dataclass(frozen=True, slots=True)
 class RecordingCheck:
-    """The answer for one query. ``unverifiable`` means that nothing could be compared."""
+    """The answer for one query. ``unverifiable`` means that nothing could be compared.
+
+    Attributes
+    ----------
+    matches : tuple of RecordingMatch
+        In falling score.
+    verdict : {"no_match", "review", "blocked", "unverifiable"}
+    reasons : tuple of str
+    best : mapping of str to float
+        For each part that was searched, the highest strength over the whole index.
+    """
 
     matches: tuple[RecordingMatch, ...]
     verdict: Verdict
     reasons: tuple[str, ...]
+    best: Mapping[str, float] = field(default_factory=dict)

@@ -14,7 +14,8 @@ each other by chance. What counts is five things together:
 - *duration* of the stretch, squared, for the best agreement that chance finds falls fast with length.
 
 Each is measured against a value that convinces by itself (`provenance.similarity.thresholds`); the score is
-their product.
+their product. A match's *strength* is the same, and beyond 1, where every value convinces, goes on as the weakest of
+them.
 """
 
 from __future__ import annotations
@@ -31,16 +32,18 @@ from provenance.similarity.by_peaks import PEAKS as PEAKS
 from provenance.similarity.by_peaks import matches_by_peaks
 from provenance.similarity.chromaprint import BANDS, CHROMA, ITEM_S, ITEM_SPAN_S, N_COLUMNS
 from provenance.similarity.index import WINDOW_ITEMS, windows_of
+from provenance.similarity.matches import ITEMS
 from provenance.similarity.matches import RecordingCheck as RecordingCheck
 from provenance.similarity.matches import RecordingMatch as RecordingMatch
 from provenance.similarity.matches import Verdict
 from provenance.similarity.thresholds import POLICY_ID as POLICY_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from numpy.typing import NDArray
 
+    from provenance.similarity.calibration import Judging
     from provenance.similarity.fingerprint import AudioFingerprint
     from provenance.similarity.index import SimilarityIndex
 
@@ -63,6 +66,7 @@ def check(
     *,
     query_seconds: float | None = None,
     exclude: Collection[str] = (),
+    judging: Judging | None = None,
 ) -> RecordingCheck:
     """Hold a query against an index.
 
@@ -76,6 +80,9 @@ def check(
         Duration of the query; no stretch ends later.
     exclude : collection of str
         Recordings that are no answer and no rival: the query itself, when duplicates are searched.
+    judging : Judging, optional
+        Gives each match its p-value, score and verdict by what strangers reach in this index
+        (`provenance.similarity.calibration`). Without it the fixed thresholds hold.
 
     Returns
     -------
@@ -89,6 +96,24 @@ def check(
     allowed = [n for n, key in enumerate(index.recordings) if key not in excluded]
     if not allowed:
         return RecordingCheck((), "no_match", ("the index holds no recording",))
+    found = {ITEMS: _matches_by_items(items, index, allowed, query_seconds)}
+    if len(sound.peaks):
+        found[PEAKS] = matches_by_peaks(sound, index, allowed)
+    best = {part: max((match.strength for match in matches), default=0.0) for part, matches in found.items()}
+    if judging is not None:
+        found = {part: [judging.judged(match) for match in matches] for part, matches in found.items()}
+    matches = _the_better(found.values())
+    accepted = [match for match in matches if match.accepted]
+    shown = tuple(matches[: max(thresholds.N_SHOWN, len(accepted))])
+    verdict: Verdict = "no_match"
+    if accepted:
+        verdict = "blocked" if any(match.verdict == "blocked" for match in accepted) else "review"
+    return RecordingCheck(shown, verdict, tuple(_reason(match) for match in accepted[:3]), best)
+
+
+def _matches_by_items(
+    items: NDArray[np.uint32], index: SimilarityIndex, allowed: list[int], query_seconds: float | None
+) -> list[RecordingMatch]:
     found = _search(items, index, allowed)
     judge = _Judge(items, index, sorted({one.recording for one in found}), query_seconds)
     matches = _best_matches(found, judge)
@@ -96,13 +121,7 @@ def check(
         nearest = _nearest_of_the_rest(items, index, set(allowed) - {one.recording for one in found})
         rest = [judge.match(one, judge.chance(one)) for one in nearest[: thresholds.N_SHOWN - len(matches)]]
         matches = sorted([*matches, *rest], key=_rank)
-    matches = _the_better(matches, matches_by_peaks(sound, index, allowed) if len(sound.peaks) else [])
-    accepted = [match for match in matches if match.accepted]
-    shown = tuple(matches[: max(thresholds.N_SHOWN, len(accepted))])
-    verdict: Verdict = "no_match"
-    if accepted:
-        verdict = "blocked" if any(match.verdict == "blocked" for match in accepted) else "review"
-    return RecordingCheck(shown, verdict, tuple(_reason(match) for match in accepted[:3]))
+    return matches
 
 
 def _best_matches(found: list[_Found], judge: _Judge) -> list[RecordingMatch]:
@@ -123,12 +142,13 @@ def _best_matches(found: list[_Found], judge: _Judge) -> list[RecordingMatch]:
     return sorted(best.values(), key=_rank)
 
 
-def _the_better(one: list[RecordingMatch], other: list[RecordingMatch]) -> list[RecordingMatch]:
-    """Of each recording the match with the higher score; where both find nothing, by items."""
-    best = {match.key: match for match in one}
-    for match in other:
-        if match.key not in best or match.score > best[match.key].score:
-            best[match.key] = match
+def _the_better(found: Iterable[list[RecordingMatch]]) -> list[RecordingMatch]:
+    """Of each recording the match with the highest score; where no part finds anything, the first part's."""
+    best: dict[str, RecordingMatch] = {}
+    for matches in found:
+        for match in matches:
+            if match.key not in best or match.score > best[match.key].score:
+                best[match.key] = match
     return sorted(best.values(), key=_rank)
 
 
@@ -283,13 +303,14 @@ class _Judge:
     def promise(self, chance: float, found: _Found) -> float:
         """The score if there is no rival."""
         contrast = chance - found.stretch.ber
-        return _score(found.column, found.stretch, contrast, contrast, self._movement(found))
+        return _score(_parts(found.column, found.stretch, contrast, contrast, self._movement(found)))
 
     def match(self, found: _Found, chance: float) -> RecordingMatch:
         stretch = found.stretch
         rival = self._best_rival(found)
         margin, contrast = min(chance, rival) - stretch.ber, chance - stretch.ber
-        score = _score(found.column, stretch, margin, contrast, self._movement(found))
+        parts = _parts(found.column, stretch, margin, contrast, self._movement(found))
+        score = _score(parts)
         over_start_s, over_end_s = thresholds.EDGE_S[found.column]
         inset_s = over_start_s if min(stretch.query_start, stretch.reference_start) > 0 else 0.0
         outset_s = over_end_s if self._ends_inside(found) else 0.0
@@ -312,6 +333,7 @@ class _Judge:
             ber=stretch.ber,
             margin=margin,
             contrast=contrast,
+            strength=score if score < 1.0 else min(parts),
         )
 
     def chance(self, found: _Found) -> float:
@@ -361,16 +383,22 @@ class _Judge:
         return np.ascontiguousarray(self._index.items(recording)[:, column])
 
 
-def _score(column: int, stretch: Stretch, margin: float, contrast: float, movement: float) -> float:
+def _parts(
+    column: int, stretch: Stretch, margin: float, contrast: float, movement: float
+) -> tuple[float, ...]:
+    """What speaks for a stretch, each as a share of what convinces by itself."""
     convincing = thresholds.CONVINCING[column]
     tolerated = thresholds.TOLERATED_BER[column]
-    parts = (
+    return (
         (tolerated - stretch.ber) / (tolerated - convincing.ber),
         margin / convincing.margin,
         contrast / convincing.contrast,
         movement / convincing.movement,
         (_seconds(stretch.n_items) / convincing.seconds) ** 2,
     )
+
+
+def _score(parts: tuple[float, ...]) -> float:
     score = 1.0
     for part in parts:
         score *= min(1.0, max(0.0, part))

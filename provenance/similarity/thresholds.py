@@ -89,6 +89,21 @@ to follow."""
 BLOCKED_SCORE = 0.8
 """Score from which an output is blocked: a tenth above the review's, for larger indexes bring closer strangers."""
 
+# Calibration: what holds in place of the two scores above where an index has been measured
+
+FALSE_ALARM_TARGET = 0.001
+"""Share of outputs without any copy that may be brought before a person, unless an organisation sets another."""
+
+BLOCKED_SHARE = 0.1
+"""Share of the target from which an output is blocked: ten times rarer among strangers than what is reviewed."""
+
+TAILS: dict[str, tuple[float, float]] = {}
+UNKNOWN_TAIL = (0.1, 0.3)
+"""For each part, and for one that is not named: shape and scale of the tail of what strangers reach."""
+
+PRIOR_EXCESSES = 10
+"""Strangers beyond the threshold that the scale above weighs as much as: an index of few recordings shows none."""
+
 # Peaks
 
 PITCHES_BANDS = tuple(range(-4, 5))

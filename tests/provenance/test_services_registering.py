@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -29,6 +30,8 @@ from provenance.models import (
 )
 from provenance.pipeline import storing, surveying
 from provenance.services import registering
+from provenance.similarity import kinds
+from provenance.similarity.kinds import RECORDING
 from tests.catalogues import a_catalogue, answers, register, row, sound, table
 from tests.people import People
 
@@ -47,7 +50,7 @@ class TestRegister:
         assert (done.n_registered, done.n_duplicate, done.n_rejected) == (2, 0, 0)
         for recording in Recording.objects.all():
             assert recording.sha256 == pipeline.file_sha256(tmp_path / f"{recording.title[5:]}")
-            assert recording.fingerprints.get().n_items > 0
+            assert recording.fingerprints.get(method=RECORDING.method).payload
             assert recording.seconds == pytest.approx(10.0, abs=0.01)
         assert set(answers(done.dataset).values()) == {"allowed"}
         assert ledger.verify().ok
@@ -332,12 +335,12 @@ class TestRegister:
     ) -> None:
         source = a_catalogue(tmp_path, n=1)
         register("folk", source, people.steward, people.house)
-        monkeypatch.setattr("provenance.similarity.fingerprint.METHOD_VERSION", "3")
+        monkeypatch.setattr(kinds, "ALL", (replace(RECORDING, method_version="99"),))
 
         register("folk", source, people.steward, people.house)
 
-        versions = set(Fingerprint.objects.values_list("method_version", flat=True))
-        assert versions == {"2", "3"}
+        known = Fingerprint.objects.filter(method=RECORDING.method)
+        assert set(known.values_list("method_version", flat=True)) == {RECORDING.method_version, "99"}
 
 
 class TestStatistics:

@@ -37,7 +37,7 @@ class Command(ContractCommand):
                 "Say what to check against, one of the two: --against NAME … or --model MODEL."
             )
         kinds = read_kinds(options["kinds"])
-        targets = self.targets(options["against"], options["model"])
+        targets = self.targets(options["against"], options["model"], kinds)
         all_clean = True
         paths = [(name, Path(name)) for name in files]
         for answer in services.check_files(paths, targets=targets, kinds=kinds):
@@ -47,14 +47,14 @@ class Command(ContractCommand):
             self.show(line, words=words_for(answer, line))
         return DONE if all_clean else ANSWER_IS_NO
 
-    def targets(self, against: list[str], model: str) -> list[Target]:
+    def targets(self, against: list[str], model: str, kinds: list[str]) -> list[Target]:
         organisations = access.organisations_of(self.user)
         now = timezone.now()
         if not model:
-            return services.targets_for(against, organisations, by=self.user, now=now)
+            return services.targets_for(against, organisations, by=self.user, now=now, kinds=kinds)
         version = queries.model_version_named(model, organisations)
         access.require(self.user, version.model.organisation, access.CHECKS, "check a file")
-        return services.targets_of_model(version, by=self.user, now=now)
+        return services.targets_of_model(version, by=self.user, now=now, kinds=kinds)
 
 
 def read_list(name: str) -> list[str]:
