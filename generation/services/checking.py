@@ -267,6 +267,7 @@ def _confirm(path: Path, answer: Answer) -> dict[str, dict[str, Any]]:
                 reference_start_s=candidate.reference_start_s,
                 tempo_ratio=candidate.tempo_ratio,
                 pitch_shift_semitones=candidate.pitch_shift_semitones,
+                occurrences=candidate.occurrences,
             )
         found[candidate.recording_id] = confirmation.as_json()
     return found
