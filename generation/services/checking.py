@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from django.db import transaction
 
@@ -13,6 +12,7 @@ from generation.models import Check, Generation, Match, ModelVersion
 from generation.pipeline import Answer, Held, Target
 from generation.queries.cases import NO_CASE, standing_of
 from generation.queries.origins import origins_of
+from generation.services.confirming import confirmed
 from governance import access, ledger
 from governance import services as governance
 from governance.models import Organisation, User
@@ -116,7 +116,15 @@ def check_files(
     paths: Sequence[tuple[str, Path]], *, targets: Sequence[Target], kinds: Sequence[str]
 ) -> Iterator[Answer]:
     for name, path in paths:
-        yield pipeline.check_file(path, name=name, targets=targets, kinds=kinds)
+        yield _checked(path, name=name, targets=targets, kinds=kinds)
+
+
+def _checked(path: Path, *, name: str, targets: Sequence[Target], kinds: Sequence[str]) -> Answer:
+    answer = pipeline.check_file(path, name=name, targets=targets, kinds=kinds)
+    if not any(one.accepted for one in answer.candidates):
+        return answer
+    known = known_recordings(answer)
+    return confirmed(answer, path, {key: recording for key, (recording, _) in known.items()})
 
 
 def known_recordings(answer: Answer) -> dict[str, tuple[Recording, str]]:
@@ -156,7 +164,6 @@ def record_check(
     now: datetime,
     generation: Generation | None = None,
     control: bool = False,
-    confirmations: dict[str, dict[str, Any]] | None = None,
 ) -> Check:
     """Keep an answer with its candidates, accepted or not, and say so in the ledger."""
     known = known_recordings(answer)
@@ -201,7 +208,7 @@ def record_check(
                 occurrences=list(candidate.occurrences),
                 tempo_ratio=candidate.tempo_ratio,
                 pitch_shift_semitones=candidate.pitch_shift_semitones,
-                details={**candidate.details, **(confirmations or {}).get(candidate.recording_id, {})},
+                details=candidate.details,
             )
         )
     Match.objects.bulk_create(rows)
@@ -232,10 +239,9 @@ def check_generation(
     kinds: Sequence[str] = ("recording",),
     control: bool = False,
 ) -> tuple[Check, Answer]:
-    """Hold one output against the indexes, confirm by its samples what was found, and keep both."""
+    """Hold one output against the indexes, confirm by its sound what was found, and keep both."""
     with local_file(generation.audio) as path:
-        answer = pipeline.check_file(path, name=Path(generation.audio).name, targets=targets, kinds=kinds)
-        confirmations = _confirm(path, answer)
+        answer = _checked(path, name=Path(generation.audio).name, targets=targets, kinds=kinds)
     check = record_check(
         answer=answer,
         organisation=generation.model_version.model.organisation,
@@ -243,31 +249,5 @@ def check_generation(
         now=now,
         generation=generation,
         control=control,
-        confirmations=confirmations,
     )
     return check, answer
-
-
-def _confirm(path: Path, answer: Answer) -> dict[str, dict[str, Any]]:
-    """Correlate the samples of the accepted stretches; what has no audio here can't be confirmed."""
-    from provenance.similarity import confirm
-
-    known = known_recordings(answer)
-    found: dict[str, dict[str, Any]] = {}
-    for candidate in [candidate for candidate in answer.candidates if candidate.accepted][:3]:
-        recording = known.get(candidate.recording_id, (None, ""))[0]
-        if recording is None or not recording.audio or candidate.recording_id in found:
-            continue
-        with local_file(recording.audio) as reference:
-            confirmation = confirm.confirm(
-                path,
-                reference,
-                query_start_s=candidate.query_start_s,
-                query_end_s=candidate.query_end_s,
-                reference_start_s=candidate.reference_start_s,
-                tempo_ratio=candidate.tempo_ratio,
-                pitch_shift_semitones=candidate.pitch_shift_semitones,
-                occurrences=candidate.occurrences,
-            )
-        found[candidate.recording_id] = confirmation.as_json()
-    return found
