@@ -32,10 +32,9 @@ from provenance.similarity.by_peaks import PEAKS as PEAKS
 from provenance.similarity.by_peaks import matches_by_peaks
 from provenance.similarity.chromaprint import BANDS, CHROMA, ITEM_S, ITEM_SPAN_S, N_COLUMNS
 from provenance.similarity.index import WINDOW_ITEMS, windows_of
-from provenance.similarity.matches import ITEMS
+from provenance.similarity.matches import ITEMS, Verdict
 from provenance.similarity.matches import RecordingCheck as RecordingCheck
 from provenance.similarity.matches import RecordingMatch as RecordingMatch
-from provenance.similarity.matches import Verdict
 from provenance.similarity.thresholds import POLICY_ID as POLICY_ID
 
 if TYPE_CHECKING:

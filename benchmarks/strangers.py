@@ -1,0 +1,71 @@
+"""Make a stock of strangers: fingerprints of excerpts of the calibration group, which is in no index.
+
+    python -m benchmarks.strangers DIR                     DIR as in benchmarks/protocol.py; writes the shipped stock
+    python -m benchmarks.strangers DIR --out OUT --group test --excerpts 9      another one
+
+Each excerpt is drawn by the track's hash and its number, so that a longer run holds what a shorter one holds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import protocol
+from benchmarks.figures import NothingToMeasureError
+from benchmarks.likeness import excerpt
+from benchmarks.transformations import RATE_HZ
+from provenance.similarity import strangers
+from provenance.similarity.fingerprint import AudioFingerprint
+from provenance.similarity.strangers import Excerpt, Stock
+
+SHIPPED: Mapping[float, int] = {5.0: 2, 10.0: 3}
+"""Excerpts of each length, in seconds, that are shipped of every track."""
+
+
+def made(
+    located: Mapping[protocol.Track, Path], wanted: Mapping[float, int]
+) -> Iterator[tuple[Excerpt, bytes]]:
+    """Draw and fingerprint excerpts."""
+    for track, path in located.items():
+        for length_s, n_excerpts in wanted.items():
+            for number in range(n_excerpts):
+                rng = np.random.default_rng([int(track.sha256[:8], 16), int(length_s), number])
+                start_s, heard = excerpt(path, track.seconds, length_s, rng)
+                sound = AudioFingerprint.of(heard, sample_rate_hz=RATE_HZ)
+                if len(sound):
+                    taken = round(start_s, 3), length_s
+                    packed = sound.packed
+                    yield (
+                        Excerpt(track.package, track.path, track.sha256, *taken, len(packed), sound.sha256),
+                        packed,
+                    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks.strangers", description=__doc__.splitlines()[0])
+    parser.add_argument("music", type=Path, metavar="DIR")
+    parser.add_argument("--out", type=Path, default=strangers.FOLDER)
+    parser.add_argument("--group", choices=[*protocol.GROUPS], default="calibration")
+    parser.add_argument("--excerpts", type=int, default=0, metavar="N", help="of each length, of every track")
+    parser.add_argument("--lengths", type=float, nargs="+", default=list(SHIPPED), metavar="S")
+    chosen = parser.parse_args(arguments)
+    wanted = {length_s: chosen.excerpts or SHIPPED.get(length_s, 1) for length_s in chosen.lengths}
+    try:
+        located = protocol.located(chosen.music, protocol.tracks(chosen.group))
+    except NothingToMeasureError as error:
+        print(error, file=sys.stderr)
+        return 2
+    excerpts, packed = zip(*made(located, wanted), strict=True)
+    Stock.save(chosen.out, excerpts, packed)
+    n_bytes = sum(map(len, packed))
+    print(f"{len(excerpts)} excerpts of {len(located)} tracks, {n_bytes:,} bytes in {chosen.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,467 @@
+"""Calibration: how often a stranger reaches what a match reached, in this very index.
+
+    calibration = measure(index, Stock.load())            hold strangers against the index, keep what each reached
+    calibration.chance("peaks", 2.4, seconds=10.0)        p = 0.0004, extrapolated, between 0.0001 and 0.0009
+    check(sound, index, judging=Judging(calibration, target=0.001, seconds=10.0))
+
+What is measured is the *best of the whole index*: for each stranger, and each part of the fingerprint that can find, the
+highest strength over all recordings. So p is the chance that an output which holds nothing of the index reaches as much
+anywhere in it, and needs no correction for the number of recordings.
+
+- *Where data reach* p is counted: (k + 1) / (n + 1), if k >= ``LEAST_COUNTED`` of n strangers reach as much.
+- *Beyond* it comes from a generalised Pareto tail over the highest ``TAIL_SHARE`` of the strangers. Its scale is this
+  index's own, its shape is the part's (`provenance.similarity.thresholds.TAILS`): a shape can't be told from a few
+  hundred values, and is taken to be common, as that of floods in a region is (Hosking & Wallis 1997, "Regional Frequency
+  Analysis"). It is never taken to be bounded, so that no p is 0.
+- *Uncertainty*: excerpts of a track are alike, so tracks are drawn anew, not excerpts. The p that is given is the mean
+  over these draws: what is not known about the tail makes it larger, not smaller.
+- *Comparisons*: whichever part finds may accuse, and a long output is searched in many segments. p is for the
+  lot (Šidák): 1 - (1 - p)^(parts * segments).
+
+A query is held against strangers no longer than itself: a shorter one finds more by chance. What is shorter than the
+shortest of them has no p.
+
+Sources: Pickands 1975, doi:10.1214/aos/1176343003, for the tail; Davison & Hinkley 1997, "Bootstrap Methods and their
+Application", 3.8, for drawing clusters; Phipson & Smyth 2010, doi:10.2202/1544-6115.1585, for adding one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from provenance.similarity import recording, thresholds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from provenance.similarity.index import SimilarityIndex
+    from provenance.similarity.matches import RecordingCheck, RecordingMatch, Verdict
+    from provenance.similarity.strangers import Stock, Stranger
+
+METHOD = "strangers"
+METHOD_VERSION = "1"
+
+EMPIRICAL: Literal["empirical"] = "empirical"
+EXTRAPOLATED: Literal["extrapolated"] = "extrapolated"
+
+LEAST_COUNTED = 10
+"""Strangers that reach as much, from which they are counted; with fewer, the tail is drawn on."""
+
+TAIL_SHARE = 0.2
+"""Share of the strangers, the highest, that the tail is read off."""
+
+N_DRAWS = 400
+"""Draws of tracks."""
+
+SMALLEST_P = 1e-6
+"""No smaller p is told: a few hundred strangers say nothing of one in a million."""
+
+LENGTH_SLACK = 0.95
+"""A query that lasts this share of a stranger counts as no shorter: files end a little early."""
+
+LEAST_AGREEING = 2
+"""Excerpts of one track that must lie on one line of one recording before the track counts as indexed itself."""
+
+AGREEING_S = 1.0
+"""Seconds by which they may miss it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """How often a stranger reaches as much.
+
+    Attributes
+    ----------
+    p : float
+        In (0, 1].
+    kind : {"empirical", "extrapolated"}
+    low, high : float
+        What 95 of 100 draws of tracks give.
+    """
+
+    p: float
+    kind: Literal["empirical", "extrapolated"]
+    low: float
+    high: float
+
+    def told(self) -> Chance:
+        """Return it as it may be told: nothing smaller than ``SMALLEST_P``."""
+        p, low, high = (max(one, SMALLEST_P) for one in (self.p, self.low, self.high))
+        return Chance(p, self.kind, low, high)
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The upper tail of the highest strengths of strangers in one part.
+
+    Attributes
+    ----------
+    values : np.ndarray [shape=(n,)]
+        Highest strength of each stranger.
+    tracks : np.ndarray [shape=(n,), dtype=int]
+        The track that each is an excerpt of.
+    shape : float
+        Of the generalised Pareto tail, >= 0; 0 is an exponential one.
+    prior_scale : float
+        Scale that the tail is taken to have where hardly any value tells of it, > 0.
+    """
+
+    values: NDArray[np.float64]
+    tracks: NDArray[np.int64]
+    shape: float
+    prior_scale: float
+
+    @cached_property
+    def threshold(self) -> float:
+        """Where the tail begins."""
+        return max(0.0, float(np.quantile(self.values, 1.0 - TAIL_SHARE)))
+
+    @cached_property
+    def _members(self) -> NDArray[np.float64]:
+        """Which excerpt is of which track [shape=(n_tracks, n)], 1 or 0."""
+        members: NDArray[np.float64] = np.equal(np.unique(self.tracks)[:, None], self.tracks).astype(float)
+        return members
+
+    @cached_property
+    def _weights(self) -> NDArray[np.float64]:
+        """How often each excerpt counts [shape=(1 + N_DRAWS, n)]: once, then as often as its track is drawn."""
+        n_tracks = len(self._members)
+        drawn = np.random.default_rng(0).multinomial(n_tracks, np.full(n_tracks, 1.0 / n_tracks), N_DRAWS)
+        weights: NDArray[np.float64] = np.vstack([np.ones((1, n_tracks)), drawn]) @ self._members
+        return weights
+
+    @cached_property
+    def _drawn(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Share that exceeds the threshold, and scale beyond it: of all tracks, then of each draw."""
+        over = self.values > self.threshold
+        n, n_over = self._weights.sum(axis=1), self._weights @ over
+        excess = self._weights @ np.where(over, self.values - self.threshold, 0.0)
+        known = thresholds.PRIOR_EXCESSES
+        mean_excess = (excess + known * self.prior_scale / (1.0 - self.shape)) / (n_over + known)
+        return (n_over + 1.0) / (n + 1.0), mean_excess * (1.0 - self.shape)
+
+    @property
+    def scale(self) -> float:
+        """Of the tail, in the unit of the part."""
+        return float(self._drawn[1][0])
+
+    def chance(self, strength: float) -> Chance:
+        """Return how often a stranger reaches ``strength``, before any other comparison is counted."""
+        k, n = int((self.values >= strength).sum()), len(self.values)
+        if k >= LEAST_COUNTED:
+            p = (k + 1) / (n + 1)
+            low, high = self._counted_interval(strength)
+            return Chance(p, EMPIRICAL, min(low, p), max(high, p))
+        beyond = self._beyond(strength)
+        ceiling = (LEAST_COUNTED + 1) / (n + 1) if n >= LEAST_COUNTED else 1.0
+        p = min(ceiling, float(beyond.mean()))
+        low, high = np.quantile(beyond, (0.025, 0.975))
+        return Chance(p, EXTRAPOLATED, min(float(low), p), max(float(high), p))
+
+    def _beyond(self, strength: float) -> NDArray[np.float64]:
+        """The tail's share above ``strength`` in each draw."""
+        shares, scales = (all_and_drawn[1:] for all_and_drawn in self._drawn)
+        over = max(0.0, strength - self.threshold) / scales
+        kept = np.exp(-over) if self.shape == 0.0 else (1.0 + self.shape * over) ** (-1.0 / self.shape)
+        found: NDArray[np.float64] = shares * kept
+        return found
+
+    def _counted_interval(self, strength: float) -> tuple[float, float]:
+        shares = (self._weights[1:] @ (self.values >= strength)) / self._weights[1:].sum(axis=1)
+        low, high = np.quantile(shares, (0.025, 0.975))
+        return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """Strangers of one length.
+
+    Attributes
+    ----------
+    seconds : float
+    tracks : tuple of int
+        For each stranger the track that it is an excerpt of.
+    best : mapping of str to tuple of float
+        For each part the highest strength that each stranger reached.
+    """
+
+    seconds: float
+    tracks: tuple[int, ...]
+    best: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What strangers reach in one index.
+
+    Attributes
+    ----------
+    strata : tuple of Stratum
+        By length, the shortest first; none where nothing could be measured.
+    left_out : tuple of str
+        Tracks of the stock that the index holds itself: they are no strangers here.
+    stock_sha256 : str
+        Of the strangers that were held against it.
+    """
+
+    strata: tuple[Stratum, ...]
+    left_out: tuple[str, ...]
+    stock_sha256: str
+
+    @cached_property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the fingerprint that were searched."""
+        return tuple(dict.fromkeys(part for stratum in self.strata for part in stratum.best))
+
+    @property
+    def n_tracks(self) -> int:
+        """Tracks that strangers were taken of."""
+        return len({track for stratum in self.strata for track in stratum.tracks})
+
+    @property
+    def n_strangers(self) -> int:
+        """Excerpts that were held against the index."""
+        return sum(len(stratum.tracks) for stratum in self.strata)
+
+    def stratum_for(self, seconds: float) -> Stratum | None:
+        """Return the longest strangers that are no longer than a query; None if all are."""
+        fitting = [one for one in self.strata if one.seconds * LENGTH_SLACK <= seconds]
+        return fitting[-1] if fitting else None
+
+    def tail(self, stratum: Stratum, part: str) -> Tail:
+        """Return the tail of a part."""
+        if (stratum.seconds, part) not in self._tails:
+            shape, scale = thresholds.TAILS.get(part, thresholds.UNKNOWN_TAIL)
+            values, tracks = np.array(stratum.best[part]), np.array(stratum.tracks)
+            self._tails[stratum.seconds, part] = Tail(values, tracks, shape, scale)
+        return self._tails[stratum.seconds, part]
+
+    @cached_property
+    def _tails(self) -> dict[tuple[float, str], Tail]:
+        return {}
+
+    def chance(self, part: str, strength: float, *, seconds: float) -> Chance | None:
+        """Return how often a stranger reaches as much anywhere in the index, by any part.
+
+        Parameters
+        ----------
+        part : str
+            The part that found; one that was not measured has no chance.
+        strength : float
+        seconds : float
+            Duration of the query.
+
+        Returns
+        -------
+        Chance or None
+            None if the query is shorter than any stranger.
+        """
+        stratum = self.stratum_for(seconds)
+        if stratum is None or part not in stratum.best:
+            return None
+        single = self.tail(stratum, part).chance(strength)
+        n_comparisons = len(stratum.best) * n_segments(seconds, stratum.seconds)
+        p, low, high = (_any_of(n_comparisons, one) for one in (single.p, single.low, single.high))
+        return Chance(p, single.kind, low, high)
+
+    def needed(self, part: str, p: float, *, seconds: float) -> float | None:
+        """Return the least strength whose p is at most ``p``; None where `chance` gives none."""
+        low, high = 0.0, 1.0
+        if self.chance(part, high, seconds=seconds) is None:
+            return None
+        while self._p(part, high, seconds) > p and high < _HIGHEST:
+            low, high = high, 2.0 * high
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2.0
+            low, high = (low, middle) if self._p(part, middle, seconds) <= p else (middle, high)
+        return high
+
+    def _p(self, part: str, strength: float, seconds: float) -> float:
+        chance = self.chance(part, strength, seconds=seconds)
+        return 1.0 if chance is None else chance.p
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `from_json` reads."""
+        return {
+            "method": METHOD,
+            "method_version": METHOD_VERSION,
+            "stock_sha256": self.stock_sha256,
+            "left_out": list(self.left_out),
+            "strata": [
+                {
+                    "seconds": one.seconds,
+                    "tracks": list(one.tracks),
+                    "best": {
+                        part: [round(value, 5) for value in values] for part, values in one.best.items()
+                    },
+                }
+                for one in self.strata
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Calibration:
+        """Read what `as_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            If another version of this method wrote it.
+        """
+        if (stored["method"], stored["method_version"]) != (METHOD, METHOD_VERSION):
+            raise ValueError(
+                f"the calibration is of method {stored['method']} {stored['method_version']}, and this "
+                f"program reads {METHOD} {METHOD_VERSION}: build the index anew"
+            )
+        strata = tuple(
+            Stratum(
+                float(one["seconds"]),
+                tuple(one["tracks"]),
+                {part: tuple(values) for part, values in one["best"].items()},
+            )
+            for one in stored["strata"]
+        )
+        return cls(strata, tuple(stored["left_out"]), stored["stock_sha256"])
+
+
+_HIGHEST = 1e6
+_HALVINGS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """Turns strengths into p-values, scores and verdicts.
+
+    Attributes
+    ----------
+    calibration : Calibration
+        Of the index that is searched.
+    target : float
+        Share of strangers that may be brought before a person, in (0, 1); a tenth of it may be blocked.
+    seconds : float
+        Duration of the query.
+    """
+
+    calibration: Calibration
+    target: float
+    seconds: float
+
+    @property
+    def applies(self) -> bool:
+        """Whether the query is long enough to be judged by it."""
+        return self.calibration.stratum_for(self.seconds) is not None
+
+    def judged(self, match: RecordingMatch) -> RecordingMatch:
+        """Return the match with its p-value, and the score and verdict that follow; as it is where none is known."""
+        chance = self.calibration.chance(match.part, match.strength, seconds=self.seconds)
+        if chance is None:
+            return match
+        return replace(
+            match,
+            p_value=chance.told().p,
+            p_kind=chance.kind,
+            score=score_of(chance.p, self.target),
+            verdict=verdict_of(chance.p, self.target),
+        )
+
+
+def verdict_of(p: float, target: float) -> Verdict:
+    """Return ``review`` from the target on, ``blocked`` from ``thresholds.BLOCKED_SHARE`` of it."""
+    if p <= target * thresholds.BLOCKED_SHARE:
+        return "blocked"
+    return "review" if p <= target else "no_match"
+
+
+def score_of(p: float, target: float) -> float:
+    """Put a p-value on the scale of scores: in [0, 1], ``REVIEW_SCORE`` at the target, ``BLOCKED_SCORE`` where it blocks.
+
+    Strictly falling in p, so that whoever orders by score orders by p.
+    """
+    blocked = target * thresholds.BLOCKED_SHARE
+    review_score, blocked_score = thresholds.REVIEW_SCORE, thresholds.BLOCKED_SCORE
+    if p > target:
+        return review_score * math.log(p) / math.log(target)
+    if p > blocked:
+        return review_score + (blocked_score - review_score) * math.log(target / p) / math.log(
+            target / blocked
+        )
+    return 1.0 - (1.0 - blocked_score) * math.sqrt(math.sqrt(p / blocked))
+
+
+def n_segments(seconds: float, stratum_s: float) -> int:
+    """How many stretches of a stranger's length a query is searched in, each half over the last."""
+    return max(1, math.ceil(2.0 * seconds * LENGTH_SLACK / stratum_s) - 1)
+
+
+def measure(
+    index: SimilarityIndex, stock: Stock, *, progress: Callable[[int, int], object] | None = None
+) -> Calibration:
+    """Hold every stranger of a stock against an index.
+
+    Tracks that the index holds itself are no strangers: where two excerpts of one lie on one line of one recording, far
+    above every threshold, all of it is left out. One excerpt alone is never left out, however well it fits:
+    that would take from the tail what the tail is measured for.
+    """
+    heard: list[tuple[Stranger, RecordingCheck]] = []
+    for n_done, one in enumerate(stock.strangers, start=1):
+        heard.append((one, recording.check(one.sound, index, query_seconds=one.excerpt.seconds)))
+        if progress is not None:
+            progress(n_done, len(stock.strangers))
+    members = _members(heard)
+    names = list(dict.fromkeys(one.excerpt.track_sha256 for one in stock.strangers))
+    strata = []
+    for length_s in stock.lengths_s:
+        of_length = [
+            (names.index(one.excerpt.track_sha256), found.best)
+            for one, found in heard
+            if one.excerpt.seconds == length_s and one.excerpt.track_sha256 not in members and found.best
+        ]
+        parts = list(dict.fromkeys(part for _, best in of_length for part in best))
+        if of_length:
+            strata.append(
+                Stratum(
+                    length_s,
+                    tuple(track for track, _ in of_length),
+                    {part: tuple(best.get(part, 0.0) for _, best in of_length) for part in parts},
+                )
+            )
+    left_out = dict.fromkeys(
+        f"{one.excerpt.package}/{one.excerpt.path}"
+        for one in stock.strangers
+        if one.excerpt.track_sha256 in members
+    )
+    return Calibration(tuple(strata), tuple(left_out), stock.sha256)
+
+
+def _members(heard: Iterable[tuple[Stranger, RecordingCheck]]) -> set[str]:
+    """Tracks of which several excerpts were placed, beyond doubt, on one line of one recording."""
+    origins: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
+    for one, found in heard:
+        for match in found.matches:
+            if match.verdict == "blocked":
+                into = one.excerpt.start_s + match.query_start_s
+                places = [at - into * match.tempo_ratio for at in match.occurrences]
+                origins[one.excerpt.track_sha256, match.key].append(places)
+    return {track for (track, _), lists in origins.items() if _agree(lists)}
+
+
+def _agree(lists: Sequence[Sequence[float]]) -> bool:
+    """Whether enough of them hold one and the same place."""
+    return any(
+        sum(any(abs(other - place) <= AGREEING_S for other in others) for others in lists) >= LEAST_AGREEING
+        for places in lists
+        for place in places
+    )
+
+
+def _any_of(n_comparisons: int, p: float) -> float:
+    """Chance that any of so many reaches it (Šidák), exact for small p too."""
+    return 1.0 if p >= 1.0 else float(-math.expm1(n_comparisons * math.log1p(-p)))
