@@ -31,8 +31,9 @@ from torch.nn import functional
 
 from benchmarks import fingerprint_changes as changes
 from benchmarks import fingerprint_music, protocol
+from benchmarks.fingerprint_network import network, pictures, unit
 from lib import files
-from provenance.similarity.learned import LEVELS_A_FRAME, SEGMENT_FRAMES, network, pictures, unit
+from provenance.similarity.learned import LEVELS_A_FRAME, SEGMENT_FRAMES
 from provenance.similarity.levels import FLOOR_DB, HOP_S, N_BANDS
 
 N_PAIRS = 512

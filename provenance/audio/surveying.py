@@ -14,9 +14,9 @@ from provenance.audio.errors import DecoderMissingError
 from provenance.audio.facts import AudioFacts
 from provenance.audio.limits import MAX_SECONDS
 from provenance.similarity.chromaprint import FingerprintLibraryMissingError, ItemStream
-from provenance.similarity.fingerprint import AudioFingerprint
+from provenance.similarity.fingerprint import AudioFingerprint, trained
+from provenance.similarity.learned import LearnedFingerprintError
 from provenance.similarity.levels import LevelStream
-from provenance.similarity.peaks import peaks_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,7 +86,8 @@ def survey(path: Path, *, max_seconds: float = MAX_SECONDS) -> Survey:
         try:
             items = ItemStream(pcm.sample_rate_hz, pcm.n_channels)
             levels = LevelStream(pcm.sample_rate_hz, pcm.n_channels)
-        except FingerprintLibraryMissingError as error:
+            trained()
+        except (FingerprintLibraryMissingError, LearnedFingerprintError) as error:
             raise DecoderMissingError(error.reason) from error
         n_frames = peak = 0
         for chunk in pcm.chunks:
@@ -106,7 +107,7 @@ def survey(path: Path, *, max_seconds: float = MAX_SECONDS) -> Survey:
         seconds=n_frames / rate,
         file_sha256=file_sha256,
         samples_sha256=digest.hexdigest(),
-        fingerprint=AudioFingerprint(items.finish(), peaks_of(heard), len(heard)),
+        fingerprint=AudioFingerprint.of_parts(items.finish(), heard),
         peak_db=peak_db,
         is_silent=peak_db <= SILENCE_PEAK_DB,
         levels=heard,

@@ -1,21 +1,23 @@
 """A recording's fingerprint: all that is kept of its sound, and the bytes that keep it.
 
-Two parts, each found by other means. *Items* (`provenance.similarity.chromaprint`) say how harmony and timbre change;
+Three parts, each found by other means. *Items* (`provenance.similarity.chromaprint`) say how harmony and timbre change;
 they survive codecs, noise and resynthesis. *Peaks* (`provenance.similarity.peaks`) say where it stands out of itself;
-they survive other pitches and tempi and other music over it.
+they survive other pitches and tempi and other music over it. *Vectors* (`provenance.similarity.learned`) are what a
+network was taught to keep of each two seconds; they survive much of either, and what covers most of it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from provenance.similarity.chromaprint import N_COLUMNS, FingerprintError, items_of
+from provenance.similarity.learned import N_DIMENSIONS, LearnedFingerprint
 from provenance.similarity.levels import N_BANDS, levels_of
 from provenance.similarity.peaks import BLOCK_FRAMES, PEAKS_A_BLOCK, Peaks, peaks_of
 
@@ -23,14 +25,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 METHOD = "items+peaks"
-METHOD_VERSION = "2"
+METHOD_VERSION = "3"
 """Fingerprints of two versions must never be compared."""
 
 _MAGIC = b"LNCP"
-_FORMAT = 2
-_HEADER = struct.Struct("<4sHHIII")
+_FORMAT = 3
+_HEADER = struct.Struct("<4sHHIIII")
 _STRONG = 0x80
 _FRAME_SHIFT = 8
+
+VECTOR_STEP = 1 / 254
+"""Of the numbers of a vector, kept as whole steps in a byte: none of a unit vector of music reaches half of one."""
 
 
 class FingerprintFormatError(FingerprintError):
@@ -47,11 +52,14 @@ class AudioFingerprint:
     peaks : Peaks
     n_frames : int
         Frames that the peaks were picked from, of ``levels.HOP_S`` each.
+    vectors : np.ndarray [shape=(n_segments, N_DIMENSIONS), dtype=int8]
+        In steps of ``VECTOR_STEP``, one each ``learned.SEGMENT_HOP_S``; zeros where it is silent.
     """
 
     items: NDArray[np.uint32]
     peaks: Peaks
     n_frames: int
+    vectors: NDArray[np.int8] = field(default_factory=lambda: np.zeros((0, N_DIMENSIONS), np.int8))
 
     def __len__(self) -> int:
         """Rows of items: none for sound too short to be told from other sound."""
@@ -59,7 +67,7 @@ class AudioFingerprint:
 
     @cached_property
     def packed(self) -> bytes:
-        """Magic, format, method version and counts; the items, row by row; peaks in each half second; the peaks.
+        """Magic, format, method version and counts; the items, row by row; peaks in each half second; the peaks; vectors.
 
         A peak is 16 bits, little-endian as everything: its frame in the half second, whether it is strong, its band.
         """
@@ -76,9 +84,16 @@ class AudioFingerprint:
             | self.peaks.bands
         )
         header = _HEADER.pack(
-            _MAGIC, _FORMAT, int(METHOD_VERSION), len(words), self.n_frames, len(self.peaks)
+            _MAGIC,
+            _FORMAT,
+            int(METHOD_VERSION),
+            len(words),
+            self.n_frames,
+            len(self.peaks),
+            len(self.vectors),
         )
-        return header + words.tobytes() + counts.tobytes() + coded.astype("<u2").tobytes()
+        parts = (words, counts, coded.astype("<u2"), np.ascontiguousarray(self.vectors, dtype=np.int8))
+        return header + b"".join(part.tobytes() for part in parts)
 
     @cached_property
     def sha256(self) -> str:
@@ -99,7 +114,7 @@ class AudioFingerprint:
             raise FingerprintFormatError(
                 f"a stored fingerprint has {_HEADER.size} bytes or more, not {len(stored)}"
             )
-        magic, layout, version, n_rows, n_frames, n_peaks = _HEADER.unpack_from(stored)
+        magic, layout, version, n_rows, n_frames, n_peaks, n_vectors = _HEADER.unpack_from(stored)
         if magic != _MAGIC:
             raise FingerprintFormatError("these bytes are no fingerprint of a format known here")
         if layout != _FORMAT or version != int(METHOD_VERSION):
@@ -108,21 +123,27 @@ class AudioFingerprint:
                 f"{_FORMAT}, version {METHOD_VERSION}: make it anew from the audio"
             )
         n_blocks, n_bytes = _n_blocks(n_frames), 4 * N_COLUMNS * n_rows
-        if len(stored) != _HEADER.size + n_bytes + n_blocks + 2 * n_peaks:
+        n_vector_bytes = n_vectors * N_DIMENSIONS
+        if len(stored) != _HEADER.size + n_bytes + n_blocks + 2 * n_peaks + n_vector_bytes:
             raise FingerprintFormatError(
-                f"the fingerprint should hold {n_rows} rows and {n_peaks} peaks and is cut or padded"
+                f"the fingerprint should hold {n_rows} rows, {n_peaks} peaks and {n_vectors} vectors and is cut or padded"
             )
         words = np.frombuffer(stored, dtype="<u4", count=n_rows * N_COLUMNS, offset=_HEADER.size)
         counts = np.frombuffer(stored, dtype=np.uint8, count=n_blocks, offset=_HEADER.size + n_bytes)
-        coded = np.frombuffer(stored, dtype="<u2", offset=_HEADER.size + n_bytes + n_blocks)
+        coded = np.frombuffer(stored, dtype="<u2", count=n_peaks, offset=_HEADER.size + n_bytes + n_blocks)
+        vectors = np.frombuffer(stored, dtype=np.int8, offset=len(stored) - n_vector_bytes)
         return cls(
-            words.reshape(-1, N_COLUMNS).astype(np.uint32), _decoded(counts, coded, n_frames), n_frames
+            words.reshape(-1, N_COLUMNS).astype(np.uint32),
+            _decoded(counts, coded, n_frames),
+            n_frames,
+            vectors.reshape(-1, N_DIMENSIONS),
         )
 
     @classmethod
     def of_items(cls, items: NDArray[np.uint32]) -> AudioFingerprint:
         """Make one of items alone: what it holds is found at its own pitch and tempo."""
-        return cls(items, Peaks(np.zeros(0, np.int32), np.zeros(0, np.uint8), np.zeros(0, np.bool_)), 0)
+        nothing = Peaks(np.zeros(0, np.int32), np.zeros(0, np.uint8), np.zeros(0, np.bool_))
+        return cls(items, nothing, 0)
 
     @classmethod
     def of(cls, samples: NDArray[Any], *, sample_rate_hz: int) -> AudioFingerprint:
@@ -136,7 +157,35 @@ class AudioFingerprint:
             Their rate.
         """
         levels = levels_of(samples, sample_rate_hz=sample_rate_hz)
-        return cls(items_of(samples, sample_rate_hz=sample_rate_hz), peaks_of(levels), len(levels))
+        return cls.of_parts(items_of(samples, sample_rate_hz=sample_rate_hz), levels)
+
+    @classmethod
+    def of_parts(cls, items: NDArray[np.uint32], levels: NDArray[np.float16]) -> AudioFingerprint:
+        """Make one of a sound's items and levels.
+
+        Parameters
+        ----------
+        items : np.ndarray [shape=(n_rows, 2), dtype=uint32]
+        levels : np.ndarray [shape=(n_frames, N_BANDS), dtype=float16]
+
+        Raises
+        ------
+        provenance.similarity.learned.LearnedFingerprintError
+            If the network's weights are missing or damaged.
+        """
+        return cls(items, peaks_of(levels), len(levels), in_steps(trained().embed(levels)))
+
+
+@cache
+def trained() -> LearnedFingerprint:
+    """Return the network that makes vectors, read once a process."""
+    return LearnedFingerprint.load()
+
+
+def in_steps(vectors: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
+    """Return vectors as they are kept."""
+    steps = np.rint(vectors.astype(np.float32) / VECTOR_STEP)
+    return np.clip(steps, -127, 127).astype(np.int8)
 
 
 def _n_blocks(n_frames: int) -> int:

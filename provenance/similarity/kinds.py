@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from provenance.similarity import fingerprint
+from provenance.similarity import fingerprint, learned
 from provenance.similarity.fingerprint import AudioFingerprint
 from provenance.similarity.index import IndexFacts, RecordingIndex
 
@@ -130,6 +130,7 @@ RECORDING = Kind(
     print_of=_recording_print,
     build=_build_recordings,
     load=RecordingIndex.load,
+    model_sha256=learned.WEIGHTS_SHA256,
 )
 
 ALL = (RECORDING,)

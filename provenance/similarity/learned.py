@@ -26,16 +26,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from provenance.similarity.levels import FLOOR_DB, FRAME_S, HOP_S, N_BANDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    import torch
     from numpy.typing import NDArray
 
 METHOD = "learned"
@@ -77,8 +76,15 @@ QUIETEST_DB = -70.0
 """A segment whose loudest level, dB re a full-scale sine, lies below this is silent."""
 
 N_CHANNELS = 3
-_CONTRAST_BANDS = 21
-_SEGMENTS_AT_ONCE = 256
+CONTRAST_BANDS = 21
+"""Bands around each, itself among them, out of which a level stands."""
+
+_WIDE, _NARROW = 13, 15
+_LEFT = (2, 8)
+"""Height and width of what four convolutions leave of a segment."""
+
+_NORMALISED_ABOVE = 1e-5
+_SEGMENTS_AT_ONCE = 64
 
 
 class LearnedFingerprintError(Exception):
@@ -98,7 +104,7 @@ class WeightsDamagedError(LearnedFingerprintError):
 
 
 class LibraryMissingError(LearnedFingerprintError):
-    """PyTorch or safetensors is not installed."""
+    """safetensors is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +132,27 @@ class Variant:
 
 
 class LearnedFingerprint:
-    """The network with its weights.
+    """The network with its weights, in NumPy: whoever fingerprints needs no PyTorch.
+
+    Four convolutions of stride 2, each normalised (which is folded into its weights) and rectified, and two layers
+    over all that is left; 1.0 million parameters, 8.1 million multiplications a segment. Its form is that of
+    `benchmarks.fingerprint_network`, which trains it.
 
     Parameters
     ----------
-    network : torch.nn.Module
-        As `network` builds it, with weights; put into evaluation.
+    weights : mapping of str to np.ndarray
+        As the training saves them.
     sha256 : str
-        Of its file of weights: the identity of every vector that it makes.
+        Of their file: the identity of every vector that they make.
     """
 
-    def __init__(self, network: torch.nn.Module, sha256: str) -> None:
+    def __init__(self, weights: Mapping[str, NDArray[np.float32]], sha256: str) -> None:
         """Use `load`."""
-        self._network = network.eval()
+        self._convolutions = [_convolution(weights, 3 * number) for number in range(4)]
+        self._dense = [
+            (np.ascontiguousarray(_over_channels_last(weights[f"{n}.weight"], n).T), weights[f"{n}.bias"])
+            for n in (_WIDE, _NARROW)
+        ]
         self.sha256 = sha256
 
     @classmethod
@@ -158,7 +172,7 @@ class LearnedFingerprint:
         WeightsDamagedError
             If it is another file than it should be.
         LibraryMissingError
-            If PyTorch or safetensors is not installed.
+            If safetensors is not installed.
         """
         try:
             content = path.read_bytes()
@@ -169,13 +183,11 @@ class LearnedFingerprint:
             raise WeightsDamagedError(
                 f"the weights {path.name} are damaged: their SHA-256 is {found}, not {sha256}; install them anew"
             )
-        built = network()
         try:
-            from safetensors.torch import load
+            from safetensors.numpy import load
         except ImportError as error:
-            raise _library_missing() from error
-        built.load_state_dict(load(content))
-        return cls(built, found)
+            raise LibraryMissingError("safetensors is not installed: install liner-notes[ml]") from error
+        return cls(load(content), found)
 
     def embed(
         self, levels: NDArray[np.float16] | NDArray[np.float32], *, hop_s: float = SEGMENT_HOP_S
@@ -234,21 +246,89 @@ class LearnedFingerprint:
                 yield Variant(pitch, tempo, self._embed(repitched(stretched, pitch), hop_s))
 
     def _embed(self, frames: NDArray[np.float32], hop_s: float) -> NDArray[np.float16]:
-        import torch
-
         hop = max(1, round(hop_s / (LEVELS_A_FRAME * HOP_S)))
         if len(frames) < SEGMENT_FRAMES:
             return np.zeros((0, N_DIMENSIONS), dtype=np.float16)
         windows = np.lib.stride_tricks.sliding_window_view(frames, SEGMENT_FRAMES, axis=0)[::hop]
         vectors = []
-        with torch.inference_mode():
-            for first in range(0, len(windows), _SEGMENTS_AT_ONCE):
-                here = windows[first : first + _SEGMENTS_AT_ONCE].transpose(0, 2, 1)
-                segments = torch.from_numpy(np.ascontiguousarray(here))
-                made = unit(self._network(pictures(segments)))
-                audible = segments.amax(dim=(1, 2)) >= QUIETEST_DB
-                vectors.append((made * audible[:, None]).numpy().astype(np.float16))
+        for first in range(0, len(windows), _SEGMENTS_AT_ONCE):
+            segments = np.ascontiguousarray(windows[first : first + _SEGMENTS_AT_ONCE].transpose(0, 2, 1))
+            audible = segments.max(axis=(1, 2)) >= QUIETEST_DB
+            vectors.append((self._seen(pictures(segments)) * audible[:, None]).astype(np.float16))
         return np.concatenate(vectors)
+
+    def _seen(self, seen: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Vectors of unit length from what `pictures` makes."""
+        for kernel, bias, width in self._convolutions:
+            seen = _convolved(seen, kernel, bias, width)
+        hidden = np.maximum(seen.reshape(len(seen), -1) @ self._dense[0][0] + self._dense[0][1], 0.0)
+        made: NDArray[np.float32] = hidden @ self._dense[1][0] + self._dense[1][1]
+        return made / np.maximum(np.linalg.norm(made, axis=1, keepdims=True), 1e-12)
+
+
+def _convolution(
+    weights: Mapping[str, NDArray[np.float32]], number: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
+    """A convolution with its normalisation folded in: kernel [width * width * n_in, n_out], bias, width."""
+    normal = {
+        name: weights[f"{number + 1}.{name}"] for name in ("weight", "bias", "running_mean", "running_var")
+    }
+    scale = normal["weight"] / np.sqrt(normal["running_var"] + _NORMALISED_ABOVE)
+    kernel = weights[f"{number}.weight"] * scale[:, None, None, None]
+    n_out, _, width, _ = kernel.shape
+    rows = np.ascontiguousarray(kernel.transpose(2, 3, 1, 0)).reshape(-1, n_out)
+    return rows, normal["bias"] - normal["running_mean"] * scale, width
+
+
+def _over_channels_last(weight: NDArray[np.float32], number: int) -> NDArray[np.float32]:
+    """Columns of the first dense layer in the order in which pictures lie here: channels last."""
+    if number != _WIDE:
+        return weight
+    n_out = len(weight)
+    return weight.reshape(n_out, -1, *_LEFT).transpose(0, 2, 3, 1).reshape(n_out, -1)
+
+
+def _convolved(
+    seen: NDArray[np.float32], kernel: NDArray[np.float32], bias: NDArray[np.float32], width: int
+) -> NDArray[np.float32]:
+    """One convolution of stride 2 over pictures [shape=(n, height, width, n_in)], rectified."""
+    edge = width // 2
+    padded = np.pad(seen, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (width, width), axis=(1, 2))[:, ::2, ::2]
+    n, height, across = windows.shape[:3]
+    rows = windows.transpose(0, 1, 2, 4, 5, 3).reshape(n * height * across, -1)
+    made = rows @ kernel
+    made += bias
+    np.maximum(made, 0.0, out=made)
+    return made.reshape(n, height, across, -1)
+
+
+def pictures(segments: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Make what the network looks at.
+
+    Parameters
+    ----------
+    segments : np.ndarray [shape=(n, SEGMENT_FRAMES, N_BANDS), dtype=float32]
+        Levels in dB.
+
+    Returns
+    -------
+    np.ndarray [shape=(n, SEGMENT_FRAMES, N_BANDS, N_CHANNELS), dtype=float32]
+        The levels from the loudest one down; how they stand out of the bands around; how they stand out of the
+        same band at other moments.
+    """
+    levels = np.maximum(segments - segments.max(axis=(1, 2), keepdims=True), -RANGE_DB)
+    reach = CONTRAST_BANDS // 2
+    sums = np.cumsum(levels, axis=2, dtype=np.float64)
+    sums = np.concatenate([np.zeros_like(sums[:, :, :1]), sums], axis=2)
+    first = np.maximum(0, np.arange(N_BANDS) - reach)
+    last = np.minimum(N_BANDS, np.arange(N_BANDS) + reach + 1)
+    around = ((sums[:, :, last] - sums[:, :, first]) / (last - first)).astype(np.float32)
+    balanced = levels - levels.mean(axis=(1, 2), keepdims=True)
+    return np.stack(
+        [balanced / 20.0, (levels - around) / 10.0, (levels - levels.mean(axis=1, keepdims=True)) / 10.0],
+        axis=3,
+    )
 
 
 def repitched(levels: NDArray[np.float32], pitch: float) -> NDArray[np.float32]:
@@ -279,82 +359,3 @@ def retimed(levels: NDArray[np.float32], tempo: float) -> NDArray[np.float32]:
     share = (places - before).astype(np.float32)[:, None]
     stretched: NDArray[np.float32] = levels[before] * (1 - share) + levels[before + 1] * share
     return stretched
-
-
-def network() -> torch.nn.Module:
-    """Build the network, without weights: 1.0 million parameters, 8.1 million multiplications a segment.
-
-    Takes what `pictures` makes; gives vectors [shape=(n_segments, N_DIMENSIONS)] that `unit` is to be put over.
-
-    Raises
-    ------
-    LibraryMissingError
-        If PyTorch is not installed.
-    """
-    try:
-        from torch import nn
-    except ImportError as error:
-        raise _library_missing() from error
-
-    def halved(n_in: int, n_out: int, width: int) -> list[nn.Module]:
-        return [
-            nn.Conv2d(n_in, n_out, width, stride=2, padding=width // 2, bias=False),
-            nn.BatchNorm2d(n_out),
-            nn.ReLU(),
-        ]
-
-    return nn.Sequential(
-        *halved(N_CHANNELS, 16, 5),
-        *halved(16, 40, 3),
-        *halved(40, 96, 3),
-        *halved(96, 192, 3),
-        nn.Flatten(),
-        nn.Linear(192 * 2 * 8, 256),
-        nn.ReLU(),
-        nn.Linear(256, N_DIMENSIONS),
-    )
-
-
-def pictures(segments: torch.Tensor) -> torch.Tensor:
-    """Make what the network looks at.
-
-    Parameters
-    ----------
-    segments : torch.Tensor [shape=(n, SEGMENT_FRAMES, N_BANDS), dtype=float32]
-        Levels in dB.
-
-    Returns
-    -------
-    torch.Tensor [shape=(n, N_CHANNELS, SEGMENT_FRAMES, N_BANDS)]
-        The levels from the loudest one down; how they stand out of the bands around; how they stand out of the
-        same band at other moments.
-    """
-    import torch
-    from torch.nn import functional
-
-    loudest = segments.amax(dim=(1, 2), keepdim=True)
-    levels = (segments - loudest).clamp_min(-RANGE_DB)
-    around = functional.avg_pool2d(
-        levels[:, None],
-        (1, _CONTRAST_BANDS),
-        stride=1,
-        padding=(0, _CONTRAST_BANDS // 2),
-        count_include_pad=False,
-    )[:, 0]
-    balanced = levels - levels.mean(dim=(1, 2), keepdim=True)
-    return torch.stack(
-        [balanced / 20.0, (levels - around) / 10.0, (levels - levels.mean(dim=1, keepdim=True)) / 10.0], dim=1
-    )
-
-
-def unit(vectors: torch.Tensor) -> torch.Tensor:
-    """Bring vectors to unit length."""
-    from torch.nn import functional
-
-    return functional.normalize(vectors.float(), dim=1)
-
-
-def _library_missing() -> Any:
-    return LibraryMissingError(
-        "the learned fingerprint needs PyTorch and safetensors: install liner-notes[ml]"
-    )

@@ -3,7 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from provenance.similarity.fingerprint import AudioFingerprint, FingerprintFormatError
+from provenance.similarity.fingerprint import (
+    VECTOR_STEP,
+    AudioFingerprint,
+    FingerprintFormatError,
+    in_steps,
+    trained,
+)
+from provenance.similarity.levels import levels_of
 from tests import signals
 
 
@@ -21,10 +28,18 @@ class TestAudioFingerprint:
         assert np.array_equal(read.peaks.frames, sound.peaks.frames)
         assert np.array_equal(read.peaks.bands, sound.peaks.bands)
         assert np.array_equal(read.peaks.strong, sound.peaks.strong)
+        assert np.array_equal(read.vectors, sound.vectors)
         assert (read.n_frames, read.sha256) == (sound.n_frames, sound.sha256)
 
-    def test_takes_130_bytes_a_second_at_most(self, sound: AudioFingerprint) -> None:
-        assert len(sound.packed) < 130 * 8 + 100
+    def test_takes_260_bytes_a_second_at_most(self, sound: AudioFingerprint) -> None:
+        assert len(sound.packed) < 260 * 8 + 100
+
+    def test_keeps_vectors_within_a_thousandth(self, sound: AudioFingerprint) -> None:
+        levels = levels_of(signals.music(8.0, seed=1), sample_rate_hz=signals.RATE_HZ)
+        made = trained().embed(levels).astype(np.float32)
+        kept = in_steps(made) * np.float32(VECTOR_STEP)
+        cosines = (kept * made).sum(axis=1) / np.linalg.norm(kept, axis=1)
+        assert len(made) == 12 and cosines.min() > 0.999
 
     @pytest.mark.parametrize("damage", [b"", b"LNCP", b"x" * 60])
     def test_is_refused_when_it_is_none(self, damage: bytes) -> None:
@@ -44,7 +59,7 @@ class TestAudioFingerprint:
 
     def test_is_refused_when_its_peaks_lie_outside(self, sound: AudioFingerprint) -> None:
         stored = bytearray(sound.packed)
-        stored[-2] |= 0x7F  # a band above the highest
+        stored[-2 - sound.vectors.nbytes] |= 0x7F  # a band above the highest
 
         with pytest.raises(FingerprintFormatError, match="damaged"):
             AudioFingerprint.unpack(bytes(stored))

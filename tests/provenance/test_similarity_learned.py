@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load
 
 from benchmarks import fingerprint_changes as changes
-from benchmarks import fingerprint_music, protocol, train_fingerprint
+from benchmarks import fingerprint_music, fingerprint_network, protocol, train_fingerprint
 from benchmarks import learned as benchmark
 from provenance.similarity import learned
 from provenance.similarity.learned import (
@@ -271,3 +272,19 @@ def test_a_segment_lasts_as_long_as_is_said() -> None:
     n_frames = LEVELS_A_FRAME * (SEGMENT_FRAMES - 1) + 1
     assert n_frames * HOP_S == pytest.approx(learned.SEGMENT_S, abs=0.2)
     assert pytest.approx(16 * HOP_S) == learned.SEGMENT_HOP_S
+
+
+class TestNetwork:
+    def test_makes_in_numpy_what_it_was_trained_to_make_in_pytorch(
+        self, fingerprint: LearnedFingerprint
+    ) -> None:
+        trained = fingerprint_network.network().eval()
+        trained.load_state_dict(load(learned.WEIGHTS.read_bytes()))
+        frames = tune(1).astype(np.float32)[::LEVELS_A_FRAME]
+        segments = np.stack([frames[at : at + SEGMENT_FRAMES] for at in (0, 8, 40)])
+        with torch.inference_mode():
+            made = fingerprint_network.unit(
+                trained(fingerprint_network.pictures(torch.from_numpy(segments)))
+            ).numpy()
+        ours = fingerprint._seen(learned.pictures(segments))
+        np.testing.assert_allclose(ours, made, atol=3e-4)
