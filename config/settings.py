@@ -315,6 +315,22 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": _log_level("WARNING")},
 }
 
+
+def _style_model() -> str:
+    """Return which music embedding likeness of style is heard with: docs/style.md."""
+    named = env.str("STYLE_MODEL", default="").strip() or "musicnn"
+    if named in {"musicnn", "none"}:
+        return named
+    folder = Path(named).expanduser().resolve()
+    if not folder.is_dir():
+        raise ImproperlyConfigured(
+            f"STYLE_MODEL is {named!r}: use musicnn, none, or the folder of a model as docs/style.md says."
+        )
+    return str(folder)
+
+
+STYLE_MODEL = _style_model()
+
 WATTS_PER_CPU = _number(
     "WATTS_PER_CPU", 15.0, float
 )  # for the energy estimate: an assumption, stated beside it

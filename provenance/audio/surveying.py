@@ -14,6 +14,7 @@ from provenance.audio.errors import DecoderMissingError
 from provenance.audio.facts import AudioFacts
 from provenance.audio.limits import MAX_SECONDS
 from provenance.similarity.chromaprint import FingerprintLibraryMissingError, ItemStream
+from provenance.similarity.excerpts import Excerpts, ExcerptStream
 from provenance.similarity.fingerprint import AudioFingerprint, trained
 from provenance.similarity.learned import LearnedFingerprintError
 from provenance.similarity.levels import LevelStream
@@ -52,6 +53,8 @@ class Survey:
         Whether the peak never rises above ``SILENCE_PEAK_DB``.
     levels : np.ndarray [shape=(n_frames, N_BANDS), dtype=float16]
         Of the whole file (`provenance.similarity.levels`): what prints of other kinds are made of.
+    excerpts : Excerpts
+        Stretches spread over the file (`provenance.similarity.excerpts`): what style is heard in.
     """
 
     facts: AudioFacts
@@ -62,6 +65,7 @@ class Survey:
     peak_db: float
     is_silent: bool
     levels: NDArray[np.float16] = field(repr=False, compare=False)
+    excerpts: Excerpts = field(repr=False, compare=False)
 
     @property
     def items(self) -> NDArray[np.uint32]:
@@ -69,8 +73,8 @@ class Survey:
         return self.fingerprint.items
 
     def without_levels(self) -> Survey:
-        """Return the same without its levels, which weigh 7.7 KB a second."""
-        return replace(self, levels=self.levels[:0])
+        """Return the same without its levels, which weigh 7.7 KB a second, and its excerpts, which weigh 4 MB."""
+        return replace(self, levels=self.levels[:0], excerpts=self.excerpts.none)
 
 
 def survey(path: Path, *, max_seconds: float = MAX_SECONDS) -> Survey:
@@ -86,6 +90,7 @@ def survey(path: Path, *, max_seconds: float = MAX_SECONDS) -> Survey:
         try:
             items = ItemStream(pcm.sample_rate_hz, pcm.n_channels)
             levels = LevelStream(pcm.sample_rate_hz, pcm.n_channels)
+            excerpts = ExcerptStream(pcm.sample_rate_hz, pcm.n_channels)
             trained()
         except (FingerprintLibraryMissingError, LearnedFingerprintError) as error:
             raise DecoderMissingError(error.reason) from error
@@ -95,6 +100,7 @@ def survey(path: Path, *, max_seconds: float = MAX_SECONDS) -> Survey:
             digest.update(little_endian)
             items.feed(little_endian)
             levels.feed(little_endian)
+            excerpts.feed(little_endian)
             peak = max(peak, int(chunk.max()), -int(chunk.min()))
             n_frames += len(chunk)
         facts, rate = pcm.facts, pcm.sample_rate_hz
@@ -111,4 +117,5 @@ def survey(path: Path, *, max_seconds: float = MAX_SECONDS) -> Survey:
         peak_db=peak_db,
         is_silent=peak_db <= SILENCE_PEAK_DB,
         levels=heard,
+        excerpts=excerpts.finish(),
     )

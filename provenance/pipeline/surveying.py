@@ -68,7 +68,9 @@ def _is_known(record: IntakeRecord, organisation: Organisation) -> str:
     for kind in kinds.ALL:
         if not kind.lacking():
             known = known.filter(
-                fingerprints__method=kind.method, fingerprints__method_version=kind.method_version
+                fingerprints__method=kind.method,
+                fingerprints__method_version=kind.method_version,
+                fingerprints__model_sha256=kind.model_sha256,
             )
     return sha256 if known.exists() else ""
 

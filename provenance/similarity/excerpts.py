@@ -50,6 +50,11 @@ class Excerpts:
     def __len__(self) -> int:
         return len(self.samples)
 
+    @property
+    def none(self) -> Excerpts:
+        """Of the same rate, without any."""
+        return Excerpts(self.sample_rate_hz, self.starts_s[:0], ())
+
 
 class ExcerptStream:
     """Excerpts from samples that arrive piece by piece.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from provenance.similarity import fingerprint, learned
+from provenance.similarity import embedders, fingerprint, learned, style
 from provenance.similarity.fingerprint import AudioFingerprint
 from provenance.similarity.index import IndexFacts, RecordingIndex
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from provenance.similarity.excerpts import Excerpts
 
 References = Iterable[tuple[str, bytes]]
 """Recordings by their keys, each with its print."""
@@ -36,6 +38,11 @@ class Heard(Protocol):
     @property
     def levels(self) -> NDArray[np.float16]:
         """Levels of the whole file, as `provenance.similarity.levels` makes them."""
+        ...
+
+    @property
+    def excerpts(self) -> Excerpts:
+        """Excerpts spread over the file, as `provenance.similarity.excerpts` takes them."""
         ...
 
     @property
@@ -91,8 +98,10 @@ class Kind:
     ----------
     name : str
         As `check_audio --kinds` calls it.
-    method, method_version, model_sha256 : str
-        Of its prints; those of two versions or models are never compared.
+    method, method_version : str
+        Of its prints; those of two versions are never compared.
+    model : callable
+        The SHA-256 of the model that makes its prints; nothing where none does. Those of two models are never compared.
     print_of : callable
         From a `Heard`, the print; None where there is none.
     build, load : callable
@@ -108,7 +117,12 @@ class Kind:
     build: Build
     load: Load
     lacking: Callable[[], str] = str
-    model_sha256: str = ""
+    model: Callable[[], str] = str
+
+    @property
+    def model_sha256(self) -> str:
+        """Of the model that makes its prints here."""
+        return self.model()
 
 
 def _recording_print(heard: Heard) -> bytes | None:
@@ -130,10 +144,49 @@ RECORDING = Kind(
     print_of=_recording_print,
     build=_build_recordings,
     load=RecordingIndex.load,
-    model_sha256=learned.WEIGHTS_SHA256,
+    model=lambda: learned.WEIGHTS_SHA256,
 )
 
-ALL = (RECORDING,)
+
+def _style_print(heard: Heard) -> bytes | None:
+    if heard.is_silent or embedders.lacking():
+        return None
+    made = style.StylePrint.of(heard.excerpts, embedders.embedder())
+    return made.packed if len(made) else None
+
+
+def _build_styles(references: References, *, dataset: str, dataset_version: str) -> style.StyleIndex:
+    return style.StyleIndex.build(
+        ((key, style.StylePrint.unpack(stored)) for key, stored in references),
+        model_sha256=embedders.model_sha256(),
+        centre=embedders.embedder().centre,
+        dataset=dataset,
+        dataset_version=dataset_version,
+    )
+
+
+def _load_styles(path: Path, *, set_hash: str, dataset: str, dataset_version: str) -> style.StyleIndex:
+    return style.StyleIndex.load(
+        path,
+        set_hash=set_hash,
+        dataset=dataset,
+        dataset_version=dataset_version,
+        model_sha256=embedders.model_sha256(),
+    )
+
+
+STYLE = Kind(
+    name="style",
+    method=style.METHOD,
+    method_version=style.METHOD_VERSION,
+    print_of=_style_print,
+    build=_build_styles,
+    load=_load_styles,
+    lacking=embedders.lacking,
+    model=embedders.model_sha256,
+)
+
+ALL = (RECORDING, STYLE)
 """Every kind that is kept, the one that accuses first."""
 
 

