@@ -315,6 +315,13 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": _log_level("WARNING")},
 }
 
+FALSE_ALARM_TARGET = _number("FALSE_ALARM_TARGET", 0.001, float)
+if not 1e-5 <= FALSE_ALARM_TARGET <= 0.1:
+    raise ImproperlyConfigured(
+        f"FALSE_ALARM_TARGET is {FALSE_ALARM_TARGET:g}: use a share of outputs between 0.00001 and 0.1."
+    )
+CALIBRATION_EXCERPTS = _number("CALIBRATION_EXCERPTS", 130, int)  # of each length; 0 measures nothing
+
 
 def _style_model() -> str:
     """Return which music embedding likeness of style is heard with: docs/style.md."""

@@ -12,6 +12,7 @@ os.environ["SECRET_KEY"] = "known to everybody, and only for tests"  # noqa: S10
 from config.settings import *  # noqa: F403
 from config.settings import CACHES, REST_FRAMEWORK
 
+CALIBRATION_EXCERPTS = 0  # whoever tests calibration asks for a few
 STYLE_MODEL = "none"  # a network over every sound: whoever tests style chooses one
 WHITENOISE_AUTOREFRESH = True  # else every test client lists all static files anew
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

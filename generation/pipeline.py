@@ -11,6 +11,7 @@ from governance.models import Organisation
 from provenance import audio
 from provenance.models import Dataset, DatasetVersion, IndexBuild, Recording
 from provenance.similarity import recording as likeness
+from provenance.similarity.calibration import Calibration, Judging
 from provenance.similarity.index import RecordingIndex
 from provenance.similarity.kinds import KindIndex
 
@@ -27,6 +28,8 @@ class Target:
     build: IndexBuild | None
     index: RecordingIndex | None
     problem: str = ""
+    calibrated: "Calibrated | None" = None
+    """What strangers reach in this index; without it the fixed thresholds hold."""
     others: Mapping[str, "Held"] = field(default_factory=dict)
     """Indexes of the other kinds of likeness that are asked for, by the kind's name."""
     blocked: Mapping[str, str] = field(default_factory=dict)
@@ -58,6 +61,15 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Calibrated:
+    """A calibration under the id that it is kept by, and the false alarms that the owner of the index aims at."""
+
+    id: str
+    calibration: Calibration
+    target: float
+
+
+@dataclass(frozen=True)
 class Held:
     """An index of another kind. ``index`` is None where none can be used; ``problem`` then says why."""
 
@@ -82,6 +94,9 @@ class Candidate:
     tempo_ratio: float
     pitch_shift_semitones: float
     details: dict[str, Any] = field(default_factory=dict)
+    p_value: float | None = None
+    p_kind: str | None = None
+    calibration: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +107,10 @@ class Finding:
     verdict: str = ""
     reasons: tuple[str, ...] = ()
     candidates: tuple[Candidate, ...] = ()
+    judged_by: Calibrated | None = None
+    """The calibration that its verdict follows from; None where the fixed thresholds held."""
+    n_searched: int = 0
+    """Of how many indexes that were searched this is one; 0 where recordings were not searched."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +155,24 @@ class Answer:
         return bool(self.targets) and all(target.covers_all for target in self.targets)
 
     @property
+    def policy(self) -> dict[str, Any]:
+        """By what it was decided: calibrated only where every index that was searched was.
+
+        ``false_alarm_target`` is for the output against all of them; each index was given an equal share of it.
+        """
+        searched = [finding for finding in self.findings if finding.n_searched]
+        calibrated = [finding.judged_by for finding in searched if finding.judged_by is not None]
+        if not searched or len(calibrated) < len(searched):
+            return UNCALIBRATED
+        return {
+            "id": likeness.POLICY_ID,
+            "false_alarm_target": min(one.target for one in calibrated),
+            "calibrated": True,
+            "indexes": max(finding.n_searched for finding in searched),
+            "calibrations": list(dict.fromkeys(one.id for one in calibrated)),
+        }
+
+    @property
     def organisations(self) -> list[Organisation]:
         """Whose music the file was held against, each once."""
         return list(dict.fromkeys(target.dataset.organisation for target in self.targets))
@@ -154,7 +191,7 @@ Said = tuple[str, tuple[str, ...], tuple[Candidate, ...]]
 HOLDERS: dict[str, Callable[[audio.Survey, Any], Said]] = {}
 """By the name of a kind other than ``recording``: from a survey and an index of the kind, what it says."""
 
-POLICY = {"id": likeness.POLICY_ID, "false_alarm_target": None, "calibrated": False}
+UNCALIBRATED = {"id": likeness.POLICY_ID, "false_alarm_target": None, "calibrated": False}
 
 
 def _hash_of(path: Path) -> str:
@@ -181,14 +218,17 @@ def check_file(path: Path, *, name: str, targets: Sequence[Target], kinds: Seque
         )
         unheard = tuple(Finding(target) for target in targets)
         return Answer(name, _hash_of(path), None, unheard, (reason,), (), time.perf_counter() - started)
-    held = [_hold_against(survey, target) for target in targets] if "recording" in kinds else []
+    n_searched = sum(target.index is not None and not target.hears_nothing for target in targets)
+    held = [_hold_against(survey, target, n_searched) for target in targets] if "recording" in kinds else []
     wanted = [kind for kind in kinds if kind in HOLDERS]
     held += [_hold_in_kind(survey, target, kind) for kind in wanted for target in targets]
     findings = tuple(held) if held else tuple(Finding(target) for target in targets)
     troubles = []
-    not_checked = tuple(kind for kind in kinds if kind != "recording" and kind not in HOLDERS)
-    if not_checked:
-        troubles.append(f"{' and '.join(not_checked)} likeness has no index here")
+    unknown = tuple(kind for kind in kinds if kind != "recording" and kind not in HOLDERS)
+    if unknown:
+        troubles.append(f"{' and '.join(unknown)} likeness has no index here")
+    without = (kind for kind in wanted if not any(_has_index(target, kind) for target in targets))
+    not_checked = (*unknown, *without)
     if survey.is_silent:
         troubles.append("the audio is silent: there is nothing to compare")
     return Answer(
@@ -202,13 +242,16 @@ def check_file(path: Path, *, name: str, targets: Sequence[Target], kinds: Seque
     )
 
 
-def _hold_against(survey: audio.Survey, target: Target) -> Finding:
+def _hold_against(survey: audio.Survey, target: Target, n_searched: int) -> Finding:
+    """Each of so many indexes that are searched may raise its share of the false alarms that are aimed at."""
     if target.index is None:
         return Finding(target, "unverifiable" if target.gap_decides else "", (target.problem,))
     if target.hears_nothing and not target.gap_decides:
         return Finding(target, "", (_gap(target),))
-    found = likeness.check(survey.fingerprint, target.index, query_seconds=survey.seconds)
-    candidates = tuple(_candidate(match) for match in found.matches)
+    judging = _judging(target, survey.seconds, n_searched)
+    found = likeness.check(survey.fingerprint, target.index, query_seconds=survey.seconds, judging=judging)
+    judged_by = target.calibrated if judging else None
+    candidates = tuple(_candidate(match, judged_by) for match in found.matches)
     stopped = tuple(
         f"{one.recording_id} is a blocked reference, case {target.blocked[one.recording_id]}"
         for one in candidates
@@ -216,11 +259,23 @@ def _hold_against(survey: audio.Survey, target: Target) -> Finding:
     )
     verdict = "blocked" if stopped else found.verdict
     reasons = (*found.reasons, *stopped)
-    if target.covers_all or target.build is None:
-        return Finding(target, verdict, reasons, candidates)
-    if target.gap_decides:
-        verdict = min(verdict, "unverifiable", key=STRICTEST_FIRST.index)
-    return Finding(target, verdict, (*reasons, _gap(target)), candidates)
+    if not target.covers_all and target.build is not None:
+        reasons = (*reasons, _gap(target))
+        if target.gap_decides:
+            verdict = min(verdict, "unverifiable", key=STRICTEST_FIRST.index)
+    return Finding(target, verdict, reasons, candidates, judged_by, 0 if target.hears_nothing else n_searched)
+
+
+def _judging(target: Target, seconds: float, n_searched: int) -> Judging | None:
+    """Return what decides by strangers; None where none were measured, or none as short as this."""
+    if target.calibrated is None:
+        return None
+    judging = Judging(target.calibrated.calibration, target.calibrated.target / max(1, n_searched), seconds)
+    return judging if judging.applies else None
+
+
+def _has_index(target: Target, kind: str) -> bool:
+    return kind in target.others and target.others[kind].index is not None
 
 
 def _hold_in_kind(survey: audio.Survey, target: Target, kind: str) -> Finding:
@@ -249,7 +304,7 @@ def _gap(target: Target) -> str:
     return f"nothing is said of {expected - covered} of {expected} recordings of {target.dataset.name}: they are {why}"
 
 
-def _candidate(match: likeness.RecordingMatch) -> Candidate:
+def _candidate(match: likeness.RecordingMatch, judged_by: Calibrated | None) -> Candidate:
     return Candidate(
         recording_id=match.key,
         kind="recording",
@@ -263,6 +318,9 @@ def _candidate(match: likeness.RecordingMatch) -> Candidate:
         tempo_ratio=match.tempo_ratio,
         pitch_shift_semitones=match.pitch_shift_semitones,
         details={"verdict": match.verdict, "column": match.column, **_figures(match)},
+        p_value=match.p_value,
+        p_kind=match.p_kind,
+        calibration=judged_by.id if judged_by and match.p_value is not None else None,
     )
 
 
@@ -293,7 +351,7 @@ def answer_as_json(answer: Answer, known: dict[str, tuple[Recording, str]]) -> d
         "index": indexes[0] if indexes else None,
         "indexes": indexes,
         "kinds_not_checked": list(answer.kinds_not_checked),
-        "policy": POLICY,
+        "policy": answer.policy,
         "matches": [_match_json(candidate, known) for candidate in answer.candidates],
         "elapsed_s": round(answer.elapsed_s, 4),
     }
@@ -319,9 +377,9 @@ def _match_json(candidate: Candidate, known: dict[str, tuple[Recording, str]]) -
         "title": recording.title if recording else "",
         "accepted": candidate.accepted,
         "score": round(candidate.score, 6),
-        "p_value": None,
-        "p_kind": None,
-        "calibration": None,
+        "p_value": candidate.p_value,
+        "p_kind": candidate.p_kind,
+        "calibration": candidate.calibration,
         "query_start_s": round(candidate.query_start_s, 3),
         "query_end_s": round(candidate.query_end_s, 3),
         "reference_start_s": round(candidate.reference_start_s, 3),

@@ -86,6 +86,7 @@ def index(job: Job, progress: Progress) -> Mapping[str, Any]:
         by=job.asked_by,
         now=timezone.now(),
         progress=lambda done, total: progress(done, total, f"{done} of {total} recordings"),
+        calibrating=lambda done, total: progress(done, total, f"{done} of {total} strangers"),
     )
     return indexed.as_json()
 

@@ -16,7 +16,7 @@ from audit.queries import TrainingRecording
 from generation import pipeline
 from generation import services as generation
 from generation.models import ModelVersion, Verdict
-from generation.pipeline import Target
+from generation.pipeline import Answer
 from governance import services as governance
 from provenance import audio
 from provenance.errors import AudioMissingError
@@ -62,14 +62,17 @@ def measure(version: ModelVersion, *, n: int = N_PLANTED) -> dict[str, Any]:
     if not chosen:
         raise NothingToJudgeError(f"No recording of {version.dataset_version} lasts {EXCERPT_S:g} s.")
     planted = {name: _Tally() for name in ALTERATIONS}
+    policy: dict[str, Any] = pipeline.UNCALIBRATED
     for one in chosen:
         with _excerpt(one) as excerpt:
             for name in ALTERATIONS:
                 altered = alter(excerpt, name)
-                planted[name].add(str(one.leaf.recording.public_id), _is_found(altered, one, own))
+                answer = pipeline.check_file(altered, name=altered.name, targets=own, kinds=("recording",))
+                policy = answer.policy
+                planted[name].add(str(one.leaf.recording.public_id), _is_found(answer, one))
     return {
         "index": str(own[0].build.public_id) if own[0].build else None,
-        "policy": pipeline.POLICY,
+        "policy": policy,
         "planted": [tally.as_json(name) for name, tally in planted.items()],
     }
 
@@ -116,8 +119,7 @@ def _excerpt(one: TrainingRecording) -> Iterator[Path]:
         yield target
 
 
-def _is_found(path: Path, one: TrainingRecording, targets: Sequence[Target]) -> bool:
+def _is_found(answer: Answer, one: TrainingRecording) -> bool:
     """Tell whether the check flags the file and names the recording that it was taken from."""
-    answer = pipeline.check_file(path, name=path.name, targets=targets, kinds=("recording",))
     named = {candidate.recording_id for candidate in answer.candidates if candidate.accepted}
     return answer.verdict in {Verdict.BLOCKED, Verdict.REVIEW} and str(one.leaf.recording.public_id) in named

@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from django.conf import settings
 from django.db import transaction
 
 from generation import pipeline
 from generation.models import Check, Generation, Match, ModelVersion
-from generation.pipeline import Answer, Held, Target
+from generation.pipeline import Answer, Calibrated, Held, Target
 from generation.queries.cases import NO_CASE, standing_of
 from generation.queries.origins import origins_of
 from generation.services.confirming import confirmed
@@ -20,8 +21,9 @@ from lib.words import keepable
 from provenance import queries as provenance_queries
 from provenance import services as provenance
 from provenance.errors import EmptyDatasetError, IndexMissingError
-from provenance.models import Dataset, DatasetEntry, DatasetKind, DatasetVersion, Recording
+from provenance.models import Dataset, DatasetEntry, DatasetKind, DatasetVersion, IndexBuild, Recording
 from provenance.similarity import kinds as likeness_kinds
+from provenance.similarity.index import RecordingIndex
 from provenance.similarity.kinds import Kind
 from provenance.storage import local_file
 
@@ -96,7 +98,16 @@ def _target(
         for name in kinds
         if name not in RECORDING_ONLY and (kind := likeness_kinds.named(name)) is not None
     }
-    return Target(dataset, version, build, index, others=others)
+    calibrated = _calibrated(build, index, by=by, now=now)
+    return Target(dataset, version, build, index, calibrated=calibrated, others=others)
+
+
+def _calibrated(build: IndexBuild, index: RecordingIndex, *, by: User, now: datetime) -> Calibrated | None:
+    row = provenance.calibration_for(build=build, index=index, by=by, now=now)
+    measured = provenance_queries.measured(row) if row else None
+    if row is None or measured is None or not measured.strata:
+        return None
+    return Calibrated(str(row.public_id), measured, settings.FALSE_ALARM_TARGET)
 
 
 def _held(kind: Kind, dataset: Dataset, version: DatasetVersion | None, *, by: User, now: datetime) -> Held:
@@ -176,7 +187,7 @@ def record_check(
         verdict=answer.verdict,
         reasons=[keepable(reason) for reason in pipeline.named_reasons(answer, known)],
         kinds_not_checked=list(answer.kinds_not_checked),
-        policy=pipeline.POLICY,
+        policy=answer.policy,
         covers_all=answer.covers_all,
         control=control,
         elapsed_s=answer.elapsed_s,
@@ -199,6 +210,9 @@ def record_check(
                 rank=ranks[candidate.kind],
                 accepted=candidate.accepted,
                 score=candidate.score,
+                p_value=candidate.p_value,
+                p_kind=candidate.p_kind,
+                calibration=candidate.calibration,
                 external_id=external_id,
                 title=recording.title,
                 query_start_s=candidate.query_start_s,

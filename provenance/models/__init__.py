@@ -22,7 +22,7 @@ from provenance.models.datasets import (
     VersionEntry,
 )
 from provenance.models.evidence import EvidenceDocument, EvidenceKind, EvidenceSubject
-from provenance.models.fingerprints import Fingerprint, IndexBuild
+from provenance.models.fingerprints import Calibration, Fingerprint, IndexBuild
 from provenance.models.licences import Grant, GrantBasis, GrantRecording, Remuneration
 from provenance.models.parties import Party
 from provenance.models.reservations import (
@@ -44,6 +44,7 @@ from provenance.models.works import (
 )
 
 __all__ = [
+    "Calibration",
     "Catalogue",
     "CatalogueAnswer",
     "CatalogueMatch",

@@ -63,3 +63,32 @@ class IndexBuild(models.Model):
     @property
     def covers_all(self) -> bool:
         return self.n_recordings == self.n_expected
+
+
+class Calibration(models.Model):
+    """What strangers reach in an index, as `provenance.similarity.calibration` measured it. Never edited."""
+
+    public_id = models.UUIDField(default=new_public_id, unique=True, editable=False)
+    index = models.ForeignKey(IndexBuild, on_delete=models.PROTECT, related_name="calibrations")
+    method = models.CharField(max_length=60)
+    method_version = models.CharField(max_length=60)
+    stock_sha256 = models.CharField(max_length=64)
+    n_tracks = models.PositiveIntegerField()
+    n_strangers = models.PositiveIntegerField()
+    measured = models.JSONField()
+    before = models.ForeignKey(  # what held until the index was built anew
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    seconds = models.FloatField()
+    made_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-made_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(stock_sha256__regex=r"^[0-9a-f]{64}$"), name="calibration_stock_sha256"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"calibration of the {self.index}"

@@ -1,5 +1,11 @@
 """Reads that span models. Of datasets here; of all else in the module of its name."""
 
+from provenance.queries.calibrations import (
+    calibration_before,
+    calibration_of,
+    calibration_of_the_same,
+    measured,
+)
 from provenance.queries.datasets import (
     LEAVES,
     ClearanceSummary,
@@ -30,6 +36,9 @@ __all__ = [
     "adoption_of",
     "approval_of",
     "asked_by",
+    "calibration_before",
+    "calibration_of",
+    "calibration_of_the_same",
     "clear_entries",
     "conditions_accepted",
     "conditions_in",
@@ -38,6 +47,7 @@ __all__ = [
     "entries_of",
     "entries_to_clear",
     "latest_index",
+    "measured",
     "policy_of",
     "policy_value",
     "recordings_in",

@@ -1,6 +1,7 @@
 """What people and the API ask of provenance."""
 
 from provenance.services.approving import approve_dataset, ask_for_approval
+from provenance.services.calibrating import calibrate, calibration_for
 from provenance.services.clearing import keep_clearance
 from provenance.services.conflicts import close_conflict, close_conflicts, find_conflicts, takes_sides
 from provenance.services.freezing import freeze_dataset
@@ -17,6 +18,8 @@ __all__ = [
     "Registered",
     "approve_dataset",
     "ask_for_approval",
+    "calibrate",
+    "calibration_for",
     "check_proposal",
     "close_conflict",
     "close_conflicts",

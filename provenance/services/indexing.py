@@ -15,7 +15,8 @@ from governance.models import User
 from lib.files import DiskFullError
 from provenance import queries
 from provenance.errors import EmptyDatasetError, StorageFullError
-from provenance.models import Dataset, DatasetVersion, Fingerprint, IndexBuild
+from provenance.models import Calibration, Dataset, DatasetVersion, Fingerprint, IndexBuild
+from provenance.services.calibrating import calibrate
 from provenance.similarity import kinds
 from provenance.similarity.index import RecordingIndex, SimilarityIndexError, set_hash
 from provenance.similarity.kinds import RECORDING, Kind, KindIndex
@@ -30,6 +31,7 @@ class Indexed:
     build: IndexBuild
     not_covered: tuple[tuple[str, str], ...]  # (external id, why)
     others: tuple[IndexBuild, ...] = ()
+    calibration: Calibration | None = None
 
     def as_json(self) -> dict[str, Any]:
         build = self.build
@@ -52,13 +54,34 @@ class Indexed:
                 }
                 for one in (build, *self.others)
             },
+            "calibration": calibration_as_json(self.calibration),
             "not_covered": [{"external_id": name, "reason": why} for name, why in self.not_covered],
         }
 
     def words(self) -> str:
         build = self.build
         of = build.version or f"{build.dataset} (draft)"
-        return f"The index covers {build.n_recordings} of {build.n_expected} recordings of {of}."
+        covers = f"The index covers {build.n_recordings} of {build.n_expected} recordings of {of}."
+        if self.calibration is None:
+            return f"{covers} It is not calibrated: fixed thresholds hold."
+        told = calibration_as_json(self.calibration) or {}
+        left_out = f", without {len(told['left_out'])} that it holds itself" if told["left_out"] else ""
+        return (
+            f"{covers} Calibrated with {told['strangers']} excerpts of {told['tracks']} strangers{left_out}."
+        )
+
+
+def calibration_as_json(calibration: Calibration | None) -> dict[str, Any] | None:
+    if calibration is None:
+        return None
+    return {
+        "id": str(calibration.public_id),
+        "strangers": calibration.n_strangers,
+        "tracks": calibration.n_tracks,
+        "left_out": calibration.measured["left_out"],
+        "stock_sha256": calibration.stock_sha256,
+        "seconds": round(calibration.seconds, 3),
+    }
 
 
 def index_dataset(
@@ -68,8 +91,13 @@ def index_dataset(
     by: User,
     now: datetime,
     progress: Progress | None = None,
+    n_excerpts: int | None = None,
+    calibrating: Progress | None = None,
 ) -> Indexed:
-    """Build the index of a dataset's draft or of a frozen version; until it is whole the old one serves.
+    """Build the index of a dataset's draft or of a frozen version, and calibrate it.
+
+    Until it is whole the old one serves. ``n_excerpts`` of strangers of each length are held against it; none where
+    it is 0, and as the settings say without it.
 
     Raises
     ------
@@ -85,7 +113,18 @@ def index_dataset(
         for kind in kinds.ALL
         if kind is not RECORDING and not kind.lacking()
     )
-    return Indexed(build, not_covered, others)
+    if not build.n_recordings:
+        return Indexed(build, not_covered, others)
+    index = _load(RECORDING, build, dataset, version, build.contents_sha256)
+    calibration = calibrate(
+        build=build,
+        index=cast("RecordingIndex", index),
+        by=by,
+        now=now,
+        n_excerpts=n_excerpts,
+        progress=calibrating,
+    )
+    return Indexed(build, not_covered, others, calibration)
 
 
 def current_index(

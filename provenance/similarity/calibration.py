@@ -293,6 +293,7 @@ class Calibration:
         return {
             "method": METHOD,
             "method_version": METHOD_VERSION,
+            "policy": thresholds.POLICY_ID,
             "stock_sha256": self.stock_sha256,
             "left_out": list(self.left_out),
             "strata": [
@@ -314,13 +315,11 @@ class Calibration:
         Raises
         ------
         ValueError
-            If another version of this method wrote it.
+            If another version of this method wrote it, or the search had other thresholds.
         """
-        if (stored["method"], stored["method_version"]) != (METHOD, METHOD_VERSION):
-            raise ValueError(
-                f"the calibration is of method {stored['method']} {stored['method_version']}, and this "
-                f"program reads {METHOD} {METHOD_VERSION}: build the index anew"
-            )
+        made_by = stored["method"], stored["method_version"], stored["policy"]
+        if made_by != (METHOD, METHOD_VERSION, thresholds.POLICY_ID):
+            raise ValueError(f"the calibration was made by {' '.join(made_by)}: build the index anew")
         strata = tuple(
             Stratum(
                 float(one["seconds"]),

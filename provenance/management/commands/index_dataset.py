@@ -18,6 +18,12 @@ class Command(DatasetCommand):
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("reference", metavar="NAME[@VERSION]")
+        parser.add_argument(
+            "--calibrate",
+            type=int,
+            metavar="N",
+            help="hold N excerpts of strangers of each length against it; 0 for none (with --wait)",
+        )
 
     def perform(self, **options: Any) -> int:
         dataset, version = queries.dataset_named(options["reference"], access.organisations_of(self.user))
@@ -36,7 +42,13 @@ class Command(DatasetCommand):
             jobs.enqueue(job)
             self.show({"job": str(job.public_id)}, words=f"Queued as job {job.public_id}.")
             return DONE
-        indexed = services.index_dataset(dataset=dataset, version=version, by=self.user, now=timezone.now())
+        indexed = services.index_dataset(
+            dataset=dataset,
+            version=version,
+            by=self.user,
+            now=timezone.now(),
+            n_excerpts=options["calibrate"],
+        )
         for name, why in indexed.not_covered:
             self.tell(f"not covered: {name} ({why})")
         self.show(indexed.as_json(), words=indexed.words())

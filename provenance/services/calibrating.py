@@ -1,0 +1,99 @@
+"""Calibrations: measured when an index is built, kept with what held before, and measured anew when it grows."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from governance import ledger
+from governance.models import User
+from provenance import queries
+from provenance.models import Calibration, IndexBuild
+from provenance.similarity import calibration as engine
+from provenance.similarity.index import RecordingIndex
+from provenance.similarity.strangers import Stock, StockError
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], object]
+
+
+def calibration_for(
+    *, build: IndexBuild, index: RecordingIndex, by: User, now: datetime
+) -> Calibration | None:
+    """Return what strangers reach in an index, measured now if it was not yet; None where nothing can be measured."""
+    return queries.calibration_of(build) or calibrate(build=build, index=index, by=by, now=now)
+
+
+def calibrate(
+    *,
+    build: IndexBuild,
+    index: RecordingIndex,
+    by: User,
+    now: datetime,
+    n_excerpts: int | None = None,
+    progress: Progress | None = None,
+) -> Calibration | None:
+    """Hold strangers against an index and keep what they reach.
+
+    The draft and a version that hold the same are measured once. No transaction is open while it is measured.
+    """
+    wanted = settings.CALIBRATION_EXCERPTS if n_excerpts is None else n_excerpts
+    if not wanted or not build.n_recordings:
+        return None
+    try:
+        stock = _stock(wanted)
+    except StockError as error:
+        logger.warning("Nothing is calibrated: %s", error)
+        return None
+    started = time.perf_counter()
+    known = queries.calibration_of_the_same(build, stock.sha256)
+    measured = known.measured if known else engine.measure(index, stock, progress=progress).as_json()
+    return _record(build, measured, seconds=time.perf_counter() - started, by=by, now=now)
+
+
+@cache
+def _stock(n_excerpts: int) -> Stock:
+    return Stock.load().drawn(n_excerpts)
+
+
+@transaction.atomic
+def _record(
+    build: IndexBuild, measured: dict[str, Any], *, seconds: float, by: User, now: datetime
+) -> Calibration:
+    found = engine.Calibration.from_json(measured)
+    calibration = Calibration.objects.create(
+        index=build,
+        method=engine.METHOD,
+        method_version=engine.METHOD_VERSION,
+        stock_sha256=found.stock_sha256,
+        n_tracks=found.n_tracks,
+        n_strangers=found.n_strangers,
+        measured=measured,
+        before=queries.calibration_before(build),
+        seconds=seconds,
+        made_at=now,
+    )
+    ledger.record(
+        kind="provenance.index.calibrated",
+        subject_kind="index",
+        subject_id=build.public_id,
+        actor=by,
+        organisation=build.dataset.organisation,
+        now=now,
+        body={
+            "calibration": str(calibration.public_id),
+            "dataset": str(build.dataset.public_id),
+            "version": build.version.number if build.version else None,
+            "stock_sha256": found.stock_sha256,
+            "strangers": found.n_strangers,
+            "tracks": found.n_tracks,
+            "left_out": list(found.left_out),
+        },
+    )
+    return calibration
