@@ -147,6 +147,19 @@ def check_for_reading(user: Person, public_id: UUID | str) -> Check:
     return found
 
 
+def match_for_reading(user: Person, check: UUID | str, kind: str, rank: int) -> Match:
+    """Return the match of that rank among those of its kind."""
+    found = (
+        matches_for_reading(user)
+        .filter(check_made=check_for_reading(user, check), kind=kind, rank=rank)
+        .select_related("recording", "check_made__generation__model_version__model__organisation")
+        .first()
+    )
+    if found is None:
+        raise NotFoundError("There is no such match.")
+    return found
+
+
 READS_CASES = (Role.COMPLIANCE_OFFICER, Role.DATA_STEWARD, Role.ML_ENGINEER, Role.EXTERNAL_AUDITOR)
 READS_HOLDERS = (Role.COMPLIANCE_OFFICER, Role.DATA_STEWARD)  # who asked, and how to reach them
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from generation.views import cases, checks, making, models, outputs
+from generation.views import cases, checks, making, matches, models, outputs
 
 app_name = "generation"
 
@@ -30,6 +30,11 @@ urlpatterns = [
     path("models/checks/<uuid:public_id>/", checks.check, name="check"),
     path("models/checks/<uuid:public_id>/audio", checks.check_audio, name="check-audio"),
     path("models/checks/<uuid:public_id>/peaks", checks.check_peaks, name="check-peaks"),
+    path(
+        "models/checks/<uuid:public_id>/matches/<slug:kind>/<int:rank>/<slug:name>.png",
+        matches.picture,
+        name="match-picture",
+    ),
     path("models/runs/", making.runs, name="run-list"),
     path("cases/", cases.case_list, name="case-list"),
     path("cases/file/", cases.file_case, name="case-file"),

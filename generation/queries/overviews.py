@@ -491,7 +491,7 @@ def evidence_of(
     """Return a check with those of its matches, indexes and datasets that whoever looks may read."""
     matches = list(
         readable.filter(check_made=check)
-        .select_related("recording")
+        .select_related("recording", "check_made")
         .order_by("-accepted", "-score", "kind", "rank")
     )
     held = list(check.against.order_by("name"))
@@ -507,9 +507,10 @@ def evidence_of(
 
 
 def best_a_recording(matches: Iterable[Match]) -> list[Match]:
-    found: dict[int, Match] = {}
+    """Keep the first match of each kind with each recording, in the order given."""
+    found: dict[tuple[int, str], Match] = {}
     for match in matches:
-        found.setdefault(match.recording_id, match)
+        found.setdefault((match.recording_id, match.kind), match)
     return list(found.values())
 
 

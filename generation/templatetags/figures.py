@@ -4,6 +4,7 @@ from django import template
 
 from generation.architectures import registry
 from generation.models import Match
+from generation.queries import matches
 from governance.templatetags import sleeve
 from lib import figures
 
@@ -68,6 +69,26 @@ def threshold(value: str) -> str:
 
 
 @register.filter
+def of_waveform(match: Match) -> str:
+    """What the correlation of samples was held against, or why there is none."""
+    details = match.details
+    if "waveform_correlation" in details and details["waveform_correlation"] is None:
+        return "none agrees at another pitch or tempo"
+    return threshold(fixed(details.get("waveform_threshold")))
+
+
+@register.filter
+def probability(value: float) -> str:
+    """A p-value to one significant digit, as far as one can be believed."""
+    return f"{value:.1g}" if value >= 1e-6 else "< 0.000001"
+
+
+@register.filter
+def on_average(value: str) -> str:
+    return "" if value == "–" else f"{value} on average, in the same recording"
+
+
+@register.filter
 def elsewhere(value: str) -> str:
     """What a share is by chance; nothing where it was not measured."""
     return "" if value == "–" else f"{value} elsewhere in the recording"
@@ -95,3 +116,14 @@ def agreement(match: Match) -> str:
     if "bit_error_rate" in details:
         return f"{details['bit_error_rate']:.1%} of bits differ"
     return NOT_KNOWN
+
+
+register.filter("anchor", matches.anchor)
+register.filter("explained", matches.explained)
+register.filter("seen", matches.seen)
+
+
+@register.filter
+def path(match: Match) -> matches.Path | None:
+    """Where it lies, to be drawn; its check must be at hand."""
+    return matches.path_of(match, query_s=match.check_made.seconds)

@@ -66,12 +66,12 @@ def check(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
         "check": found,
         "generation": generation,
         "evidence": evidence_for(request.user, found),
-        "may_hear": access.may_hear(request.user, generation) if generation else bool(_stored(found)),
+        "may_hear": access.may_hear(request.user, generation) if generation else bool(stored_name(found)),
     }
     return show(request, "generation/check.html", context)
 
 
-def _stored(check: Check) -> str:
+def stored_name(check: Check) -> str:
     """Return where a file that was brought is kept: under the hash of its bytes; empty where it is not."""
     name = (
         storage.name_for(check.sha256, Path(check.file_name).suffix, room=jobs.CHECKED_ROOM)
@@ -97,7 +97,7 @@ def check_peaks(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
 
 def _heard(request: PersonRequest, public_id: UUID) -> tuple[Path, Check]:
     found = access.check_for_reading(request.user, public_id)
-    stored = _stored(found)
+    stored = stored_name(found)
     if not stored:
         raise NotFoundError("The file of this check is not kept here.")
     return media.preview_of(stored, key=found.sha256), found

@@ -52,8 +52,7 @@ customElements.define(
           { class: "controls" },
           this.play,
           button(`Jump to the other`, "J", () => this.jump()),
-          button("To the match", "M", () => this.toMatch()),
-          this.zoom,
+          ...(upper.hasStretch() && lower.hasStretch() ? [button("To the match", "M", () => this.toMatch()), this.zoom] : []),
           node("span", { class: "keys" }, "← → move by 1 s, with Shift by 10 s"),
         ),
       );

@@ -45,6 +45,7 @@ SUBJECTS = {  # of which row the id in a route's address is
     "audit:report": "report",
     "audit:": "model_version",
     "generation:check": "check",
+    "generation:match": "check",
     "generation:model-version": "model_version",
     "generation:model": "model",
     "generation:output": "output",
@@ -90,6 +91,8 @@ def address(route: Route, house: House, *, theirs: bool = False) -> str:
         "<str:framework>": "raim",
         "<str:feature>": "1-01",
         "<str:name>": "report.json",
+        "<slug:kind>/<int:rank>": "recording/1",
+        "<slug:name>": "chroma-query",
         "<str:licence_id>": "CC0-1.0",
     }.items():
         path = path.replace(part, value)

@@ -381,7 +381,7 @@ class TestOutputPage:
         text = self.page(house, house.blocked)
         for figure in ("0.050", "0.310", "0.91", "0.88", "0:20.0", "0:40.0"):
             assert figure in text, figure
-        assert "The samples confirm it." in text
+        assert "The sound confirms it." in text
 
     def test_says_where_it_comes_from(self, house: House) -> None:
         text = self.page(house, house.blocked)
@@ -580,7 +580,7 @@ class TestCheckPage:
             elapsed_s=0.1,
             checked_at=rows.NOW,
         )
-        assert check_views._stored(check) == ""
+        assert check_views.stored_name(check) == ""
         url = reverse("generation:check-audio", args=[check.public_id])
         assert client_of(house.scene.officer).get(url).status_code == 404
 

@@ -1,0 +1,145 @@
+"""What a match shows to whoever judges it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.urls import reverse
+
+from generation.models import Check, Match
+from provenance import drawing
+from provenance.media import NotPlayableError
+from tests.pages.generation_scene import House, add_sound
+from tests.pages.test_generation_pages import client_of
+
+PATH = [[1.5, 21.0, 0.95], [3.0, 22.5, 0.93], [4.0, 44.0, 0.31]]
+
+
+@pytest.fixture
+def match(house: House) -> Match:
+    found = Match.objects.get(check_made=house.check_of(house.blocked))
+    found.details |= {"path": PATH, "elsewhere_mean": 0.09, "elsewhere_most": 0.27, "n_elsewhere": 70}
+    found.save(update_fields=["details"])
+    return found
+
+
+def page_of(house: House, generation_id: Any) -> str:
+    url = reverse("generation:output", args=[generation_id])
+    return " ".join(client_of(house.scene.officer).get(url).content.decode().split())
+
+
+def picture_url(match: Match, name: str = "chroma-query") -> str:
+    return reverse(
+        "generation:match-picture", args=[match.check_made.public_id, match.kind, match.rank, name]
+    )
+
+
+class TestMatchOnAPage:
+    def test_draws_the_path_and_says_what_it_shows(self, house: House, match: Match) -> None:
+        text = page_of(house, house.blocked.public_id)
+
+        assert text.count('class="dot') >= len(PATH)
+        assert "70 other places of the recording agree by 0.09 on average and 0.27 at most" in text
+        assert "not calibrated" in text
+
+    def test_gives_the_probability_where_there_is_one(self, house: House, match: Match) -> None:
+        Match.objects.filter(pk=match.pk).update(p_value=0.0004, p_kind="extrapolated")
+
+        text = page_of(house, house.blocked.public_id)
+
+        assert "0.0004" in text
+        assert "extrapolated" in text
+
+    def test_shows_pictures_where_both_may_be_heard(self, house: House, match: Match) -> None:
+        assert picture_url(match) not in page_of(house, house.blocked.public_id)  # there is no sound yet
+        add_sound(house)
+        assert picture_url(match) in page_of(house, house.blocked.public_id)
+
+    def test_shows_the_chroma_of_a_composition_and_no_alignment_of_a_style(
+        self, house: House, match: Match
+    ) -> None:
+        add_sound(house)
+        Match.objects.filter(pk=match.pk).update(kind="composition", details={})
+        text = page_of(house, house.blocked.public_id)
+        assert "chroma-query.png" in text
+        assert "spectrogram-query.png" not in text
+
+        Match.objects.filter(pk=match.pk).update(kind="style")
+        text = page_of(house, house.blocked.public_id)
+        assert "chroma-query.png" not in text
+        assert "an influence, never a finding" in text
+
+    def test_tells_two_kinds_of_likeness_of_one_recording_apart(self, house: House, match: Match) -> None:
+        match.pk, match.kind, match.details = None, "composition", {}
+        match.save()
+
+        assert page_of(house, house.blocked.public_id).count('<article class="match"') == 2
+
+
+class TestPicture:
+    @pytest.fixture
+    def drawn(self, tmp_path: Path) -> Any:
+        png = tmp_path / "key.pair" / "chroma-query.png"
+        png.parent.mkdir()
+        png.write_bytes(b"\x89PNG")
+        with mock.patch.object(drawing, "picture", return_value=png) as called:
+            yield called
+
+    def test_is_drawn_where_the_sounds_meet(self, house: House, match: Match, drawn: Any) -> None:
+        add_sound(house)
+
+        response = client_of(house.scene.officer).get(picture_url(match))
+
+        assert (response.status_code, response["Content-Type"]) == (200, "image/png")
+        assert drawn.call_args.kwargs["place"]["reference_start_s"] == match.reference_start_s
+
+    def test_is_not_shown_to_whoever_may_not_hear(self, house: House, match: Match, drawn: Any) -> None:
+        add_sound(house)
+
+        assert client_of(house.people["label_auditor"]).get(picture_url(match)).status_code in {403, 404}
+        assert client_of(house.stranger).get(picture_url(match)).status_code == 404
+        assert not drawn.called
+
+    def test_needs_a_sound_and_a_name(self, house: House, match: Match, drawn: Any) -> None:
+        client = client_of(house.scene.officer)
+
+        assert client.get(picture_url(match)).status_code == 409  # no audio here
+        assert client.get(picture_url(match, "other")).status_code == 404
+        assert client.get(picture_url(Match(check_made=Check(), kind="style", rank=9))).status_code == 404
+
+
+class TestDrawing:
+    PLACE = {"query_start_s": 0.0, "query_end_s": 4.0, "reference_start_s": 20.0}
+
+    def test_is_done_once_by_a_child(self, house: House) -> None:
+        add_sound(house)
+        given = {"query": house.blocked.audio, "reference": house.recording.audio, "of": "these"}
+        house.blocked.refresh_from_db()
+        house.recording.refresh_from_db()
+        given |= {"query": house.blocked.audio, "reference": house.recording.audio}
+
+        first = drawing.picture("chroma-query", place=self.PLACE, **given)
+
+        assert first.read_bytes().startswith(b"\x89PNG")
+        with mock.patch.object(drawing, "_draw") as again:
+            assert drawing.picture("spectrogram-reference", place=self.PLACE, **given).exists()
+        assert not again.called
+
+    @pytest.mark.parametrize(
+        ("status", "error"), [(2, NotPlayableError), (1, drawing.NotDrawnError), (-9, drawing.NotDrawnError)]
+    )
+    def test_says_why_there_is_none(self, house: House, status: int, error: type[Exception]) -> None:
+        add_sound(house)
+        house.blocked.refresh_from_db()
+        ended = mock.Mock(returncode=status, stderr="no sound")
+        with mock.patch("provenance.drawing.subprocess.run", return_value=ended), pytest.raises(error):
+            drawing.picture(
+                "chroma-query",
+                query=house.blocked.audio,
+                reference=house.blocked.audio,
+                of=f"failed {status}",
+                place=self.PLACE,
+            )
