@@ -1,0 +1,376 @@
+"""Composition likeness in sound: whether this harmony or this tune is in there, in whatever key, tempo or instrument.
+
+Two parts are searched, and the surer answers: *harmony*, all that sounds, and *melody*, the strongest fundamental alone.
+Places that the index proposes are aligned frame by frame, along a path that may drift from a steady tempo and pays for
+it. What counts is the *margin*: by how much the best reference lies better than the best of the others. A scale, four
+chords that everyone uses, a drone lie equally well in many references and so have none; where more than ``MAX_ALIKE``
+references hold the stretch as well as the best does, it is called common and said so.
+
+A composition match alone leads to ``review`` and never to ``blocked``: common material, quotation and tradition are for
+a person to tell apart. Likeness of voices is not examined at all.
+
+Sources: local alignment: Smith and Waterman 1981, doi:10.1016/0022-2836(81)90087-5; alignment of transposed chroma:
+Serrà, Serra and Andrzejak 2009, doi:10.1088/1367-2630/11/9/093017.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from provenance.similarity.composition_index import HARMONY_SHARES, PARTS, Place, directions, resampled
+from provenance.similarity.harmony import LEAST_FRAMES, N_CLASSES, TUNE_HOP_S, Tune
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from provenance.similarity.composition_index import CompositionIndex
+
+SEGMENT_FRAMES = 97
+"""Frames (24 s) of a query that are searched at once; a longer one in pieces, each half over the last."""
+
+N_ALIGNED = 24
+"""References of each part that are aligned."""
+
+FINE_TEMPI = (0.96, 1.0, 1.04)
+"""Tempo ratios about the one looked up that are aligned; paths bear what lies between."""
+
+REACH_FRAMES = 10
+"""Frames (2.5 s) to either side of the place looked up that a path may use."""
+
+TOLERATED = 0.25
+"""Cosine of two frames that neither adds to a path nor takes from it."""
+
+DRIFT_COST = 0.25
+"""What a path pays for each frame by which it leaves a steady tempo."""
+
+CHANCE: Mapping[str, float] = {"harmony": 2.0, "melody": 2.0}
+"""What the best rival reaches among some hundred others, by part: a rival of that height is taken as met where an index
+has few recordings to tell."""
+
+ALIKE_SHARE = 0.75
+"""Share of the query's score at the best reference that this one reaches at another, to count as holding the same."""
+
+MAX_ALIKE = 3
+"""Other references that may hold the same stretch and be set aside as the same work; of more it is common material."""
+
+THRESHOLDS: Mapping[str, float] = {"harmony": 1.0, "melody": 1.0}
+"""Margin from which a person has to look, by part: 1 in 100 of the calibration group's strangers reach one of them."""
+
+OCCURRENCE_SHARE = 0.9
+N_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class CompositionMatch:
+    """A reference beside the query: found, or the nearest that there is.
+
+    Attributes
+    ----------
+    key : str
+        The recording, as the index names it.
+    verdict : {"no_match", "review"}
+    score : float
+        In [0, 1]; 0.5 at the threshold.
+    query_start_s, query_end_s, reference_start_s, reference_end_s : float
+        The matched stretch in both.
+    occurrences : tuple of float
+        Seconds at which the reference holds the same stretch, in rising order.
+    tempo_ratio : float
+        Seconds of the reference that pass in one of the query.
+    pitch_shift_semitones : float
+        By how much the query stands above the reference, in [-6.5, 6.5): octaves can't be told.
+    part : {"harmony", "melody"}
+        What found it.
+    agreement : float
+        What the aligned path gathers: the sum of its frames' cosines above ``TOLERATED``, over the square root of
+        the query's frames.
+    statistic : float
+        ``agreement`` less what the best other reference gathers, those set aside as the same work left out: higher is
+        more surprising. Only statistics of one part are compared.
+    n_alike : int
+        Other references that hold the same stretch.
+    common : bool
+        Whether so many do that it is common material.
+    """
+
+    key: str
+    verdict: Literal["no_match", "review"]
+    score: float
+    query_start_s: float
+    query_end_s: float
+    reference_start_s: float
+    reference_end_s: float
+    occurrences: tuple[float, ...]
+    tempo_ratio: float
+    pitch_shift_semitones: float
+    part: str
+    agreement: float
+    statistic: float
+    n_alike: int
+    common: bool
+    kind: Literal["composition"] = "composition"
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it is more than the nearest that there is."""
+        return self.verdict == "review"
+
+
+@dataclass(frozen=True, slots=True)
+class CompositionCheck:
+    """The answer for one query. ``unverifiable`` means that nothing could be compared.
+
+    ``best`` gives for each part the highest statistic over the whole index: what strangers are counted by.
+    """
+
+    matches: tuple[CompositionMatch, ...]
+    verdict: Literal["no_match", "review", "unverifiable"]
+    reasons: tuple[str, ...]
+    best: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """A place after alignment; starts and ends in frames, the query's at its own tempo."""
+
+    place: Place
+    agreement: float
+    tempo: float
+    query_start: float
+    query_end: float
+    reference_start: float
+    reference_end: float
+
+    @property
+    def drifted_tempo(self) -> float:
+        """The tempo that the path went at, drifts included."""
+        return (self.reference_end - self.reference_start) / max(1.0, self.query_end - self.query_start)
+
+
+def check(tune: Tune, index: CompositionIndex) -> CompositionCheck:
+    """Hold what is played against the compositions of an index.
+
+    Returns
+    -------
+    CompositionCheck
+        With the ``N_SHOWN`` best references, below the threshold too, in falling score.
+    """
+    if len(tune) < LEAST_FRAMES or not tune.rows.any():
+        least_s = LEAST_FRAMES * TUNE_HOP_S
+        return CompositionCheck(
+            (), "unverifiable", (f"less than {least_s:.0f} s of music: too short to compare compositions",)
+        )
+    frames = directions(tune.rows)
+    best: dict[str, CompositionMatch] = {}
+    reached: dict[str, float] = {}
+    for start in _segments(len(tune)):
+        segment = frames[start : start + SEGMENT_FRAMES]
+        places = index.places(segment)
+        for part in PARTS:
+            for match in _judged(segment, places[part][:N_ALIGNED], part, index, tune.tuning):
+                reached[part] = max(reached.get(part, -math.inf), match.statistic)
+                known = best.get(match.key)
+                if known is None or match.score > known.score:
+                    best[match.key] = _moved(match, start * TUNE_HOP_S)
+    matches = tuple(sorted(best.values(), key=lambda match: (-match.score, match.key))[:N_SHOWN])
+    reasons = [_reason(match) for match in matches if match.accepted]
+    reasons += [_common(match) for match in matches[:1] if match.common]
+    found = any(match.accepted for match in matches)
+    return CompositionCheck(matches, "review" if found else "no_match", tuple(reasons), reached)
+
+
+def _segments(n_frames: int) -> list[int]:
+    last = max(0, n_frames - SEGMENT_FRAMES)
+    return [*range(0, last, SEGMENT_FRAMES // 2), last]
+
+
+def _moved(match: CompositionMatch, by_s: float) -> CompositionMatch:
+    return replace(match, query_start_s=match.query_start_s + by_s, query_end_s=match.query_end_s + by_s)
+
+
+def _reason(match: CompositionMatch) -> str:
+    return (
+        f"the {match.part} from {match.query_start_s:.1f} s is that of {match.key} from "
+        f"{match.reference_start_s:.1f} s, {match.pitch_shift_semitones:+.1f} semitones, "
+        f"{match.tempo_ratio:.2f} times as fast"
+    )
+
+
+def _common(match: CompositionMatch) -> str:
+    return (
+        f"the {match.part} from {match.query_start_s:.1f} s lies as well in {match.n_alike} other recordings as in "
+        f"{match.key}: common material"
+    )
+
+
+def _judged(
+    segment: NDArray[np.float32], places: Sequence[Place], part: str, index: CompositionIndex, tuning: float
+) -> list[CompositionMatch]:
+    """Align the places of one part, and set each beside its rivals."""
+    paths = sorted(_aligned(segment, places, part, index), key=lambda path: -path.agreement)
+    if not paths:
+        return []
+    alike = _alike(paths, part, index)
+    common = len(alike) > MAX_ALIKE
+    aside = set() if common else alike | {paths[0].place.reference}
+    judged = []
+    for number, path in enumerate(paths):
+        reference = path.place.reference
+        of_the_best = reference in aside
+        rivals = [
+            other.agreement
+            for other in paths
+            if other is not path and not (of_the_best and other.place.reference in aside)
+        ]
+        statistic = path.agreement - max([CHANCE[part], *rivals[:1]])
+        ratio = statistic / THRESHOLDS[part]
+        reference_tuning = index.tunes[reference].tuning
+        shift = (path.place.rotation + 6) % N_CLASSES - 6 + tuning - reference_tuning
+        found = statistic >= THRESHOLDS[part]
+        at = path.reference_start - path.place.frame
+        judged.append(
+            CompositionMatch(
+                key=index.recordings[reference],
+                verdict="review" if found else "no_match",
+                score=1.0 / (1.0 + math.exp(-4.0 * (max(-5.0, min(5.0, ratio)) - 1.0))),
+                query_start_s=path.query_start * TUNE_HOP_S,
+                query_end_s=path.query_end * TUNE_HOP_S,
+                reference_start_s=path.reference_start * TUNE_HOP_S,
+                reference_end_s=path.reference_end * TUNE_HOP_S,
+                occurrences=_occurrences(segment, path, part, index, at) if found else (),
+                tempo_ratio=round(path.drifted_tempo, 3),
+                pitch_shift_semitones=round(shift, 1),
+                part=part,
+                agreement=path.agreement,
+                statistic=statistic,
+                n_alike=len(alike) if number == 0 or reference in alike else 0,
+                common=common and (number == 0 or reference in alike),
+            )
+        )
+    return judged
+
+
+def _occurrences(
+    segment: NDArray[np.float32], path: _Path, part: str, index: CompositionIndex, at: float
+) -> tuple[float, ...]:
+    """Seconds at which the reference holds the stretch, the aligned one among them."""
+    frames = index.places_in(segment, path.place, part, share=OCCURRENCE_SHARE)
+    others = [frame + at for frame in frames if abs(frame - path.place.frame) > 2 * REACH_FRAMES]
+    return tuple(sorted(round(max(0.0, frame) * TUNE_HOP_S, 3) for frame in [path.reference_start, *others]))
+
+
+def _alike(paths: Sequence[_Path], part: str, index: CompositionIndex) -> set[int]:
+    """References that hold, where the query lies in them, the same as the best one does."""
+    best = paths[0]
+    first, end = int(best.reference_start), int(best.reference_end) + 1
+    stretch = directions(index.tunes[best.place.reference].rows[first:end])
+    if len(stretch) < LEAST_FRAMES // 2:
+        return set()
+    expected = best.agreement * math.sqrt(best.query_end - best.query_start + 1) / math.sqrt(len(stretch))
+    places = [
+        Place(
+            path.place.reference,
+            round(path.reference_start + (best.query_start - path.query_start) * path.tempo),
+            (path.place.rotation - best.place.rotation) % N_CLASSES,
+            path.tempo / best.tempo,
+            0.0,
+        )
+        for path in paths[1:]
+        if path.agreement >= 0.6 * best.agreement
+    ]
+    return {
+        path.place.reference
+        for path in _aligned(stretch, places, part, index)
+        if path.agreement >= ALIKE_SHARE * expected
+    }
+
+
+def _aligned(
+    query: NDArray[np.float32], places: Sequence[Place], part: str, index: CompositionIndex
+) -> list[_Path]:
+    """Align the query at each place, at the best of its fine tempi."""
+    if not places:
+        return []
+    weights = np.sqrt(np.asarray(HARMONY_SHARES if part == "harmony" else (0.0, 1.0), dtype=np.float32))
+    query = query * weights[:, None]
+    tried = [(place, place.tempo * fine) for place in places for fine in FINE_TEMPI]
+    lengths = np.array([max(1, round(len(query) * tempo)) for _, tempo in tried])
+    n_rows, n_paths = int(lengths.max()), 2 * REACH_FRAMES + 1
+    played = {tempo: resampled(query, tempo) for tempo in {tempo for _, tempo in tried}}
+    laid = np.zeros((len(tried), n_rows, 2 * N_CLASSES), dtype=np.float32)
+    ground = np.zeros((len(tried), n_rows + n_paths - 1, 2 * N_CLASSES), dtype=np.float32)
+    for number, (place, tempo) in enumerate(tried):
+        turned = np.roll(played[tempo], -place.rotation, axis=2)
+        laid[number, : len(turned)] = turned.reshape(len(turned), -1)
+        rows = index.tunes[place.reference].rows
+        first = place.frame - REACH_FRAMES
+        here = directions(rows[max(0, first) : max(0, first + ground.shape[1])]) * weights[:, None]
+        ground[number, max(0, -first) : max(0, -first) + len(here)] = here.reshape(len(here), -1)
+    cosines = laid @ ground.transpose(0, 2, 1)
+    number_step, row_step, column_step = cosines.strides
+    gains = np.lib.stride_tricks.as_strided(
+        cosines, (len(tried), n_rows, n_paths), (number_step, row_step + column_step, column_step)
+    )
+    gathered, starts, ends = _best_paths(gains - np.float32(TOLERATED))
+    best: dict[int, _Path] = {}
+    for number, (place, tempo) in enumerate(tried):
+        agreement = float(gathered[number]) / math.sqrt(len(query))
+        known = best.get(place.reference)
+        if known is None or agreement > known.agreement:
+            (first, first_path), (last, last_path) = starts[number], ends[number]
+            scale = len(query) / lengths[number]
+            offset = place.frame - REACH_FRAMES
+            best[place.reference] = _Path(
+                place,
+                agreement,
+                tempo,
+                float(first * scale),
+                float(min(len(query), (last + 1) * scale)),
+                float(max(0, offset + first + first_path)),
+                float(max(0, offset + last + last_path + 1)),
+            )
+    return list(best.values())
+
+
+def _best_paths(
+    gains: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], list[tuple[int, int]], list[tuple[int, int]]]:
+    """For each of many grids [shape=(n, n_rows, n_paths)] the stretch of a path that gathers most.
+
+    Returns what it gathers, and its first and last (row, path). A path goes from row to row, and to a neighbour at
+    ``DRIFT_COST``.
+    """
+    n_grids, n_rows, n_paths = gains.shape
+    total = np.zeros((n_grids, n_paths), dtype=np.float32)
+    begun = np.zeros((n_grids, n_paths), dtype=np.int64)
+    top = np.zeros(n_grids, dtype=np.float32)
+    first, last = np.zeros(n_grids, dtype=np.int64), np.zeros(n_grids, dtype=np.int64)
+    each, paths = np.arange(n_grids), np.arange(n_paths)
+    outside = np.full((n_grids, 1), -np.inf, dtype=np.float32)
+    nowhere = np.zeros((n_grids, 1), dtype=np.int64)
+    for row in range(n_rows):
+        for moved, from_there in (
+            (np.hstack([outside, total[:, :-1]]), np.hstack([nowhere, begun[:, :-1]])),
+            (np.hstack([total[:, 1:], outside]), np.hstack([begun[:, 1:], nowhere])),
+        ):
+            better = moved - DRIFT_COST > total
+            total = np.where(better, moved - np.float32(DRIFT_COST), total)
+            begun = np.where(better, from_there, begun)
+        fresh = total <= 0
+        begun = np.where(fresh, row * n_paths + paths, begun)
+        total = np.maximum(total, 0) + gains[:, row]
+        at = total.argmax(axis=1)
+        higher = total[each, at] > top
+        top = np.where(higher, total[each, at], top)
+        first = np.where(higher, begun[each, at], first)
+        last = np.where(higher, row * n_paths + at, last)
+    return (
+        top,
+        [divmod(int(one), n_paths) for one in first],
+        [divmod(int(one), n_paths) for one in last],
+    )

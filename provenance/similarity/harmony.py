@@ -1,0 +1,205 @@
+"""The print of a composition in sound: which pitch classes sound, and which the melody is on, four times a second.
+
+What a cover keeps is the order of its harmonies and the course of its tune. Each frame of a print has two rows of twelve
+pitch classes, one of everything that stands out of its spectral surroundings, and one of the strongest fundamental.
+Loudness, octave and timbre are left behind. Tuning is estimated once for the whole, so that a recording a quarter tone
+off falls on the same pitch classes.
+
+Sources: chroma: Fujishima 1999, "Realtime Chord Recognition of Musical Sound", ICMC; salience by summing harmonics:
+Salamon and Gómez 2012, doi:10.1109/TASL.2012.2188515.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from provenance.similarity.levels import BANDS_AN_OCTAVE, HOP_S, N_BANDS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+METHOD = "tune"
+METHOD_VERSION = "1"
+
+HOP_FRAMES = 8
+"""Frames of levels that one frame of a print sums up."""
+
+TUNE_HOP_S = HOP_FRAMES * HOP_S
+"""Seconds from one frame of a print to the next: 0.248."""
+
+N_CLASSES = 12
+N_LEVELS = 15
+"""Steps in which a pitch class is kept: half a byte."""
+
+LEAST_FRAMES = 24
+"""Shortest print, 6 s: below it there is too little tune to compare."""
+
+RANGE_DB = 50.0
+"""What lies further below the loudest of a recording is not heard."""
+
+AROUND_BANDS = 9
+"""Bands to either side whose mean a tone has to stand out of."""
+
+HARMONICS = (1.0, 0.7, 0.5, 0.35, 0.25)
+"""Weight of each harmonic in the salience of a fundamental."""
+
+OVERTONES = ((38, 0.5), (56, 0.35))
+"""Bands above a tone at which its third and fifth harmonics stand, and the share of it that they are reckoned to have."""
+
+MELODY_BANDS = (12, 84)
+"""Bands on which a melody's fundamental may lie: 184 to 1,470 Hz."""
+
+MELODY_TILT = 0.006
+"""By how much more a fundamental counts for each band that it lies higher: melodies are mostly on top."""
+
+MELODY_SHARE = 0.8
+"""Share of a frame's strongest salience below which nothing is called melody."""
+
+_HEAD = struct.Struct("<4sIf")
+_MAGIC = b"LNTU"
+
+
+class TuneError(ValueError):
+    """Bytes that are no print of this method."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tune:
+    """Pitch classes over time.
+
+    Attributes
+    ----------
+    rows : np.ndarray [shape=(n_frames, 2, 12), dtype=uint8]
+        Harmony and melody, each in [0, ``N_LEVELS``]; C is first, if A is at 440 Hz.
+    tuning : float
+        Semitones, in [-0.5, 0.5), by which the recording stands above that.
+    """
+
+    rows: NDArray[np.uint8]
+    tuning: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return len(self) * TUNE_HOP_S
+
+    @property
+    def packed(self) -> bytes:
+        """What is stored: 24 half bytes a frame, 48 bytes a second."""
+        flat = self.rows.reshape(len(self), 2 * N_CLASSES)
+        halves = (flat[:, ::2] << 4) | flat[:, 1::2]
+        return _HEAD.pack(_MAGIC, len(self), self.tuning) + halves.astype(np.uint8).tobytes()
+
+    @classmethod
+    def unpack(cls, stored: bytes) -> Tune:
+        """Read what `packed` gave.
+
+        Raises
+        ------
+        TuneError
+            If it is anything else.
+        """
+        if len(stored) < _HEAD.size:
+            raise TuneError("no print of a composition")
+        magic, n_frames, tuning = _HEAD.unpack_from(stored)
+        if magic != _MAGIC or len(stored) != _HEAD.size + n_frames * N_CLASSES:
+            raise TuneError("no print of a composition, or a damaged one")
+        halves = np.frombuffer(stored, dtype=np.uint8, offset=_HEAD.size).reshape(n_frames, N_CLASSES)
+        rows = np.stack([halves >> 4, halves & 15], axis=2).reshape(n_frames, 2, N_CLASSES)
+        return cls(np.ascontiguousarray(rows), float(tuning))
+
+
+def tune_of(levels: NDArray[Any]) -> Tune:
+    """Hear what is played.
+
+    Parameters
+    ----------
+    levels : np.ndarray [shape=(n, 120)]
+        Of `provenance.similarity.levels`, dB.
+
+    Returns
+    -------
+    Tune
+        With n // ``HOP_FRAMES`` frames. Silence is a frame of zeros.
+    """
+    n_frames = len(levels) // HOP_FRAMES
+    if n_frames == 0:
+        return Tune(np.zeros((0, 2, N_CLASSES), dtype=np.uint8))
+    tones = _tones(np.asarray(levels[: n_frames * HOP_FRAMES], dtype=np.float32))
+    tuning = _tuning(tones)
+    tones = tones.reshape(n_frames, HOP_FRAMES, N_BANDS).mean(axis=1)
+    harmony = _folded(_without_overtones(tones), tuning)
+    melody = _folded(_fundamentals(tones), tuning)
+    return Tune(np.stack([_steps(harmony), _steps(melody)], axis=1), tuning)
+
+
+def _tones(levels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What of each band stands out of the bands around it, in dB >= 0."""
+    heard = np.maximum(levels, np.float32(levels.max() - RANGE_DB))
+    padded = np.pad(heard, ((0, 0), (AROUND_BANDS + 1, AROUND_BANDS)), mode="edge")
+    sums = np.cumsum(padded, axis=1, dtype=np.float32)
+    width = 2 * AROUND_BANDS + 1
+    around = (sums[:, width:] - sums[:, :-width]) / np.float32(width)
+    tones: NDArray[np.float32] = np.maximum(heard - around, 0)
+    return tones
+
+
+def _tuning(tones: NDArray[np.float32]) -> float:
+    """By how many semitones the peaks lie above equal temperament at 440 Hz, in [-0.5, 0.5)."""
+    usual = tones.mean(axis=0)
+    here = np.flatnonzero((usual[1:-1] > usual[:-2]) & (usual[1:-1] >= usual[2:])) + 1
+    if not len(here):
+        return 0.0
+    left, middle, right = usual[here - 1], usual[here], usual[here + 1]
+    peaks = here + 0.5 * (left - right) / np.minimum(left - 2 * middle + right, -1e-6)
+    semitones = peaks * (12 / BANDS_AN_OCTAVE) + _LOWEST_PITCH
+    total = np.sum(middle * np.exp(2j * np.pi * semitones))
+    return float((np.angle(total) / (2 * np.pi) + 0.5) % 1.0 - 0.5) if abs(total) else 0.0
+
+
+_LOWEST_PITCH = 12 * np.log2(130.0 / 440.0) + 69
+"""Of the lowest band, in semitones of MIDI."""
+
+
+def _folded(tones: NDArray[np.float32], tuning: float) -> NDArray[np.float32]:
+    """Sum bands into pitch classes [shape=(n_frames, 12)]; a band between two goes to both."""
+    pitches = np.arange(N_BANDS) * (12 / BANDS_AN_OCTAVE) + _LOWEST_PITCH - tuning
+    far = np.abs((pitches[:, None] - np.arange(N_CLASSES) + 6) % 12 - 6)
+    shares = np.maximum(0.0, 1.0 - far / 0.75).astype(np.float32)
+    folded: NDArray[np.float32] = tones @ shares
+    return folded
+
+
+def _without_overtones(tones: NDArray[np.float32]) -> NDArray[np.float32]:
+    rest = tones.copy()
+    for bands, share in OVERTONES:
+        rest[:, bands:] -= np.float32(share) * tones[:, :-bands]
+    return rest.clip(min=0)
+
+
+def _fundamentals(tones: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Salience of the strongest fundamentals of each frame, zero elsewhere."""
+    salience = np.zeros_like(tones)
+    for number, weight in enumerate(HARMONICS, start=1):
+        bands = round(BANDS_AN_OCTAVE * np.log2(number))
+        salience[:, : N_BANDS - bands] += np.float32(weight) * tones[:, bands:]
+    salience *= (1.0 + MELODY_TILT * np.arange(N_BANDS)).astype(np.float32)
+    salience[tones <= 0] = 0
+    salience[:, : MELODY_BANDS[0]] = 0
+    salience[:, MELODY_BANDS[1] :] = 0
+    salience -= np.float32(MELODY_SHARE) * salience.max(axis=1, keepdims=True)
+    return salience.clip(min=0)
+
+
+def _steps(folded: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Each frame in ``N_LEVELS`` steps of its strongest."""
+    most = folded.max(axis=1, keepdims=True)
+    steps: NDArray[np.uint8] = np.rint(N_LEVELS * folded / np.maximum(most, 1e-6)).astype(np.uint8)
+    return np.where(most > 1e-3, steps, np.uint8(0)).astype(np.uint8)
