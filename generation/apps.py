@@ -5,6 +5,6 @@ class GenerationConfig(AppConfig):
     name = "generation"
 
     def ready(self) -> None:
-        # Names this app's kinds of job, and fills lower pages.
-        from generation import jobs  # noqa: F401
+        # Names this app's kinds of job, says what indexes of other kinds say, and fills lower pages.
+        from generation import jobs, resembling  # noqa: F401
         from generation.slots import cases, making  # noqa: F401
