@@ -2,7 +2,6 @@
 
 from generation.pipeline import HOLDERS, Candidate, Said
 from provenance import audio
-from provenance.similarity import embedders
 from provenance.similarity.kinds import STYLE
 from provenance.similarity.style import Influence, NearInStyle, StyleError, StyleIndex, StylePrint, influence
 
@@ -19,11 +18,12 @@ def resembled(survey: audio.Survey, index: StyleIndex) -> Said:
         found = influence(StylePrint.unpack(stored), index)
     except StyleError as error:
         return "unverifiable", (error.reason,), ()
-    named = tuple(_candidate(near, found, survey.seconds) for near in found.nearest[:MOST_NAMED])
+    of = {"dataset": index.facts.dataset, "model": index.model_sha256}
+    named = tuple(_candidate(near, found, survey.seconds, of) for near in found.nearest[:MOST_NAMED])
     return "no_match", (NO_FINDING,), named
 
 
-def _candidate(near: NearInStyle, found: Influence, seconds: float) -> Candidate:
+def _candidate(near: NearInStyle, found: Influence, seconds: float, of: dict[str, str]) -> Candidate:
     return Candidate(
         recording_id=near.key,
         kind=STYLE.name,
@@ -42,7 +42,7 @@ def _candidate(near: NearInStyle, found: Influence, seconds: float) -> Candidate
             "cosine": round(near.cosine, 4),
             "nearness": round(found.nearness, 4),
             "excerpts": found.n_excerpts,
-            "model": embedders.model_sha256(),
+            **of,
         },
     )
 

@@ -14,6 +14,7 @@ from generation.queries import MODEL_SCOPE, Gate, NotCleared, VerdictCounts, lat
 from generation.queries.cases import NO_CASE, Standing, standing_of
 from generation.queries.making import gate_by_people
 from generation.queries.origins import origins_of
+from generation.queries.styles import STYLE, Resemblance, resemblance
 from governance.access import Person, houses_of, reads_whole
 from governance.models import Decision, Organisation, Question, Review
 from provenance import queries as provenance
@@ -472,6 +473,7 @@ class Evidence:
     indexes: Sequence[IndexBuild]
     against: Sequence[str]
     n_unnamed: int = 0  # collections of others that it was held against too
+    style: Resemblance | None = None  # whom it resembles, where that was asked
 
     @property
     def thresholds(self) -> tuple[float, float] | None:
@@ -499,7 +501,8 @@ def evidence_of(
     return Evidence(
         check=check,
         accepted=best_a_recording([match for match in matches if match.accepted]),
-        nearest=matches,
+        nearest=[match for match in matches if match.kind != STYLE],
+        style=resemblance(matches),
         indexes=list(indexes.filter(checks=check).order_by("pk")),
         against=[str(dataset) for dataset in held if dataset.pk in known],
         n_unnamed=len(held) - len(known),

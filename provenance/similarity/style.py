@@ -43,7 +43,7 @@ from provenance.similarity.index import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -61,8 +61,9 @@ they have in common is mostly chance."""
 EVENED = 0.5
 """How much of the directions' weights is evened out: an index of few recordings knows little of how they wander."""
 
-SHARPNESS = 12.0
-"""What a cosine is multiplied by before shares are made of it."""
+SHARPNESS = 10.0
+"""What a cosine is multiplied by before shares are made of it: at 10, shares by package forecast the package of the
+calibration group's recordings best (0.797 nats; 0.860 at 3, 0.914 at 20)."""
 
 N_NEAREST = 20
 """Recordings among which the shares are divided."""
@@ -74,6 +75,7 @@ N_DRAWS = 200
 INTERVAL = (0.05, 0.95)
 """Quantiles of the draws: nine in ten of them lie inside."""
 
+_NOT_ASKED = -2.0  # below every cosine
 _MAGIC = b"LNSP"
 _FORMAT = 1
 _HEADER = struct.Struct("<4sHH32sHH")
@@ -510,7 +512,7 @@ class StyleIndex:
     ) -> NDArray[np.float32]:
         """Likeness of mean vectors to recordings [shape=(n, n_recordings)]; -2 to those never heard."""
         found: NDArray[np.float32] = self._arrays.turned(means) @ self._arrays.units[among].T
-        found[:, ~self._heard[among]] = -2.0
+        found[:, ~self._heard[among]] = _NOT_ASKED
         return found
 
     def nearness(self, cosine: float) -> float:
@@ -527,6 +529,7 @@ def influence(
     n_nearest: int = N_NEAREST,
     n_draws: int = N_DRAWS,
     seed: int = 0,
+    leave_out: Collection[str] = (),
 ) -> Influence:
     """Divide the likeness of a sound among the recordings that it is nearest to.
 
@@ -543,6 +546,8 @@ def influence(
         Draws of the sound's excerpts, with replacement, that the intervals come of.
     seed : int
         Of the draws.
+    leave_out : collection of str
+        Recordings among which nothing is divided: the sound itself, where it is one of the index.
 
     Returns
     -------
@@ -555,11 +560,12 @@ def influence(
     """
     if sound.model_sha256 != index.model_sha256:
         raise StyleError("the sound and the index were embedded by different models")
-    if not len(sound) or len(index.too_short) == len(index.recordings):
+    if not len(sound) or set(index.recordings) <= {*index.too_short, *leave_out}:
         return Influence((), 0.0, len(sound), np.zeros((n_draws, 0), dtype=np.float32))
     cosines = index.cosines(sound.mean[None])[0]
-    order = np.lexsort((np.arange(len(cosines)), -cosines))
-    near = order[: min(n_nearest, len(cosines) - len(index.too_short))]
+    cosines[[place for place, key in enumerate(index.recordings) if key in leave_out]] = _NOT_ASKED
+    order = np.argsort(-cosines, kind="stable")
+    near = order[: min(n_nearest, int((cosines > _NOT_ASKED).sum()))]
     rng = np.random.default_rng(seed)
     drawn = rng.integers(len(sound), size=(n_draws, len(sound)))
     weights = np.zeros((n_draws, len(sound)), dtype=np.float32)

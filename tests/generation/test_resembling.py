@@ -8,12 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from generation.models import Match
+from generation.models import Check, Match
+from generation.queries.styles import resemblance
 from provenance import services
-from provenance.models import Dataset, Fingerprint
+from provenance.models import Dataset, Fingerprint, Recording
 from provenance.similarity import embedders, musicnn
 from provenance.similarity.excerpts import Excerpts
 from tests import signals
@@ -73,7 +76,7 @@ class TestCheckAudio:
         assert (best["p_value"], best["query_end_s"]) == (None, first["seconds"])
         assert sum(match["score"] for match in first["matches"]) == pytest.approx(1, abs=1e-4)
         assert all(match["share_low"] <= match["score"] <= match["share_high"] for match in first["matches"])
-        assert best["model"] == Loudness.sha256
+        assert (best["model"], best["dataset"]) == (Loudness.sha256, str(folk.public_id))
         assert Match.objects.filter(kind="style", accepted=True).count() == 0
 
     def test_leaves_the_verdict_on_recordings_as_it_is(self, folk: Dataset, tmp_path: Path) -> None:
@@ -147,3 +150,57 @@ class TestIndexDataset:
         quiet = register("quiet", source, people.steward, people.house).dataset
 
         assert coverage(quiet, people)["style"] == (0, 1)
+
+
+class TestCheckPage:
+    def test_shows_shares_apart_from_what_was_found(
+        self, folk: Dataset, people: People, tmp_path: Path
+    ) -> None:
+        Recording.objects.update(artist="The Weavers")
+        run("check_audio", sound(tmp_path / "x.wav", 77), "--against", "folk", "--kinds", "recording,style")
+        client = Client()
+        client.force_login(people.officer)
+
+        shown = client.get(reverse("generation:check", args=[Check.objects.get().public_id])).content.decode()
+
+        found, style = shown.split('<h2 id="style-title">')
+        assert "this is no finding" in style
+        assert style.count("<tr>") == 1 + 3
+        assert "The Weavers 100 %" in " ".join(style.replace("\xa0", " ").split())
+        assert '<td data-label="Likeness">style</td>' not in found
+
+
+def a_match(recording: int, share: float, artist: str = "", dataset: str = "one", **details: float) -> Match:
+    told = {"share_low": share / 2, "share_high": min(1.0, share * 2), "nearness": 0.5, "excerpts": 5}
+    return Match(
+        kind="style",
+        score=share,
+        recording=Recording(pk=recording, artist=artist),
+        details={**told, "dataset": dataset, **details},
+    )
+
+
+class TestResemblance:
+    def test_is_none_without_style(self) -> None:
+        assert resemblance([Match(kind="recording", score=0.9)]) is None
+
+    def test_adds_up_by_artist_and_keeps_the_rest(self) -> None:
+        found = resemblance([a_match(1, 0.3, "Ann"), a_match(2, 0.2, "Ann"), a_match(3, 0.25)])
+
+        assert found is not None
+        assert [one.match.recording_id for one in found.nearest] == [1, 3, 2]
+        (ann,) = found.artists
+        assert (ann.share, ann.low, ann.high, ann.n_recordings) == (0.5, 0.25, 1.0, 2)
+        assert found.others == pytest.approx(0.25)
+
+    def test_counts_each_index_alike(self) -> None:
+        found = resemblance([a_match(1, 0.8), a_match(2, 0.6, dataset="two")])
+
+        assert found is not None
+        assert [one.share for one in found.nearest] == [0.4, 0.3]
+
+    def test_says_that_it_resembles_nobody_much(self) -> None:
+        found = resemblance([a_match(1, 0.8, nearness=0.01)])
+
+        assert found is not None
+        assert not found.is_alike

@@ -125,6 +125,13 @@ class TestInfluence:
         assert [one.key for one in found.nearest[:2]] == ["one", "two"]
         assert found.nearest[0].share == pytest.approx(found.nearest[1].share)
 
+    def test_leaves_out_the_sound_itself(self, index: StyleIndex) -> None:
+        own = print_of(2, 0)
+
+        assert influence(own, index).nearest[0].key == "2-0"
+        assert "2-0" not in {one.key for one in influence(own, index, leave_out=["2-0"]).nearest}
+        assert influence(own, index, leave_out=index.recordings).nearest == ()
+
     def test_is_the_same_each_time(self, index: StyleIndex) -> None:
         one, other = (influence(print_of(2, 99), index).nearest for _ in range(2))
 
@@ -154,12 +161,15 @@ class TestInfluence:
         }
         artists |= {"2-1": ("artist 2", "guest")}
 
-        summed = found.by(artists)
+        summed = {one.key: one for one in found.by(artists)}
 
-        assert sum(one.share for one in summed) == pytest.approx(1, abs=1e-5)
-        assert summed[0].key == "artist 2"
-        assert {"guest", ""} <= {one.key for one in summed}
-        assert summed[0].low <= summed[0].share <= summed[0].high
+        assert sum(one.share for one in summed.values()) == pytest.approx(1, abs=1e-5)
+        share = {one.key: one.share for one in found.nearest}
+        whole = sum(share[f"2-{seed}"] for seed in (2, 3, 4, 5))
+        assert summed["artist 2"].share == pytest.approx(whole + share["2-1"] / 2, abs=1e-5)
+        assert summed["guest"].share == pytest.approx(share["2-1"] / 2, abs=1e-5)
+        assert summed[""].share == pytest.approx(share["2-0"], abs=1e-5)
+        assert all(one.low <= one.share <= one.high for one in summed.values())
 
 
 class TestStyleIndex:
