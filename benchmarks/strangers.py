@@ -17,8 +17,9 @@ import numpy as np
 
 from benchmarks import protocol
 from benchmarks.figures import NothingToMeasureError
-from benchmarks.likeness import excerpt
-from benchmarks.transformations import RATE_HZ
+from benchmarks.likeness import QUIETEST
+from benchmarks.transformations import RATE_HZ, Samples
+from provenance import audio
 from provenance.similarity import strangers
 from provenance.similarity.fingerprint import AudioFingerprint
 from provenance.similarity.strangers import Excerpt, Stock
@@ -30,20 +31,32 @@ SHIPPED: Mapping[float, int] = {5.0: 2, 10.0: 3}
 def made(
     located: Mapping[protocol.Track, Path], wanted: Mapping[float, int]
 ) -> Iterator[tuple[Excerpt, bytes]]:
-    """Draw and fingerprint excerpts."""
+    """Draw and fingerprint excerpts; what is silent is drawn again."""
     for track, path in located.items():
+        samples = audio.read_samples(path, sample_rate_hz=RATE_HZ)
         for length_s, n_excerpts in wanted.items():
             for number in range(n_excerpts):
                 rng = np.random.default_rng([int(track.sha256[:8], 16), int(length_s), number])
-                start_s, heard = excerpt(path, track.seconds, length_s, rng)
+                start_s, heard = _drawn(samples, track.seconds, length_s, rng)
                 sound = AudioFingerprint.of(heard, sample_rate_hz=RATE_HZ)
                 if len(sound):
                     taken = round(start_s, 3), length_s
                     packed = sound.packed
-                    yield (
-                        Excerpt(track.package, track.path, track.sha256, *taken, len(packed), sound.sha256),
-                        packed,
-                    )
+                    named = track.package, track.path, track.sha256
+                    yield Excerpt(*named, *taken, len(packed), sound.sha256), packed
+
+
+def _drawn(
+    samples: Samples, seconds: float, length_s: float, rng: np.random.Generator
+) -> tuple[float, Samples]:
+    start_s, piece = 0.0, samples[:0]
+    for _ in range(10):
+        start_s = float(rng.uniform(0, max(0.0, seconds - length_s)))
+        first = round(start_s * RATE_HZ)
+        piece = samples[first : first + round(length_s * RATE_HZ)]
+        if np.abs(piece).max(initial=0.0) > QUIETEST:
+            break
+    return start_s, piece
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -25,6 +25,8 @@ from provenance.similarity.fingerprint import AudioFingerprint
 FOLDER = Path(__file__).parent / "stock"
 LIST_NAME = "strangers.tsv"
 BYTES_NAME = "strangers.bin"
+HELD_OUT_NAME = "held_out.json"
+"""What ``python -m benchmarks.calibration`` found of strangers that no threshold was read off."""
 
 
 class StockError(Exception):
