@@ -28,8 +28,17 @@ SEMITONES_A_BAND = 12 / BANDS_AN_OCTAVE
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A meeting with the segment of the query in which it was found, and what speaks for it."""
+class Found:
+    """A meeting with the segment of the query in which it was found, and what speaks for it.
+
+    Attributes
+    ----------
+    segment_start : int
+        Frame of the query.
+    met : Meeting
+    margin : float
+        By how much it exceeds the best that holds another sound, or what chance reaches anyhow.
+    """
 
     segment_start: int
     met: Meeting
@@ -42,10 +51,12 @@ class _Found:
 
     @property
     def start(self) -> float:
+        """First frame of the query that agrees."""
         return self.segment_start + self.met.query_start
 
     @property
     def end(self) -> float:
+        """Frame of the query at which it ends."""
         return self.segment_start + self.met.query_end
 
 
@@ -67,7 +78,7 @@ def matches_by_peaks(
     list of RecordingMatch
         The best of each recording in falling score, whether it convinces or not.
     """
-    found: list[_Found] = []
+    found: list[Found] = []
     permitted = set(allowed)
     for start in _segment_starts(sound.n_frames):
         end = min(sound.n_frames, start + thresholds.PEAK_SEGMENT_FRAMES)
@@ -77,10 +88,35 @@ def matches_by_peaks(
                 segment, end - start, pitches=thresholds.PITCHES_BANDS, allowed=permitted
             )
             found += _with_margins(start, meetings, index.constellations)
-    by_recording: dict[int, list[_Found]] = defaultdict(list)
+    return best_matches(found, index, PEAKS, convincing=thresholds.CONVINCING_MARGIN_Z)
+
+
+def best_matches(
+    found: Sequence[Found], index: SimilarityIndex, part: str, *, convincing: float
+) -> list[RecordingMatch]:
+    """Join what neighbouring segments found, and give the best of each recording.
+
+    Parameters
+    ----------
+    found : sequence of Found
+        In all segments of a query.
+    index : SimilarityIndex
+    part : str
+        The part of the fingerprint that found them.
+    convincing : float
+        Margin from which a person has to look.
+
+    Returns
+    -------
+    list of RecordingMatch
+        In falling score.
+    """
+    by_recording: dict[int, list[Found]] = defaultdict(list)
     for one in found:
         by_recording[one.met.reference].append(one)
-    matches = [_match(index.recordings[number], group) for number, group in by_recording.items()]
+    matches = [
+        _match(index.recordings[number], group, part, convincing) for number, group in by_recording.items()
+    ]
     return sorted(matches, key=lambda match: (-match.score, -match.margin, match.key))
 
 
@@ -89,7 +125,7 @@ def _segment_starts(n_frames: int) -> range:
     return range(0, max(1, n_frames - half), half)
 
 
-def _with_margins(start: int, meetings: list[Meeting], known: Constellations) -> list[_Found]:
+def _with_margins(start: int, meetings: list[Meeting], known: Constellations) -> list[Found]:
     """Set each beside the best that holds another sound; ``meetings`` in falling z."""
     found = []
     best: dict[int, Meeting] = {}
@@ -100,16 +136,16 @@ def _with_margins(start: int, meetings: list[Meeting], known: Constellations) ->
         rivals = (
             other.z
             for number, other in best.items()
-            if number != met.reference and not _same_sound(met, other, known)
+            if number != met.reference and not same_sound(met, other, known)
         )
         seconds = (met.query_end - met.query_start) * HOP_S
         lasting = min(1.0, seconds / thresholds.CONVINCING_PEAKS_S)
-        found.append(_Found(start, met, lasting * (met.z - max(next(rivals, 0.0), chance))))
+        found.append(Found(start, met, lasting * (met.z - max(next(rivals, 0.0), chance))))
     return found
 
 
-def _same_sound(one: Meeting, other: Meeting, known: Constellations) -> bool:
-    """Whether two references hold the same sound where each meets the query."""
+def same_sound(one: Meeting, other: Meeting, known: Constellations) -> bool:
+    """Tell whether two references hold the same sound where each meets the query."""
     first, last = (one.frame + at * one.tempo for at in (one.query_start, one.query_end))
     ours = known.references[one.reference].between(first, last)
     begin = other.frame + one.query_start * other.tempo
@@ -123,11 +159,11 @@ def _same_sound(one: Meeting, other: Meeting, known: Constellations) -> bool:
     return len(met) > 0 and float(met.mean()) >= thresholds.SAME_PEAKS
 
 
-def _match(key: str, group: list[_Found]) -> RecordingMatch:
+def _match(key: str, group: list[Found], part: str, convincing: float) -> RecordingMatch:
     best = max(group, key=lambda one: (one.margin, one.met.z, -one.segment_start))
     joined = _on_one_line(best, group)
     start, end = min(one.start for one in joined), max(one.end for one in joined)
-    score = _score(best)
+    score = _score(best.margin, convincing)
     places = {_seconds(best.origin + start * best.met.tempo)}
     for other in group:
         if other not in joined and _comes_again(best, other):
@@ -145,7 +181,7 @@ def _match(key: str, group: list[_Found]) -> RecordingMatch:
         occurrences=tuple(sorted(places)),
         tempo_ratio=round(best.met.tempo, 3),
         pitch_shift_semitones=best.met.pitch_bands * SEMITONES_A_BAND,
-        column=PEAKS,
+        column=part,
         ber=1.0 - best.met.share,
         margin=best.margin,
         contrast=best.met.share - best.met.elsewhere,
@@ -153,7 +189,7 @@ def _match(key: str, group: list[_Found]) -> RecordingMatch:
     )
 
 
-def _on_one_line(best: _Found, group: list[_Found]) -> list[_Found]:
+def _on_one_line(best: Found, group: list[Found]) -> list[Found]:
     """The best, and what other segments found that goes on where it ends, either way."""
     joined = [best]
     rest = [
@@ -172,7 +208,7 @@ def _on_one_line(best: _Found, group: list[_Found]) -> list[_Found]:
     return joined
 
 
-def _comes_again(best: _Found, other: _Found) -> bool:
+def _comes_again(best: Found, other: Found) -> bool:
     return (
         other.segment_start == best.segment_start
         and other.met.pitch_bands == best.met.pitch_bands
@@ -180,12 +216,11 @@ def _comes_again(best: _Found, other: _Found) -> bool:
     )
 
 
-def _score(found: _Found) -> float:
+def _score(margin: float, convincing: float) -> float:
     """In [0, 1]: ``REVIEW_SCORE`` at the margin that convinces, rising to 1 at twice as much."""
-    convincing = thresholds.CONVINCING_MARGIN_Z
-    if found.margin <= convincing:
-        return max(0.0, found.margin / convincing) * thresholds.REVIEW_SCORE
-    over = min(1.0, (found.margin - convincing) / convincing)
+    if margin <= convincing:
+        return max(0.0, margin / convincing) * thresholds.REVIEW_SCORE
+    over = min(1.0, (margin - convincing) / convincing)
     return thresholds.REVIEW_SCORE + over * (1.0 - thresholds.REVIEW_SCORE)
 
 

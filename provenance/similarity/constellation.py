@@ -169,7 +169,7 @@ class Constellations:
             found = [one for one in found if one.reference in allowed]
         tempi = TEMPI if pitches else (1.0,)
         laid = Ground(query, n_frames)
-        met = [self._weigh(laid, one, tempi) for one in _distinct(found)]
+        met = [self.weigh(laid, one, tempi) for one in _distinct(found)]
         best: dict[tuple[int, int, int], Meeting] = {}
         for one in met:
             if one is not None:
@@ -212,8 +212,22 @@ class Constellations:
             for owner, frame, place in zip(owners.tolist(), frames_there.tolist(), best.tolist(), strict=True)
         ]
 
-    def _weigh(self, laid: Ground, one: Hypothesis, tempi: Sequence[float]) -> Meeting | None:
-        """Lay the reference's peaks over the query; None if too few fall on it."""
+    def weigh(self, laid: Ground, one: Hypothesis, tempi: Sequence[float]) -> Meeting | None:
+        """Lay the peaks of a reference over the query, around a place.
+
+        Parameters
+        ----------
+        laid : Ground
+            The query.
+        one : Hypothesis
+        tempi : sequence of float
+            Tempo ratios that are tried, in rising order; with more than one, finer steps around the best too.
+
+        Returns
+        -------
+        Meeting or None
+            The best within ``REACH_FRAMES``; None if too few peaks fall on the query.
+        """
         peaks = self.references[one.reference]
         last = one.frame + (tempi[-1] + 0.01) * laid.n_frames
         near = peaks.between(one.frame - 2 * REACH_FRAMES, last + 2 * REACH_FRAMES)

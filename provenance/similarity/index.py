@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from lib import files
+from provenance.similarity.by_vectors import LearnedVectors
 from provenance.similarity.chromaprint import N_COLUMNS
 from provenance.similarity.constellation import Constellations
 from provenance.similarity.fingerprint import METHOD, METHOD_VERSION, AudioFingerprint
@@ -114,6 +115,11 @@ class SimilarityIndex(Protocol):
     @property
     def constellations(self) -> Constellations:
         """Peaks of all recordings, in the order of `recordings`."""
+        ...
+
+    @property
+    def vectors(self) -> LearnedVectors:
+        """Learned vectors of all recordings, in the order of `recordings`."""
         ...
 
     def neighbours(
@@ -312,6 +318,11 @@ class RecordingIndex:
         return Constellations(
             [one.peaks for one in self._fingerprints], [one.n_frames for one in self._fingerprints]
         )
+
+    @cached_property
+    def vectors(self) -> LearnedVectors:
+        """Learned vectors of all recordings, in the order of `recordings`; put in order when first asked for."""
+        return LearnedVectors([one.vectors for one in self._fingerprints])
 
     def neighbours(
         self, windows: NDArray[np.uint32], *, column: int, n_neighbours: int

@@ -30,6 +30,8 @@ from provenance.similarity import thresholds
 from provenance.similarity.align import Stretch, bit_error_rate, error_curve, join, stretches
 from provenance.similarity.by_peaks import PEAKS as PEAKS
 from provenance.similarity.by_peaks import matches_by_peaks
+from provenance.similarity.by_vectors import VECTORS as VECTORS
+from provenance.similarity.by_vectors import matches_by_vectors
 from provenance.similarity.chromaprint import BANDS, CHROMA, ITEM_S, ITEM_SPAN_S, N_COLUMNS
 from provenance.similarity.index import WINDOW_ITEMS, windows_of
 from provenance.similarity.matches import ITEMS, Verdict
@@ -98,6 +100,8 @@ def check(
     found = {ITEMS: _matches_by_items(items, index, allowed, query_seconds)}
     if len(sound.peaks):
         found[PEAKS] = matches_by_peaks(sound, index, allowed)
+    if len(sound.vectors):
+        found[VECTORS] = matches_by_vectors(sound, index, allowed)
     best = {part: max((match.strength for match in matches), default=0.0) for part, matches in found.items()}
     if judging is not None:
         found = {part: [judging.judged(match) for match in matches] for part, matches in found.items()}
