@@ -265,6 +265,8 @@ SPECTACULAR_SETTINGS = {
         "EvidenceKindEnum": "provenance.models.EvidenceKind",
         "ClearanceAnswerEnum": "provenance.rights.values.ANSWERS",
         "PurposeEnum": "provenance.rights.values.PURPOSES",
+        "KindsEnum": "generation.pipeline.KINDS",
+        "MatchAnswerEnum": "generation.models.MatchAnswer",
         "RowStatusEnum": "provenance.serializers.grants.ROW_STATUSES",
     },
 }

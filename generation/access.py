@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from generation.models import (
@@ -14,9 +14,11 @@ from generation.models import (
     GenerationState,
     GenerativeModel,
     Match,
+    MatchJudgement,
     ModelVersion,
 )
 from governance.access import (
+    RESOLVES_CONFLICTS,
     SEES_OUTPUTS,
     Person,
     houses_of,
@@ -100,6 +102,26 @@ def matches_for_reading(user: Person) -> QuerySet[Match]:
     return own_matches(user).filter(check_made__in=checks_for_reading(user).values("pk"))
 
 
+def judgements_for_reading(user: Person) -> QuerySet[MatchJudgement]:
+    """Return what people of the houses that ``user`` reads whole said of matches; a label's guest reads none of it."""
+    return MatchJudgement.objects.filter(match__check_made__organisation__in=houses_of(user)).select_related(
+        "judged_by"
+    )
+
+
+def judged_matches_for_reading(user: Person) -> QuerySet[Match]:
+    """Return the matches that ``user`` may read, each with what was said of it, newest first (``said``)."""
+    said = Prefetch("judgements", queryset=judgements_for_reading(user), to_attr="said")
+    return matches_for_reading(user).prefetch_related(said)
+
+
+def may_judge(user: Person, check: Check) -> bool:
+    """Tell whether a person may say what a match of this check is: not of what they made themselves."""
+    own = check.generation is not None and check.generation.made_by_id == user.pk
+    is_person = isinstance(user, User) and not user.is_system
+    return is_person and not own and may(user, check.organisation, RESOLVES_CONFLICTS)
+
+
 def checks_for_reading(user: Person) -> QuerySet[Check]:
     """Return the checks of houses read whole; a label's guest reads those of its files and of outputs it reads."""
     whole = Q(organisation__in=houses_of(user))
@@ -150,7 +172,7 @@ def check_for_reading(user: Person, public_id: UUID | str) -> Check:
 def match_for_reading(user: Person, check: UUID | str, kind: str, rank: int) -> Match:
     """Return the match of that rank among those of its kind."""
     found = (
-        matches_for_reading(user)
+        judged_matches_for_reading(user)
         .filter(check_made=check_for_reading(user, check), kind=kind, rank=rank)
         .select_related("recording", "check_made__generation__model_version__model__organisation")
         .first()

@@ -31,6 +31,11 @@ urlpatterns = [
     path("models/checks/<uuid:public_id>/audio", checks.check_audio, name="check-audio"),
     path("models/checks/<uuid:public_id>/peaks", checks.check_peaks, name="check-peaks"),
     path(
+        "models/checks/<uuid:public_id>/matches/<slug:kind>/<int:rank>/",
+        matches.match,
+        name="match",
+    ),
+    path(
         "models/checks/<uuid:public_id>/matches/<slug:kind>/<int:rank>/<slug:name>.png",
         matches.picture,
         name="match-picture",

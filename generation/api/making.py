@@ -14,12 +14,21 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_
 from redis.exceptions import RedisError
 from rest_framework import mixins, status
 from rest_framework.decorators import action
+from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from generation import access, jobs, queries, services
 from generation.errors import GenerationError
-from generation.models import Check, Generation, GenerativeModel, Match, ModelVersion, TrainingRun
+from generation.models import (
+    Check,
+    Generation,
+    GenerativeModel,
+    Match,
+    MatchAnswer,
+    ModelVersion,
+    TrainingRun,
+)
 from generation.queries import VerdictCounts, overviews
 from generation.serializers.making import (
     CheckQuerySerializer,
@@ -33,7 +42,9 @@ from generation.serializers.making import (
     GenerationQuerySerializer,
     GenerationSerializer,
     ImpactSerializer,
+    JudgeMatchSerializer,
     LineageSerializer,
+    MatchJudgementSerializer,
     MatchQuerySerializer,
     ModelQuerySerializer,
     ModelSerializer,
@@ -159,7 +170,7 @@ class ModelVersionViewSet(mixins.RetrieveModelMixin, HouseViewSet[ModelVersion])
 
 def _evidence(user: Person, above: str = "") -> list[Any]:
     """Fetch what a check rests on as far as ``user`` may read it: a label's guest learns nothing of others' music."""
-    readable = access.matches_for_reading(user).select_related("recording")
+    readable = access.judged_matches_for_reading(user).select_related("recording")
     return [
         f"{above}generation",
         Prefetch(f"{above}indexes", queryset=access.indexes_for_reading(user)),
@@ -304,6 +315,26 @@ class CheckViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HouseViewSe
         )
         return followed(job)
 
+    @extend_schema(
+        operation_id="checks_judge",
+        request=JudgeMatchSerializer,
+        responses={201: MatchJudgementSerializer, 403: NOT_YOURS, 404: NOT_HERE},
+    )
+    @action(detail=True, methods=["post"], parser_classes=[JSONParser])
+    def judge(self, request: Request, **_: Any) -> Response:
+        """Say what one match of the check is. The verdict stays; whoever decides about the output reads both."""
+        check = access.check_for_reading(self.caller, self.public_id)
+        services.require_judge(check, self.person)
+        asked = validated(JudgeMatchSerializer, request.data)
+        judgement = services.judge_match(
+            match=access.match_for_reading(self.person, check.public_id, asked["kind"], asked["rank"]),
+            answer=MatchAnswer(asked["answer"]),
+            reason=asked["reason"],
+            by=self.person,
+            now=timezone.now(),
+        )
+        return Response(MatchJudgementSerializer(judgement).data, status=status.HTTP_201_CREATED)
+
     def _owner_of(self, names: Sequence[str], mine: Sequence[Organisation]) -> Organisation:
         """Return whose music the file is held against: the check, and what it matched, is theirs to see."""
         known = provenance_access.datasets_for_reading(self.person)
@@ -350,7 +381,7 @@ class RecordingMatchViewSet(HouseViewSet[Match]):
         """Which outputs and files came close to this recording, closest first."""
         asked = self.asked(MatchQuerySerializer)
         recording = provenance_access.recording_for_reading(self.caller, self.public_id)
-        rows = access.matches_for_reading(self.caller).filter(recording=recording)
+        rows = access.judged_matches_for_reading(self.caller).filter(recording=recording)
         rows = rows.select_related("recording", "check_made", "check_made__generation")
         if asked["accepted"] is not None:
             rows = rows.filter(accepted=asked["accepted"])

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 
 from generation.architectures import registry
-from generation.models import GenerativeModel, ModelVersion
+from generation.models import GenerativeModel, MatchAnswer, ModelVersion
 from generation.services.generating import MAX_OUTPUTS, MAX_SECONDS
 from generation.services.training import TRAINING_PURPOSE
 from governance.access import Person
@@ -46,6 +46,11 @@ class DecisionForm(forms.Form):
         decision = self.fields["decision"]
         assert isinstance(decision, forms.ChoiceField)  # noqa: S101 — for the type checker
         decision.choices = choices
+
+
+class JudgeForm(forms.Form):
+    answer = forms.ChoiceField(label="What it is", choices=MatchAnswer.choices, widget=forms.RadioSelect)
+    reason = ReasonField(label="What you hear and see")
 
 
 class GenerateForm(forms.Form):

@@ -11,6 +11,7 @@ from generation.models.cases import (
     CaseTerms,
     Remedy,
 )
+from generation.models.judgements import ACCEPTING, DISMISSING, MatchAnswer, MatchJudgement
 from generation.models.making import (
     Check,
     Generation,
@@ -25,6 +26,8 @@ from generation.models.making import (
 )
 
 __all__ = [
+    "ACCEPTING",
+    "DISMISSING",
     "Case",
     "CaseAnswer",
     "CaseChannel",
@@ -38,6 +41,8 @@ __all__ = [
     "GenerationState",
     "GenerativeModel",
     "Match",
+    "MatchAnswer",
+    "MatchJudgement",
     "ModelVersion",
     "Publication",
     "Remedy",

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from generation.models import Match
+from generation.models import Check, Match, MatchJudgement
 from lib.figures import clock
 
 ON_THE_LINE_S = 0.35  # a piece counts as on the line up to here: what fingerprints place a match by, and more
@@ -154,6 +155,20 @@ def _over_it(match: Match) -> str:
     return (
         ", and what else was done to it can't be told: neither its samples nor its spectrogram agree enough"
     )
+
+
+def judged(check: Check) -> list[dict[str, Any]]:
+    """Return the newest word on each match of a check that somebody judged: what was known when it was decided."""
+    newest = MatchJudgement.objects.filter(match__check_made=check).select_related("match").order_by("id")
+    return [
+        {
+            "judgement": str(one.public_id),
+            "kind": one.match.kind,
+            "rank": one.match.rank,
+            "answer": one.answer,
+        }
+        for one in {one.match_id: one for one in newest}.values()
+    ]
 
 
 def seen(match: Match) -> str:

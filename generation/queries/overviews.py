@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet
 
-from generation.models import Check, Generation, Match, ModelVersion, TrainingRun, Verdict
+from generation.models import Check, Generation, Match, MatchJudgement, ModelVersion, TrainingRun, Verdict
 from generation.queries import MODEL_SCOPE, Gate, NotCleared, VerdictCounts, latest_checks
 from generation.queries.cases import NO_CASE, Standing, standing_of
 from generation.queries.making import gate_by_people
@@ -481,6 +481,15 @@ class Evidence:
         if self.check.policy.get("id") != thresholds.POLICY_ID:
             return None
         return thresholds.REVIEW_SCORE, thresholds.BLOCKED_SCORE
+
+    @property
+    def judged(self) -> list[MatchJudgement]:
+        """The newest word on each match above the threshold that somebody judged."""
+        return [said[0] for match in self.accepted if (said := getattr(match, "said", []))]
+
+    @property
+    def n_dismissed(self) -> int:
+        return sum(one.verdict == "dismissed" for one in self.judged)
 
     @property
     def n_expected(self) -> int:

@@ -11,6 +11,8 @@ from generation.models import (
     GenerationState,
     GenerativeModel,
     Match,
+    MatchAnswer,
+    MatchJudgement,
     ModelVersion,
     TrainingRun,
     Verdict,
@@ -145,7 +147,31 @@ class VerdictsSerializer(serializers.Serializer[Any]):
     control = VerdictCountsSerializer()
 
 
+class MatchJudgementSerializer(RowSerializer[MatchJudgement]):
+    """What a person says of a match; it moves neither verdict nor threshold."""
+
+    verdict = serializers.CharField(read_only=True, help_text="accepted, dismissed or undecided.")
+    judged_by = serializers.CharField(source="judged_by.username", read_only=True)
+
+    class Meta:
+        model = MatchJudgement
+        fields = ("id", "answer", "verdict", "reason", "judged_by", "judged_at")
+        read_only_fields = fields
+
+
+class JudgeMatchSerializer(serializers.Serializer[Any]):
+    """Which match of the check, what it is, and why."""
+
+    kind = serializers.ChoiceField(choices=KINDS)
+    rank = serializers.IntegerField(min_value=1, help_text="Its rank among the matches of its kind.")
+    answer = serializers.ChoiceField(choices=MatchAnswer.choices)
+    reason = serializers.CharField(max_length=4000)
+
+
 class MatchSerializer(serializers.ModelSerializer[Match]):
+    judgements = MatchJudgementSerializer(
+        source="said", many=True, read_only=True, help_text="What people say of it, newest first."
+    )
     recording = serializers.UUIDField(source="recording.public_id", read_only=True)
     occurrences = serializers.ListField(child=serializers.FloatField(), read_only=True)
     details = serializers.DictField(read_only=True)
@@ -171,6 +197,7 @@ class MatchSerializer(serializers.ModelSerializer[Match]):
             "tempo_ratio",
             "pitch_shift_semitones",
             "details",
+            "judgements",
         )
         read_only_fields = fields
 

@@ -20,6 +20,7 @@ from generation.services.checking import (
     targets_of_model,
 )
 from generation.services.generating import Made, generate
+from generation.services.judging import judge_match, require_judge
 from generation.services.listening import listen_to_case, queue_listening
 from generation.services.publishing import publish_card, withdraw_card
 from generation.services.registering import register_model
@@ -50,6 +51,7 @@ __all__ = [
     "erase_contact",
     "file_case",
     "generate",
+    "judge_match",
     "listen_to_case",
     "publish_card",
     "queue_listening",
@@ -57,6 +59,7 @@ __all__ = [
     "record_checks",
     "register_model",
     "reject_case",
+    "require_judge",
     "review_of_output",
     "revoke_grant",
     "sealed_answer",

@@ -10,6 +10,7 @@ from generation.errors import GenerationError
 from generation.models import Check, Generation, GenerationState, ModelVersion, Verdict
 from generation.queries import Impact
 from generation.queries.cases import blocked_reference_in
+from generation.queries.matches import judged
 from generation.queries.origins import origins_of
 from governance import access
 from governance import services as governance
@@ -81,7 +82,11 @@ def decide_generation(*, review: Review, decision: Decision, reason: str, by: Us
         reason=reason,
         by=by,
         now=now,
-        body={"verdict": check.verdict if check else Verdict.UNVERIFIABLE.value, "sha256": generation.sha256},
+        body={
+            "verdict": check.verdict if check else Verdict.UNVERIFIABLE.value,
+            "sha256": generation.sha256,
+            "judgements": judged(check) if check else [],
+        },
     )
 
 

@@ -151,7 +151,7 @@ def reviewed(user: User, review: Review) -> Mapping[str, object] | None:
     """The evidence in short, beside the question that it answers."""
     if review.question == Question.GENERATION_RELEASE:
         found = overviews.with_verdicts(
-            access.generations_for_reading(user), access.matches_for_reading(user)
+            access.generations_for_reading(user), access.judged_matches_for_reading(user)
         ).filter(public_id=review.subject_id)
         flagged = overviews.flagged_of(found)
         may_hear = house.may(user, review.organisation, house.SEES_OUTPUTS)

@@ -93,7 +93,7 @@ def _card_of(request: PersonRequest, version: ModelVersion, form: DecisionForm) 
         "counts": counts,
         "verdicts": overviews.verdict_pairs(counts),
         "control": overviews.control_of(version),
-        "worst": overviews.worst_matches(version, access.matches_for_reading(request.user)),
+        "worst": overviews.worst_matches(version, access.judged_matches_for_reading(request.user)),
         "run": overviews.run_of(version),
         "losses": overviews.losses_of(version),
         "beats_baselines": overviews.beats_baselines(version),

@@ -11,10 +11,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from generation import access, queries, services
-from generation.forms.making import MANY_DECISIONS, OUTPUT_DECISIONS, DecisionForm
+from generation.forms.making import MANY_DECISIONS, OUTPUT_DECISIONS, DecisionForm, JudgeForm
 from generation.models import Check, Generation, GenerationState, ModelVersion, Verdict
 from generation.queries import overviews
 from generation.queries.cases import blocked_reference_in
+from generation.queries.matches import anchor
 from governance import access as house
 from governance.errors import ConflictError, NotAllowedError
 from governance.keyset import newest, slice_asked
@@ -154,13 +155,16 @@ def evidence_for(user: User, check: Check) -> overviews.Evidence:
     """Return a check as a person may read it: a label's guest learns no title and no collection of others."""
     found = overviews.evidence_of(
         check,
-        access.matches_for_reading(user),
+        access.judged_matches_for_reading(user),
         indexes=access.indexes_for_reading(user),
         datasets=datasets_for_reading(user),
     )
     if house.labels_of(user):
         for match in found.accepted:
             match.is_silent = stretches_for_hearing(user, match.recording) == ()  # type: ignore[attr-defined]
+    if access.may_judge(user, check):
+        for match in found.accepted:
+            match.form = JudgeForm(auto_id=f"{anchor(match)}-%s")  # type: ignore[attr-defined]
     return found
 
 

@@ -114,6 +114,7 @@ def body_of(route: Route, house: House) -> Mapping[str, Any]:
         "api:case-terms": {"days": {"opt_out": 20}, **place},
         "api:catalogue-again": {"datasets": [ids["dataset"]]},
         "api:catalogue-list": {"file": file, "datasets": [ids["dataset"]], **place},
+        "api:check-judge": {"kind": "recording", "rank": 1, "answer": "not_a_copy", **REASON},
         "api:check-list": {"file": file, "against": ["tides"]},
         "api:claim-list": {
             "claims": [{"party": "X", "right": "master", "share": "50", "recordings": [ids["recording"]]}],

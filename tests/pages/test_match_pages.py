@@ -9,9 +9,15 @@ from unittest import mock
 import pytest
 from django.urls import reverse
 
+from generation import access, services
 from generation.models import Check, Match
+from generation.queries import matches as queries_matches
+from generation.queries.matches import anchor
+from governance import ledger
+from governance.models import LedgerEvent, Review
 from provenance import drawing
 from provenance.media import NotPlayableError
+from tests.audit import scene as rows
 from tests.pages.generation_scene import House, add_sound
 from tests.pages.test_generation_pages import client_of
 
@@ -143,3 +149,97 @@ class TestDrawing:
                 of=f"failed {status}",
                 place=self.PLACE,
             )
+
+
+class TestJudging:
+    GIVEN = {"answer": "not_a_copy", "reason": "Only the drum loop is the same."}
+
+    def url(self, match: Match) -> str:
+        return reverse("generation:match", args=[match.check_made.public_id, match.kind, match.rank])
+
+    def test_leads_back_to_the_output_where_it_is_read(self, house: House, match: Match) -> None:
+        client = client_of(house.scene.officer)
+        assert "Say what it is" in page_of(house, house.blocked.public_id)
+
+        response = client.post(self.url(match), self.GIVEN)
+
+        assert response["Location"].endswith(f"{house.blocked.public_id}/#{anchor(match)}")
+        text = page_of(house, house.blocked.public_id)
+        assert "Only the drum loop is the same." in text
+        assert "Not a copy" in text
+        assert "1 of 1 match above the threshold was judged, 1 dismissed" in text
+
+    def test_is_read_beside_the_question_of_release(self, house: House, match: Match) -> None:
+        client = client_of(house.scene.officer)
+        client.post(self.url(match), self.GIVEN)
+        services.review_of_output(house.blocked, by=house.scene.steward, now=rows.NOW)
+        review = Review.objects.get(subject_id=house.blocked.public_id)
+
+        text = client.get(reverse("governance:review", args=[review.public_id])).content.decode()
+
+        assert "Only the drum loop is the same." in text
+
+    def test_moves_neither_verdict_nor_state(self, house: House, match: Match) -> None:
+        client_of(house.scene.officer).post(self.url(match), self.GIVEN)
+
+        house.blocked.refresh_from_db()
+        match.refresh_from_db()
+        assert house.blocked.state == "held"
+        assert house.check_of(house.blocked).verdict == "blocked"
+        assert match.accepted
+
+    def test_asks_for_a_reason(self, house: House, match: Match) -> None:
+        response = client_of(house.scene.officer).post(self.url(match), {"answer": "not_a_copy"})
+
+        assert response.status_code == 422
+        assert "Say in a sentence why." in response.content.decode()
+        assert not match.judgements.exists()
+
+    def test_is_not_offered_to_whoever_may_not(self, house: House, match: Match) -> None:
+        url = reverse("generation:output", args=[house.blocked.public_id])
+        assert "Say what it is" not in client_of(house.people["ml_engineer"]).get(url).content.decode()
+        assert client_of(house.people["ml_engineer"]).post(self.url(match), self.GIVEN).status_code == 403
+
+    def test_is_kept_in_the_ledger_without_its_words(self, house: House, match: Match) -> None:
+        client_of(house.scene.officer).post(self.url(match), self.GIVEN)
+
+        event = LedgerEvent.objects.get(kind="generation.match.judged")
+        judgement = match.judgements.get()
+        assert event.body["answer"] == "not_a_copy"
+        assert event.body["reason_commitment"] == ledger.commitment(judgement.reason, judgement.salt)
+        assert "drum" not in str(event.body)
+
+    def test_is_refused_to_who_made_the_output(self, house: House, match: Match) -> None:
+        house.blocked.made_by = house.scene.officer
+        house.blocked.save(update_fields=["made_by"])
+
+        assert client_of(house.scene.officer).post(self.url(match), self.GIVEN).status_code == 403
+        assert "Say what it is" not in page_of(house, house.blocked.public_id)
+
+    def test_takes_the_newest_word_and_keeps_the_older(self, house: House, match: Match) -> None:
+        client = client_of(house.scene.officer)
+        client.post(self.url(match), self.GIVEN)
+        client.post(self.url(match), {"answer": "same_recording", "reason": "With headphones I hear it."})
+
+        assert [one["answer"] for one in queries_matches.judged(match.check_made)] == ["same_recording"]
+        text = client.get(self.url(match)).content.decode()
+        assert text.index("With headphones I hear it.") < text.index("Only the drum loop is the same.")
+
+    def test_is_done_and_read_by_the_api(self, house: House, match: Match) -> None:
+        client = client_of(house.scene.officer)
+        url = f"/api/v1/checks/{match.check_made.public_id}/"
+
+        made = client.post(
+            f"{url}judge/", {"kind": "recording", "rank": 1, **self.GIVEN}, content_type="application/json"
+        )
+
+        assert made.status_code == 201
+        (read,) = client.get(url).json()["matches"]
+        assert read["judgements"][0]["verdict"] == "dismissed"
+        assert read["judgements"][0]["reason"] == self.GIVEN["reason"]
+
+    def test_is_not_read_by_a_label_that_reads_the_match(self, house: House, match: Match) -> None:
+        client_of(house.scene.officer).post(self.url(match), self.GIVEN)
+
+        assert not access.judgements_for_reading(house.people["label_auditor"]).exists()
+        assert access.judgements_for_reading(house.people["ml_engineer"]).exists()
