@@ -111,7 +111,7 @@ def changed(match: Match) -> str:
 def agreement(match: Match) -> str:
     """How far a candidate agrees, in the words of the part of the fingerprint that found it."""
     details = match.details
-    if details.get("column") == "peaks":
+    if "peaks_met" in details:
         return f"{details['peaks_met']:.0%} of its peaks met{changed(match)}"
     if "bit_error_rate" in details:
         return f"{details['bit_error_rate']:.1%} of bits differ"

@@ -420,7 +420,7 @@ def _seconds(n_items: int) -> float:
 
 
 def _reason(match: RecordingMatch) -> str:
-    if match.column == PEAKS:
+    if match.part != ITEMS:
         return (
             f"{match.query_start_s:.1f}–{match.query_end_s:.1f} s agree with {match.key} from "
             f"{match.reference_start_s:.1f} s{_change(match)}: {1.0 - match.ber:.0%} of its peaks are there, "
