@@ -1,0 +1,118 @@
+"""Holding a query against an index of any size, the cheapest first.
+
+A small index is searched whole. In a big one two tiers follow each other: *plain*, in which the query's own vectors find
+candidates, and *full*, in which they are sought at other pitches and tempos too, where the plain tier accepted nothing.
+In either the candidates alone are judged, by what judges a small index (`provenance.similarity.recording`), on their
+stored fingerprints.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from provenance.similarity import recording
+from provenance.similarity.fingerprint import VECTOR_STEP, trained
+from provenance.similarity.learned import SEGMENT_HOP_S
+from provenance.similarity.matches import RecordingCheck
+from provenance.similarity.segmented import N_CANDIDATES, Asked, SegmentedIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from provenance.similarity.calibration import Judging
+    from provenance.similarity.fingerprint import AudioFingerprint
+    from provenance.similarity.index import RecordingIndex
+
+PITCHES = (-2.0, -1.0, 0.0, 1.0, 2.0)
+"""Semitones at which candidates are sought: vectors a quarter of the way to the next still find their own."""
+
+FULL_STEP = 2
+"""In the full tier every second vector of the query is made: a reference has one each 0.495 s, so none lies further off
+than a quarter of a second."""
+
+PIECE_VECTORS = 60
+"""Candidates are sought for each half minute of a query, half over the last: a short copy in a long output keeps its own
+votes."""
+
+MOST_CANDIDATES = 256
+"""Recordings that are judged at most, however long the query is."""
+
+
+def check(
+    sound: AudioFingerprint,
+    index: RecordingIndex | SegmentedIndex,
+    *,
+    levels: NDArray[np.float16] | None = None,
+    query_seconds: float | None = None,
+    exclude: Collection[str] = (),
+    judging: Judging | None = None,
+) -> RecordingCheck:
+    """Hold a query against an index, as `provenance.similarity.recording.check` does.
+
+    Parameters
+    ----------
+    sound, query_seconds, exclude, judging
+        As there.
+    index : RecordingIndex or SegmentedIndex
+    levels : np.ndarray [shape=(n_frames, N_BANDS)], optional
+        Of the query (`provenance.similarity.levels`); without them a big index is searched at its own pitch and tempo.
+    """
+    if not isinstance(index, SegmentedIndex):
+        return recording.check(sound, index, query_seconds=query_seconds, exclude=exclude, judging=judging)
+    plain = plain_candidates(sound, index)
+    found = _judged(sound, index, plain, query_seconds, exclude, judging)
+    if levels is None or found.verdict != "no_match":
+        return found
+    full = full_candidates(levels, index)
+    together = list(dict.fromkeys([*full, *plain[: N_CANDIDATES // 2]]))
+    return _judged(sound, index, together, query_seconds, exclude, judging)
+
+
+def plain_candidates(sound: AudioFingerprint, index: SegmentedIndex) -> list[int]:
+    """Candidates at the query's own pitch and tempo."""
+    vectors = sound.vectors.astype(np.float32) * np.float32(VECTOR_STEP)
+    return _of_pieces([Asked(vectors)], index)
+
+
+def full_candidates(levels: NDArray[np.float16], index: SegmentedIndex) -> list[int]:
+    """Candidates at other pitches and tempos too."""
+    variants = trained().embed_variants(levels, pitches=PITCHES, hop_s=FULL_STEP * SEGMENT_HOP_S)
+    asked = [Asked(one.vectors.astype(np.float32), FULL_STEP, one.cost) for one in variants]
+    return _of_pieces(asked, index)
+
+
+def _of_pieces(asked: Sequence[Asked], index: SegmentedIndex) -> list[int]:
+    found = [index.candidates(piece) for piece in _pieces(asked)]
+    in_turn = [
+        piece[rank] for rank in range(max(map(len, found), default=0)) for piece in found if rank < len(piece)
+    ]
+    return list(dict.fromkeys(in_turn))[:MOST_CANDIDATES]
+
+
+def _pieces(asked: Sequence[Asked]) -> Iterator[list[Asked]]:
+    longest = max((len(one.vectors) * one.step for one in asked), default=0)
+    half = PIECE_VECTORS // 2
+    for begin in range(0, max(1, longest - half), half):
+        pieces = [
+            (one, one.vectors[begin // one.step : (begin + PIECE_VECTORS) // one.step]) for one in asked
+        ]
+        yield [Asked(vectors, one.step, one.cost) for one, vectors in pieces if len(vectors)]
+
+
+def _judged(
+    sound: AudioFingerprint,
+    index: SegmentedIndex,
+    numbers: Sequence[int],
+    query_seconds: float | None,
+    exclude: Collection[str],
+    judging: Judging | None,
+) -> RecordingCheck:
+    few = index.narrowed(numbers)
+    found = recording.check(sound, few, query_seconds=query_seconds, exclude=exclude, judging=judging)
+    if found.verdict == "no_match" and not few.recordings:
+        return RecordingCheck((), "no_match", ())
+    return found
