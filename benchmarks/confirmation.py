@@ -21,16 +21,16 @@ from benchmarks.likeness import excerpt
 from benchmarks.protocol import located, tracks
 from benchmarks.transformations import CONDITIONS, RATE_HZ
 from provenance import audio
-from provenance.similarity.confirm import SAMPLE_RATE_HZ, SPECTROGRAM_CONFIRMED
-from provenance.similarity.levels import levels_of
-from provenance.similarity.side_by_side import Place, brought, compare, correlations, heard
+from provenance.similarity.confirm import SAMPLE_RATE_HZ, spectrogram_confirms
+from provenance.similarity.levels import FRAME_S, HOP_S, levels_of
+from provenance.similarity.side_by_side import Agreement, Place, brought, compare, correlations, heard
 
 LENGTHS_S = (5.0, 10.0)
 MARGIN_S = 60.0
 
 
 def measure(folder: Path, *, n_tracks: int, n_references: int, seed: int = 1) -> Iterator[Figure]:
-    """Yield the least and the middle correlation of each kind of copy, and the most of strangers."""
+    """Yield for each kind of copy, and for strangers, how far they agree and what share is confirmed."""
     rng = np.random.default_rng(seed)
     references = _drawn("references", folder, max(n_tracks, n_references), rng)
     for length_s in LENGTHS_S:
@@ -41,23 +41,21 @@ def measure(folder: Path, *, n_tracks: int, n_references: int, seed: int = 1) ->
                 other = excerpt(*references[int(rng.integers(len(references)))], length_s * 1.1, rng)[1]
                 changed = condition.of(piece, other, length_s, rng)
                 reached.append(_of_copy(changed, path, start_s, length_s, name))
-            yield Figure(f"confirmation.{name}.{length_s:g}s.least", min(reached), "correlation")
-            yield Figure(
-                f"confirmation.{name}.{length_s:g}s.median", float(np.median(reached)), "correlation"
-            )
-        strangers = [
-            max(_best_anywhere(levels, piece) for levels in map(_levels, references[:n_references]))
-            for piece in (
-                excerpt(path, seconds, length_s, rng)[1]
-                for path, seconds in _drawn("calibration", folder, n_tracks, rng)
-            )
-        ]
-        yield Figure(f"confirmation.strangers.{length_s:g}s.most", max(strangers), "correlation")
-        yield Figure(
-            f"confirmation.strangers.{length_s:g}s.median", float(np.median(strangers)), "correlation"
-        )
-        beyond = float(np.mean([one >= SPECTROGRAM_CONFIRMED for one in strangers]))
-        yield Figure(f"confirmation.strangers.{length_s:g}s.confirmed", beyond, "share")
+            told = [(found.correlation, spectrogram_confirms(found)) for found in reached]
+            yield from _figures(f"confirmation.{name}.{length_s:g}s", "least", told)
+        others = [_levels(reference) for reference in references[:n_references]]
+        told = []
+        for path, seconds in _drawn("calibration", folder, n_tracks, rng):
+            piece = excerpt(path, seconds, length_s, rng)[1]
+            told.append(max(_best_anywhere(levels, piece) for levels in others))
+        yield from _figures(f"confirmation.strangers.{length_s:g}s", "most", told)
+
+
+def _figures(name: str, extreme: str, told: Sequence[tuple[float, bool]]) -> Iterator[Figure]:
+    agree = [correlation for correlation, _ in told]
+    yield Figure(f"{name}.{extreme}", max(agree) if extreme == "most" else min(agree), "correlation")
+    yield Figure(f"{name}.median", float(np.median(agree)), "correlation")
+    yield Figure(f"{name}.confirmed", float(np.mean([is_confirmed for _, is_confirmed in told])), "share")
 
 
 def _drawn(group: str, folder: Path, n: int, rng: np.random.Generator) -> list[tuple[Path, float]]:
@@ -66,7 +64,9 @@ def _drawn(group: str, folder: Path, n: int, rng: np.random.Generator) -> list[t
     return [(path, track.seconds) for track, path in located(folder, wanted).items()]
 
 
-def _of_copy(changed: NDArray[np.float32], path: Path, start_s: float, length_s: float, name: str) -> float:
+def _of_copy(
+    changed: NDArray[np.float32], path: Path, start_s: float, length_s: float, name: str
+) -> Agreement:
     condition = CONDITIONS[name]
     semitones = 0.0
     if name.startswith("pitch"):
@@ -84,13 +84,17 @@ def _of_copy(changed: NDArray[np.float32], path: Path, start_s: float, length_s:
         levels_of(changed, sample_rate_hz=RATE_HZ),
         levels_of(around, sample_rate_hz=SAMPLE_RATE_HZ),
         Place(0.0, length_s, start_s - early_s, condition.tempo, semitones),
-    ).correlation
+    )
 
 
-def _best_anywhere(levels: NDArray[np.float16], piece: NDArray[np.float32]) -> float:
-    stretch = levels_of(piece, sample_rate_hz=RATE_HZ)
-    place = Place(0.0, len(piece) / RATE_HZ - 0.2, 0.0)
-    return float(correlations(heard(brought(stretch, place)), heard(levels)).max(initial=0.0))
+def _best_anywhere(levels: NDArray[np.float16], piece: NDArray[np.float32]) -> tuple[float, bool]:
+    """The most that a place of a recording agrees with a stranger, and whether that would confirm a match there."""
+    stretch, seconds = levels_of(piece, sample_rate_hz=RATE_HZ), len(piece) / RATE_HZ
+    curve = correlations(heard(brought(stretch, Place(0.0, seconds - FRAME_S, 0.0))), heard(levels))
+    if not len(curve):
+        return 0.0, False
+    found = compare(stretch, levels, Place(0.0, seconds, int(curve.argmax()) * HOP_S))
+    return found.correlation, spectrogram_confirms(found)
 
 
 def _levels(track: tuple[Path, float]) -> NDArray[np.float16]:

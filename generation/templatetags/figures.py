@@ -78,8 +78,10 @@ def of_waveform(match: Match) -> str:
 
 
 @register.filter
-def probability(value: float) -> str:
-    """A p-value to one significant digit, as far as one can be believed."""
+def probability(value: float | None) -> str:
+    """A p-value to one significant digit, as far as one can be believed; a dash where there is none."""
+    if value in MISSING or value is None:
+        return "–"
     return f"{value:.1g}" if value >= 1e-6 else "< 0.000001"
 
 

@@ -46,6 +46,10 @@ PIECE_S = 2.0
 MAX_PIECES = 24
 """Pieces of a path; of a longer stretch they stand farther apart."""
 
+AS_GOOD = 0.02
+"""Correlation by which a piece may agree better elsewhere and still count as at its place: music that repeats is as
+good in several."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -92,7 +96,10 @@ class Agreement:
     n_elsewhere : int
         How many other places were looked at.
     path : tuple of (query_s, reference_s, correlation)
-        For pieces of the stretch, by the middle of each: where in the whole reference it agrees best.
+        For pieces of the stretch, by the middle of each: where in the whole reference it agrees best, and at its own
+        place where that is as good.
+    n_on_line : int
+        How many of the pieces lie there.
     """
 
     correlation: float
@@ -101,6 +108,7 @@ class Agreement:
     elsewhere_most: float | None
     n_elsewhere: int
     path: tuple[tuple[float, float, float], ...]
+    n_on_line: int
 
 
 def brought(levels: NDArray[Any], place: Place) -> NDArray[np.float32]:
@@ -159,20 +167,22 @@ def compare(
     offered = heard(reference)
     curve = correlations(wanted, offered)
     if not len(curve):
-        return Agreement(0.0, 0.0, None, None, 0, ())
+        return Agreement(0.0, 0.0, None, None, 0, (), 0)
     first = round(place.reference_start_s / HOP_S)
     near = _around(first, round(SEARCH_S / HOP_S), len(curve))
     best = int(near[curve[near].argmax()]) if len(near) else min(max(first, 0), len(curve) - 1)
     taken = [best * HOP_S, place.reference_start_s, *occurrences]
     other = _best_elsewhere(curve, taken)
     enough = len(other) >= MIN_PLACES
+    path, n_on_line = _path(wanted, offered, place, best)
     return Agreement(
         correlation=float(curve[best]),
         lag_s=best * HOP_S - place.reference_start_s,
         elsewhere_mean=float(other.mean()) if enough else None,
         elsewhere_most=float(other.max()) if enough else None,
         n_elsewhere=len(other),
-        path=_path(wanted, offered, place),
+        path=path,
+        n_on_line=n_on_line,
     )
 
 
@@ -287,18 +297,23 @@ def _best_elsewhere(curve: NDArray[np.float64], taken: Sequence[float]) -> NDArr
 
 
 def _path(
-    wanted: NDArray[np.float32], offered: NDArray[np.float32], place: Place
-) -> tuple[tuple[float, float, float], ...]:
+    wanted: NDArray[np.float32], offered: NDArray[np.float32], place: Place, first: int
+) -> tuple[tuple[tuple[float, float, float], ...], int]:
+    """Where each piece of the stretch that begins at frame ``first`` agrees best, and how many do where they are."""
     n_frames = round(PIECE_S / HOP_S)
     if len(wanted) < n_frames:
-        return ()
+        return (), 0
     n_pieces = min(MAX_PIECES, 1 + (len(wanted) - n_frames) // (n_frames // 2))
-    found = []
+    found, n_on_line = [], 0
     for start in np.linspace(0, len(wanted) - n_frames, n_pieces).round().astype(int):
         curve = correlations(wanted[start : start + n_frames], offered)
         if not len(curve) or curve.max() <= 0.0:
             continue
         best = int(curve.argmax())
+        near = _around(first + int(start), round(SEARCH_S / HOP_S), len(curve))
+        if len(near) and curve[near].max() >= curve[best] - AS_GOOD:
+            best = int(near[curve[near].argmax()])
+            n_on_line += 1
         middle_s = (float(start) + n_frames / 2) * HOP_S / place.tempo_ratio
         found.append((place.query_start_s + middle_s, (best + n_frames / 2) * HOP_S, float(curve[best])))
-    return tuple(found)
+    return tuple(found), n_on_line

@@ -9,8 +9,10 @@ from provenance.similarity.confirm import (
     SPECTROGRAM_CONFIRMED,
     WAVEFORM_CONFIRMED,
     confirm,
+    spectrogram_confirms,
     waveform_correlation,
 )
+from provenance.similarity.side_by_side import Agreement
 from tests import signals
 from tests.vocoding import griffin_lim
 
@@ -110,6 +112,23 @@ class TestConfirm:
         assert said["confirmed"] is True
         assert said["waveform_threshold"] == WAVEFORM_CONFIRMED
         assert said["seconds"] == pytest.approx(4.0)
+
+
+class TestSpectrogramConfirms:
+    @pytest.mark.parametrize(
+        ("correlation", "n_pieces", "n_on_line", "confirms"),
+        [
+            (0.7, 5, 3, True),
+            (0.7, 5, 2, False),  # one loud moment agrees, and the rest does not
+            (0.4, 5, 5, False),
+            (0.9, 0, 0, False),  # too short to be told piece by piece
+        ],
+    )
+    def test_asks_for_the_whole_and_for_most_pieces(
+        self, correlation: float, n_pieces: int, n_on_line: int, confirms: bool
+    ) -> None:
+        path = ((0.0, 0.0, 0.9),) * n_pieces
+        assert spectrogram_confirms(Agreement(correlation, 0.0, None, None, 0, path, n_on_line)) is confirms
 
 
 class TestWaveformCorrelation:

@@ -89,6 +89,13 @@ class TestCompare:
         assert without == pytest.approx(1.0, abs=0.01)
         assert with_it < 0.6
 
+    def test_lets_repeated_music_lie_where_it_is_said_to(self, song: NDArray[np.float32]) -> None:
+        twice = np.concatenate([song[:500], song[:500]])
+
+        for start in (0, 500):
+            found = compare(song[:200], twice, Place(0.0, seconds(200), seconds(start)))
+            assert found.n_on_line == len(found.path) > 0
+
     def test_says_nothing_of_chance_without_other_places(self, song: NDArray[np.float32]) -> None:
         found = compare(song[:300], song[:310], Place(0.0, seconds(300), 0.0))
 
