@@ -230,7 +230,7 @@ def check_file(path: Path, *, name: str, targets: Sequence[Target], kinds: Seque
     without = (kind for kind in wanted if not any(_has_index(target, kind) for target in targets))
     not_checked = (*unknown, *without)
     if survey.is_silent:
-        troubles.append("the audio is silent: there is nothing to compare")
+        troubles.append(f"{survey.silence}: there is nothing to compare")
     return Answer(
         file=name,
         sha256=survey.file_sha256,

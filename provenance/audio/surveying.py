@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SILENCE_PEAK_DB = -60.0
-"""Audio whose peak stays below this (dB re full scale) counts as silent: the noise of a 12-bit sampler."""
+"""Audio whose peak stays below this (dB re full scale) counts as silent: the noise of a 12-bit sampler. What is measured
+is the mix of all channels, from the middle of its range, for that is what is compared: sound whose channels cancel each
+other out, or that is a constant, holds nothing to compare either."""
 
 _SAMPLES_PREIMAGE = b"liner-notes samples 1\0"
 
@@ -50,7 +52,8 @@ class Survey:
     peak_db : float
         Largest sample, dB re full scale; -96.3 for digital silence.
     is_silent : bool
-        Whether the peak never rises above ``SILENCE_PEAK_DB``.
+        Whether the mix of its channels never rises above ``SILENCE_PEAK_DB``. What has a peak above that and is silent
+        all the same cancels itself out, or is a constant.
     levels : np.ndarray [shape=(n_frames, N_BANDS), dtype=float16]
         Of the whole file (`provenance.similarity.levels`): what prints of other kinds are made of.
     excerpts : Excerpts
@@ -71,6 +74,17 @@ class Survey:
     def items(self) -> NDArray[np.uint32]:
         """Items of the fingerprint [shape=(n_rows, 2)]."""
         return self.fingerprint.items
+
+    @property
+    def silence(self) -> str:
+        """In words, why there is nothing to compare; nothing where there is something."""
+        if not self.is_silent:
+            return ""
+        if self.peak_db <= SILENCE_PEAK_DB:
+            return "the audio is silent"
+        return (
+            "the audio is silent once its channels are mixed: they cancel each other out, or hold a constant"
+        )
 
     def without_levels(self) -> Survey:
         """Return the same without its levels, which weigh 7.7 KB a second, and its excerpts, which weigh 4 MB."""
@@ -95,6 +109,7 @@ def survey(path: Path, *, max_seconds: float = MAX_SECONDS) -> Survey:
         except (FingerprintLibraryMissingError, LearnedFingerprintError) as error:
             raise DecoderMissingError(error.reason) from error
         n_frames = peak = 0
+        lowest, highest = math.inf, -math.inf
         for chunk in pcm.chunks:
             little_endian = chunk.astype("<i2", copy=False).tobytes()
             digest.update(little_endian)
@@ -103,11 +118,13 @@ def survey(path: Path, *, max_seconds: float = MAX_SECONDS) -> Survey:
             excerpts.feed(little_endian)
             peak = max(peak, int(chunk.max()), -int(chunk.min()))
             n_frames += len(chunk)
+            mix = chunk.mean(axis=1, dtype="f4") if pcm.n_channels > 1 else chunk
+            lowest, highest = min(lowest, float(mix.min())), max(highest, float(mix.max()))
         facts, rate = pcm.facts, pcm.sample_rate_hz
     with path.open("rb") as opened:
         file_sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
     heard = levels.finish()
-    peak_db = 20.0 * math.log10(max(peak, 0.5) / 32768.0)
+    peak_db = _decibels(peak)
     return Survey(
         facts=facts,
         seconds=n_frames / rate,
@@ -115,7 +132,12 @@ def survey(path: Path, *, max_seconds: float = MAX_SECONDS) -> Survey:
         samples_sha256=digest.hexdigest(),
         fingerprint=AudioFingerprint.of_parts(items.finish(), heard),
         peak_db=peak_db,
-        is_silent=peak_db <= SILENCE_PEAK_DB,
+        is_silent=peak_db <= SILENCE_PEAK_DB or _decibels((highest - lowest) / 2) <= SILENCE_PEAK_DB,
         levels=heard,
         excerpts=excerpts.finish(),
     )
+
+
+def _decibels(level: float) -> float:
+    """Level of 16-bit samples, dB re full scale."""
+    return 20.0 * math.log10(max(level, 0.5) / 32768.0)

@@ -170,7 +170,8 @@ def _plan_row(
         record.external_id, plan.recording, title=record.title[:500], artist=record.artist[:500]
     )
     if plan.recording.silent:
-        plan.reasons.append("the audio is silent: it can't be fingerprinted, so no index will cover it")
+        silence = surveyed.survey.silence if surveyed.survey is not None else "the audio is silent"
+        plan.reasons.append(f"{silence}: it can't be fingerprinted, so no index will cover it")
     elif plan.new_recording and surveyed.survey is not None and len(surveyed.survey.items) < WINDOW_ITEMS:
         plan.reasons.append(
             f"the audio lasts {surveyed.survey.seconds:.1f} s: less than {SHORTEST_S:.1f} s can't be compared, "
