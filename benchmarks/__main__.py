@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks import catalogue, conflicts, ingest, labels, likeness, lists, rights
+from benchmarks import catalogue, conflicts, ingest, labels, likeness, lists, rights, style
 from benchmarks.figures import Figure, NothingToMeasureError
 from benchmarks.transformations import CONDITIONS
 
@@ -21,7 +21,7 @@ NAMES = (
     "lists",
     "rights",
 )  # what runs without a folder of music
-WITH_MUSIC = ("catalogue",)
+WITH_MUSIC = ("catalogue", "style")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -75,6 +75,7 @@ def main(arguments: Sequence[str]) -> int:
         ),
         "lists": lists.measure,
         "rights": rights.measure,
+        "style": partial(style.measure, chosen.protocol),
     }
     if unknown := [name for name in chosen.names if name not in measures]:
         print(

@@ -9,9 +9,10 @@ mean vectors point the same way, once what all recordings have in common is take
 one corner: without it every cosine is near 1) and directions in which single recordings wander are given less weight.
 
 A *share* is a weight among the nearest recordings that sums to 1: how likelihood would be divided if one of them were
-the model for the sound. `SHARPNESS` is set so that shares, added up by package, forecast as well as they can
-from which package a recording comes. Its interval comes of drawing the sound's own excerpts anew, and so says how much
-hangs on which seconds of it were heard. It does not say how far the embedding is to be trusted.
+the model for the sound. `SHARPNESS` is set so that shares, added up by package, forecast as well as they can from which
+package a recording comes. Its interval comes of drawing the sound's own excerpts anew, as many as stand side by side, and
+so says how much hangs on which of its seconds were heard. It says nothing of other seconds, and not how far the embedding
+is to be trusted.
 
 **Likeness of style is no finding.** Styles are free; nothing here says that anything was copied, and no threshold is
 applied. Vectors of two models are never compared.
@@ -33,6 +34,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from lib import files
+from provenance.similarity.excerpts import EXCERPT_S
 from provenance.similarity.index import (
     IndexDamagedError,
     IndexFacts,
@@ -131,6 +133,14 @@ class StylePrint:
     def __len__(self) -> int:
         """Excerpts with something to hear: none of silence."""
         return len(self.vectors)
+
+    @property
+    def n_apart(self) -> int:
+        """As many of the excerpts as would stand side by side: those of short sounds overlap, and tell less."""
+        if not len(self):
+            return 0
+        span_s = float(self.starts_s[-1] - self.starts_s[0]) + EXCERPT_S
+        return max(1, min(len(self), round(span_s / EXCERPT_S)))
 
     @property
     def mean(self) -> NDArray[np.float32]:
@@ -567,9 +577,9 @@ def influence(
     order = np.argsort(-cosines, kind="stable")
     near = order[: min(n_nearest, int((cosines > _NOT_ASKED).sum()))]
     rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(sound), size=(n_draws, len(sound)))
+    drawn = rng.integers(len(sound), size=(n_draws, sound.n_apart))
     weights = np.zeros((n_draws, len(sound)), dtype=np.float32)
-    np.add.at(weights, (np.arange(n_draws)[:, None], drawn), 1.0 / len(sound))
+    np.add.at(weights, (np.arange(n_draws)[:, None], drawn), 1.0 / sound.n_apart)
     means = weights @ sound.vectors.astype(np.float32)
     shares = _softmax(cosines[None, near], sharpness)[0]
     draws = _softmax(index.cosines(means, near), sharpness)

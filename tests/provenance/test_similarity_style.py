@@ -71,6 +71,14 @@ class TestStylePrint:
         assert (read.vectors == made.vectors).all()
 
     @pytest.mark.parametrize(
+        ("starts", "expected"), [([0, 1.5, 3, 4.5, 6], 3), ([0], 1), ([0, 12, 24], 3), ([], 0)]
+    )
+    def test_counts_what_overlaps_for_less(self, starts: list[float], expected: int) -> None:
+        made = replace(print_of(1, 1, n=len(starts)), starts_s=np.array(starts, dtype=np.float32))
+
+        assert made.n_apart == expected
+
+    @pytest.mark.parametrize(
         "spoil", [lambda b: b[:-1], lambda b: b"LNCP" + b[4:], lambda b: b"", lambda b: b + b"."]
     )
     def test_refuses_bytes_that_are_none(self, spoil: object) -> None:
