@@ -24,6 +24,7 @@ from provenance.models import (
     ExceptionMemo,
     Grant,
     GrantRecording,
+    IndexBuild,
     LicenceStatement,
     Party,
     Recording,
@@ -77,6 +78,18 @@ def version_for_reading(user: Person, public_id: UUID | str) -> DatasetVersion:
     )
     if found is None:
         raise NotFoundError("There is no such dataset version.")
+    return found
+
+
+def index_for_reading(user: Person, public_id: UUID | str) -> IndexBuild:
+    """Return an index of a dataset that ``user`` may read."""
+    found = (
+        IndexBuild.objects.filter(dataset__in=datasets_for_reading(user).values("pk"), public_id=public_id)
+        .select_related("dataset", "dataset__organisation", "version", "version__dataset")
+        .first()
+    )
+    if found is None:
+        raise NotFoundError("There is no such index.")
     return found
 
 

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from provenance.views import (
+    calibrations,
     catalogues,
     claims,
     clearances,
@@ -28,6 +29,7 @@ urlpatterns = [
     path("datasets/<uuid:public_id>/clearance/", clearances.matrix, name="matrix"),
     path("datasets/<uuid:public_id>/clearance/work-out/", clearances.work_out, name="matrix-work-out"),
     path("datasets/<uuid:public_id>/clearance/deed/", clearances.deed, name="matrix-deed"),
+    path("indexes/<uuid:public_id>/calibration/", calibrations.calibration, name="calibration"),
     path("versions/<uuid:public_id>/", datasets.version, name="version"),
     path("recordings/", recordings.recording_list, name="recording-list"),
     path("recordings/<uuid:public_id>/", recordings.recording, name="recording"),

@@ -4,7 +4,10 @@ from provenance.queries.calibrations import (
     calibration_before,
     calibration_of,
     calibration_of_the_same,
+    held_out,
     measured,
+    needed,
+    tails_of,
 )
 from provenance.queries.datasets import (
     LEAVES,
@@ -46,12 +49,15 @@ __all__ = [
     "dataset_named",
     "entries_of",
     "entries_to_clear",
+    "held_out",
     "latest_index",
     "measured",
+    "needed",
     "policy_of",
     "policy_value",
     "recordings_in",
     "right_as_json",
+    "tails_of",
     "use_for",
     "use_of",
 ]

@@ -1,7 +1,14 @@
 """Reads of calibrations: the one in force for an index, and the one that held before."""
 
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
 from provenance.models import Calibration, IndexBuild
 from provenance.similarity import calibration as engine
+from provenance.similarity import thresholds
+from provenance.similarity.strangers import FOLDER, HELD_OUT_NAME
 
 
 def calibration_of(build: IndexBuild) -> Calibration | None:
@@ -35,3 +42,53 @@ def measured(calibration: Calibration) -> engine.Calibration | None:
         return engine.Calibration.from_json(calibration.measured)
     except (KeyError, ValueError):
         return None
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What a part must reach at one length, now and before the index was built anew."""
+
+    seconds: float
+    part: str
+    highest: float
+    review: float
+    blocked: float
+    review_before: float | None
+
+    @property
+    def drift(self) -> float | None:
+        """How much more is asked for than before."""
+        return None if self.review_before is None else self.review - self.review_before
+
+
+def tails_of(measured: engine.Calibration) -> list[tuple[float, str]]:
+    """Return each length with each part that was measured."""
+    return [(stratum.seconds, part) for stratum in measured.strata for part in stratum.best]
+
+
+def needed(calibration: Calibration, target: float) -> list[Needed]:
+    """Return what a match must reach to be reviewed and blocked, beside what it had to before."""
+    now = measured(calibration)
+    before = measured(calibration.before) if calibration.before else None
+    if now is None:
+        return []
+    rows = []
+    for stratum in now.strata:
+        for part, reached in stratum.best.items():
+            review, blocked = (
+                now.needed(part, share, seconds=stratum.seconds) or 0.0
+                for share in (target, target * thresholds.BLOCKED_SHARE)
+            )
+            earlier = before.needed(part, target, seconds=stratum.seconds) if before else None
+            rows.append(Needed(stratum.seconds, part, max(reached), review, blocked, earlier))
+    return rows
+
+
+@cache
+def held_out() -> dict[str, Any] | None:
+    """Return what was found of strangers that no threshold was read off; None where it was never measured."""
+    try:
+        told: dict[str, Any] = json.loads((FOLDER / HELD_OUT_NAME).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return told

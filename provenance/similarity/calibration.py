@@ -122,7 +122,7 @@ class Tail:
     @cached_property
     def threshold(self) -> float:
         """Where the tail begins."""
-        return max(0.0, float(np.quantile(self.values, 1.0 - TAIL_SHARE)))
+        return float(np.quantile(self.values, 1.0 - TAIL_SHARE))
 
     @cached_property
     def _members(self) -> NDArray[np.float64]:

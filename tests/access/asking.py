@@ -54,6 +54,7 @@ SUBJECTS = {  # of which row the id in a route's address is
     "generation:": "model_version",
     "governance:job": "job",
     "governance:review": "review",
+    "provenance:calibration": "index",
     "provenance:catalogue-row": "catalogue_row",
     "provenance:catalogue": "catalogue",
     "provenance:claim-withdraw": "claim",

@@ -92,6 +92,7 @@ def a_house(folder: Path) -> House:
         "dataset": case.frozen.dataset,
         "their_dataset": theirs_alone,
         "version": case.frozen,
+        "index": case.index,
         "recording": harbour,
         "their_recording": quay,
         "grant": case.grant,

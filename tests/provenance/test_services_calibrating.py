@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from generation.models import Check
@@ -57,7 +59,7 @@ class TestCalibrate:
         assert (kept.index, kept.n_strangers, kept.n_tracks, kept.before) == (indexed.build, 6, 6, None)
         measured = queries.measured(kept)
         assert measured is not None
-        assert measured.parts == ("items", "peaks")
+        assert {"items", "peaks"} <= set(measured.parts)
         event = LedgerEvent.objects.get(kind="provenance.index.calibrated")
         assert event.body["calibration"] == str(kept.public_id)
         assert event.body["stock_sha256"] == a_stock().drawn(6).sha256
@@ -180,3 +182,32 @@ class TestCheckAudio:
 
         assert ran["policy"] == {"id": POLICY_ID, "false_alarm_target": None, "calibrated": False}
         assert {match["p_value"] for match in ran["matches"]} == {None}
+
+
+class TestCalibrationPage:
+    def page(self, people: People, indexed: Indexed) -> str:
+        client = Client()
+        client.force_login(people.steward)
+        answer = client.get(reverse("provenance:calibration", args=[indexed.build.public_id]))
+        assert answer.status_code == 200
+        return " ".join(answer.content.decode().split())
+
+    def test_says_what_a_match_must_reach_and_draws_why(self, people: People, folk: Dataset) -> None:
+        text = self.page(people, build(folk, people))
+
+        assert "6 excerpts of 6 strange recordings" in text
+        assert text.count('class="plot"') >= 2
+        assert "It is the first measurement of this dataset." in text
+        assert "p-value is no share of right answers" in text
+
+    def test_sets_what_held_before_beside_it(self, people: People, folk: Dataset, tmp_path: Path) -> None:
+        build(folk, people)
+        sound(tmp_path / "new.wav", 7)
+        register("folk", table(tmp_path / "more.csv", [row("new.wav")]), people.steward, people.house)
+
+        assert "“Before” is what held from" in self.page(people, build(folk, people))
+
+    def test_says_that_nobody_measured(self, people: People, folk: Dataset) -> None:
+        text = self.page(people, build(folk, people, n_excerpts=0))
+
+        assert "Nobody has measured it. Fixed thresholds decide" in text

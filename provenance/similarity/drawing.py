@@ -1,0 +1,102 @@
+"""Drawings of what a calibration found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lib.plots import Axis, Band, Curve, Mark, chart
+from provenance.similarity import thresholds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from provenance.similarity.calibration import Calibration
+
+
+def tail_chart(
+    calibration: Calibration, seconds: float, part: str, *, target: float, alone: bool = False
+) -> str:
+    """Draw the share of strangers that reach each strength, and the tail that is drawn on.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    seconds : float
+        Of the strangers; one of its strata.
+    part : str
+        One of its parts.
+    target : float
+        The share of false alarms for which the strengths that are needed are marked.
+    alone : bool
+        Whether it is a file of its own.
+
+    Returns
+    -------
+    str
+        SVG.
+    """
+    stratum = next(one for one in calibration.strata if one.seconds == seconds)
+    tail = calibration.tail(stratum, part)
+    review, blocked = (
+        calibration.needed(part, share, seconds=seconds) or 0.0
+        for share in (target, target * thresholds.BLOCKED_SHARE)
+    )
+    ranked = np.sort(tail.values)[::-1]
+    reached = [(float(value), (rank + 1) / len(ranked)) for rank, value in enumerate(ranked) if value > 0]
+    places = [float(at) for at in np.linspace(0.0, 1.15 * blocked, 70)]
+    told = [(at, tail.chance(at)) for at in places]
+    return chart(
+        f"Share of strangers of {seconds:.0f} seconds that reach each strength by {part}; "
+        f"review begins at {review:.2f}, blocked at {blocked:.2f}.",
+        x=Axis(f"strength, {part}", 0.0, 1.15 * blocked),
+        y=Axis("share that reaches it", 1e-5, 1.0, is_log=True),
+        curves=[
+            Curve(f"{len(ranked)} strangers, each once", reached, "dots"),
+            Curve("p of one part and one segment", [(at, chance.p) for at, chance in told], "solid"),
+        ],
+        bands=[Band("95 % of draws of tracks", [(at, chance.low, chance.high) for at, chance in told])],
+        marks=[Mark("review", review), Mark("blocked", blocked)],
+        alone=alone,
+    )
+
+
+def promise_chart(rows: Sequence[Mapping[str, Any]], *, alone: bool = False) -> str:
+    """Draw how many strangers have a p-value up to each level, beside how many it was promised.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        ``seconds``, ``level``, ``n``, ``share``, and its interval ``low`` and ``high``, as ``benchmarks.calibration``
+        counts them.
+    alone : bool
+        Whether it is a file of its own.
+
+    Returns
+    -------
+    str
+        SVG.
+    """
+    lengths = sorted({row["seconds"] for row in rows})
+    lowest = min(row["level"] for row in rows) / 2
+    curves = [Curve("what is promised", [(lowest, lowest), (1.0, 1.0)], "thin")]
+    bands = []
+    for seconds, stroke in zip(lengths, ("solid", "dashed", "dotted"), strict=False):
+        here = sorted((row for row in rows if row["seconds"] == seconds), key=lambda row: row["level"])
+        found = [(row["level"], row["share"]) for row in here if row["share"] > 0]
+        curves.append(Curve(f"{here[0]['n']} strangers of {seconds:.0f} s", found, stroke))
+        bands.append(
+            Band(
+                f"95 % of draws of their tracks, {seconds:.0f} s",
+                [(row["level"], row["low"], row["high"]) for row in here],
+            )
+        )
+    return chart(
+        "Share of strangers with a p-value up to each level: under the straight line is cautious, over it is wrong.",
+        x=Axis("p-value", lowest, 1.0, is_log=True),
+        y=Axis("share of strangers with no larger one", lowest, 1.0, is_log=True),
+        curves=curves,
+        bands=bands,
+        alone=alone,
+    )

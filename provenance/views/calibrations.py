@@ -1,0 +1,41 @@
+"""How often an index is wrong: what strangers reach in it, what a target asks for, and how it was before it grew."""
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.safestring import mark_safe
+from django.views.decorators.http import require_GET
+
+from governance.pages import PersonRequest, page
+from lib.figures import count
+from provenance import access, queries
+from provenance.similarity import thresholds
+from provenance.similarity.drawing import promise_chart, tail_chart
+
+
+@page
+@require_GET
+def calibration(request: PersonRequest, public_id: str) -> HttpResponse:
+    build = access.index_for_reading(request.user, public_id)
+    row = queries.calibration_of(build)
+    measured = queries.measured(row) if row else None
+    target = settings.FALSE_ALARM_TARGET
+    held_out = queries.held_out()
+    context = {
+        "index": build,
+        "calibration": row,
+        "measured": measured,
+        "one_in": count(round(1 / target)),
+        "one_in_blocked": count(round(1 / (target * thresholds.BLOCKED_SHARE))),
+        "needed": queries.needed(row, target) if row else [],
+        "tails": [
+            (seconds, part, mark_safe(tail_chart(measured, seconds, part, target=target)))  # noqa: S308 — its words are escaped
+            for seconds, part in queries.tails_of(measured)
+        ]
+        if measured
+        else [],
+        "held_out": held_out,
+        "by_package": held_out["by_package"] if held_out else [],
+        "promise": mark_safe(promise_chart(held_out["held_out"])) if held_out else "",  # noqa: S308
+    }
+    return render(request, "provenance/calibration.html", context)
