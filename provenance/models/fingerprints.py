@@ -22,7 +22,7 @@ class Fingerprint(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["recording", "method", "method_version"], name="fingerprint_once"
+                fields=["recording", "method", "method_version", "model_sha256"], name="fingerprint_once"
             ),
             models.CheckConstraint(condition=Q(sha256__regex=r"^[0-9a-f]{64}$"), name="fingerprint_sha256"),
         ]

@@ -136,10 +136,10 @@ class TestIndexDataset:
 
         assert (covered["recording"], covered["style"]) == ((3, 3), (0, 3))
 
-    def test_makes_missing_prints_when_a_source_is_registered_again(
+    def test_covers_it_again_when_its_source_is_registered_again(
         self, folk: Dataset, people: People, shared_db: Path
     ) -> None:
-        Fingerprint.objects.filter(method="style").delete()
+        Fingerprint.objects.filter(method="style").update(model_sha256="00" * 32)
         register("folk", shared_db / "music" / "catalogue.csv", people.steward, people.house)
 
         assert coverage(folk, people)["style"] == (3, 3)
