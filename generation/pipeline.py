@@ -10,10 +10,13 @@ from typing import Any
 from governance.models import Organisation
 from provenance import audio
 from provenance.models import Dataset, DatasetVersion, IndexBuild, Recording
+from provenance.similarity import cascade
 from provenance.similarity import recording as likeness
 from provenance.similarity.calibration import Calibration, Judging
 from provenance.similarity.index import RecordingIndex
 from provenance.similarity.kinds import KindIndex
+from provenance.similarity.matches import ITEMS
+from provenance.similarity.segmented import SegmentedIndex
 
 KINDS = ("recording", "composition", "style")
 STRICTEST_FIRST = ("blocked", "unverifiable", "review", "no_match")
@@ -26,7 +29,7 @@ class Target:
     dataset: Dataset
     version: DatasetVersion | None
     build: IndexBuild | None
-    index: RecordingIndex | None
+    index: RecordingIndex | SegmentedIndex | None
     problem: str = ""
     calibrated: "Calibrated | None" = None
     """What strangers reach in this index; without it the fixed thresholds hold."""
@@ -249,7 +252,13 @@ def _hold_against(survey: audio.Survey, target: Target, n_searched: int) -> Find
     if target.hears_nothing and not target.gap_decides:
         return Finding(target, "", (_gap(target),))
     judging = _judging(target, survey.seconds, n_searched)
-    found = likeness.check(survey.fingerprint, target.index, query_seconds=survey.seconds, judging=judging)
+    found = cascade.check(
+        survey.fingerprint,
+        target.index,
+        levels=survey.levels,
+        query_seconds=survey.seconds,
+        judging=judging,
+    )
     judged_by = target.calibrated if judging else None
     candidates = tuple(_candidate(match, judged_by) for match in found.matches)
     stopped = tuple(
@@ -326,7 +335,7 @@ def _candidate(match: likeness.RecordingMatch, judged_by: Calibrated | None) -> 
 
 def _figures(match: likeness.RecordingMatch) -> dict[str, float]:
     """Return what speaks for a match, in the units of the part of the fingerprint that found it."""
-    if match.column == likeness.PEAKS:
+    if match.part != ITEMS:
         return {
             "peaks_met": round(1.0 - match.ber, 4),
             "peaks_met_elsewhere": round(1.0 - match.ber - match.contrast, 4),

@@ -25,6 +25,7 @@ from provenance.models import Dataset, DatasetEntry, DatasetKind, DatasetVersion
 from provenance.similarity import kinds as likeness_kinds
 from provenance.similarity.index import RecordingIndex
 from provenance.similarity.kinds import Kind
+from provenance.similarity.segmented import SegmentedIndex
 from provenance.storage import local_file
 
 WAY_OUT_OF_ANY_MUSIC = (
@@ -102,7 +103,9 @@ def _target(
     return Target(dataset, version, build, index, calibrated=calibrated, others=others)
 
 
-def _calibrated(build: IndexBuild, index: RecordingIndex, *, by: User, now: datetime) -> Calibrated | None:
+def _calibrated(
+    build: IndexBuild, index: RecordingIndex | SegmentedIndex, *, by: User, now: datetime
+) -> Calibrated | None:
     row = provenance.calibration_for(build=build, index=index, by=by, now=now)
     measured = provenance_queries.measured(row) if row else None
     if row is None or measured is None or not measured.strata:

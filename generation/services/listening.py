@@ -46,9 +46,9 @@ def listen_to_case(*, case: Case, by: User, now: datetime) -> list[dict[str, Any
 
     A sound that can't be decoded is kept, with why: a person can still listen to it.
     """
-    from provenance.similarity import recording as likeness
+    from provenance.similarity import cascade
 
-    sound, seconds, heard = None, None, []
+    sound, seconds, levels, heard = None, None, None, []
     problem = ""
     if case.fingerprint:
         try:
@@ -59,7 +59,7 @@ def listen_to_case(*, case: Case, by: User, now: datetime) -> list[dict[str, Any
         try:
             with storage.local_file(case.sound) as path:
                 survey = audio.survey(path)
-            sound, seconds = survey.fingerprint, survey.seconds
+            sound, seconds, levels = survey.fingerprint, survey.seconds, survey.levels
             heard += _same_samples(case, survey.samples_sha256)
         except audio.DecoderMissingError:
             raise
@@ -70,7 +70,7 @@ def listen_to_case(*, case: Case, by: User, now: datetime) -> list[dict[str, Any
         if sound is None or not provenance_indexing.has_fingerprints(dataset):
             continue
         _, index = provenance.current_index(dataset=dataset, version=None, by=by, now=now)
-        for match in likeness.check(sound, index, query_seconds=seconds).matches:
+        for match in cascade.check(sound, index, levels=levels, query_seconds=seconds).matches:
             if match.accepted and match.key not in found:
                 stretch = f"{match.query_end_s - match.query_start_s:.0f} s of the sound that was sent"
                 found[match.key] = {

@@ -16,6 +16,7 @@ from provenance import queries
 from provenance.models import Calibration, IndexBuild
 from provenance.similarity import calibration as engine
 from provenance.similarity.index import RecordingIndex
+from provenance.similarity.segmented import SegmentedIndex
 from provenance.similarity.strangers import Stock, StockError
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ Progress = Callable[[int, int], object]
 
 
 def calibration_for(
-    *, build: IndexBuild, index: RecordingIndex, by: User, now: datetime
+    *, build: IndexBuild, index: RecordingIndex | SegmentedIndex, by: User, now: datetime
 ) -> Calibration | None:
     """Return what strangers reach in an index, measured now if it was not yet; None where nothing can be measured."""
     return queries.calibration_of(build) or calibrate(build=build, index=index, by=by, now=now)
@@ -33,7 +34,7 @@ def calibration_for(
 def calibrate(
     *,
     build: IndexBuild,
-    index: RecordingIndex,
+    index: RecordingIndex | SegmentedIndex,
     by: User,
     now: datetime,
     n_excerpts: int | None = None,
@@ -41,10 +42,11 @@ def calibrate(
 ) -> Calibration | None:
     """Hold strangers against an index and keep what they reach.
 
-    The draft and a version that hold the same are measured once. No transaction is open while it is measured.
+    The draft and a version that hold the same are measured once. No transaction is open while it is measured. An index
+    in segments is not calibrated: it looks for other pitches in the levels of a query, and the stock keeps none.
     """
     wanted = settings.CALIBRATION_EXCERPTS if n_excerpts is None else n_excerpts
-    if not wanted or not build.n_recordings:
+    if not wanted or not build.n_recordings or isinstance(index, SegmentedIndex):
         return None
     try:
         stock = _stock(wanted)

@@ -1,7 +1,7 @@
 """Indexes: built from stored fingerprints, used only when they are whole and hold what they should."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,9 +17,10 @@ from provenance import queries
 from provenance.errors import EmptyDatasetError, StorageFullError
 from provenance.models import Calibration, Dataset, DatasetVersion, Fingerprint, IndexBuild
 from provenance.services.calibrating import calibrate
-from provenance.similarity import kinds
+from provenance.similarity import kinds, segmented
 from provenance.similarity.index import RecordingIndex, SimilarityIndexError, set_hash
 from provenance.similarity.kinds import RECORDING, Kind, KindIndex
+from provenance.similarity.segmented import SegmentedIndex
 
 Progress = Callable[[int, int], object]
 
@@ -118,7 +119,7 @@ def index_dataset(
     index = _load(RECORDING, build, dataset, version, build.contents_sha256)
     calibration = calibrate(
         build=build,
-        index=cast("RecordingIndex", index),
+        index=cast("RecordingIndex | SegmentedIndex", index),
         by=by,
         now=now,
         n_excerpts=n_excerpts,
@@ -129,10 +130,10 @@ def index_dataset(
 
 def current_index(
     *, dataset: Dataset, version: DatasetVersion | None, by: User, now: datetime
-) -> tuple[IndexBuild, RecordingIndex]:
+) -> tuple[IndexBuild, RecordingIndex | SegmentedIndex]:
     """Return the index to check against; one that is missing, stale or damaged is rebuilt first, never used."""
     build, index = current_index_of(RECORDING, dataset=dataset, version=version, by=by, now=now)
-    return build, cast("RecordingIndex", index)
+    return build, cast("RecordingIndex | SegmentedIndex", index)
 
 
 def current_index_of(
@@ -165,20 +166,15 @@ def _build(
     if n_expected == 0:
         raise EmptyDatasetError(f"{version or dataset} holds no recording: register some first.")
     started = time.perf_counter()
-    index = kind.build(
-        _references(kind, dataset, version, progress, n_expected),
-        dataset=str(dataset.public_id),
-        dataset_version=_version_key(version),
-    )
-    too_short = set(index.too_short)
     path = index_path(dataset, version, kind)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        index.save(path)
+        index = _saved(kind, dataset, version, path, n_expected, progress)
     except DiskFullError as error:
         raise StorageFullError(
             f"The disk is full: the index of {version or dataset} was not replaced."
         ) from error
+    too_short = set(index.too_short)
     build = _record(
         IndexBuild(
             dataset=dataset,
@@ -201,15 +197,51 @@ def _build(
     return build, tuple(_not_covered(kind, dataset, version, set(index.recordings) - too_short))
 
 
+def _saved(
+    kind: Kind,
+    dataset: Dataset,
+    version: DatasetVersion | None,
+    path: Path,
+    n_expected: int,
+    progress: Progress | None,
+) -> KindIndex:
+    """Build an index where it is to be: of many recordings in segments, of which those that hold are kept."""
+    dataset_id, version_key = str(dataset.public_id), _version_key(version)
+    if kind is RECORDING and n_expected >= segmented.FROM_RECORDINGS:
+        return segmented.build(
+            path,
+            dict(_identities(kind, dataset, version)),
+            _stored,
+            dataset=dataset_id,
+            dataset_version=version_key,
+            progress=progress,
+        )
+    references = _references(kind, dataset, version, progress, n_expected)
+    index = kind.build(references, dataset=dataset_id, dataset_version=version_key)
+    index.save(path)
+    segmented.forget(path)
+    return index
+
+
+def _stored(keys: Sequence[str]) -> dict[str, bytes]:
+    """Return the fingerprints of some recordings by their public ids."""
+    rows = Fingerprint.objects.filter(
+        recording__public_id__in=keys,
+        method=RECORDING.method,
+        method_version=RECORDING.method_version,
+        model_sha256=RECORDING.model_sha256,
+    ).values_list("recording__public_id", "payload")
+    return {str(key): bytes(payload) for key, payload in rows.iterator()}
+
+
 def _load(
     kind: Kind, build: IndexBuild, dataset: Dataset, version: DatasetVersion | None, wanted: str
 ) -> KindIndex:
-    return kind.load(
-        Path(settings.INDEX_DIR) / build.file,
-        set_hash=wanted,
-        dataset=str(dataset.public_id),
-        dataset_version=_version_key(version),
-    )
+    path = Path(settings.INDEX_DIR) / build.file
+    of = {"dataset": str(dataset.public_id), "dataset_version": _version_key(version)}
+    if kind is RECORDING and segmented.is_segmented(path):
+        return segmented.load(path, _stored, set_hash=wanted, **of)
+    return kind.load(path, set_hash=wanted, **of)
 
 
 def has_fingerprints(dataset: Dataset) -> bool:

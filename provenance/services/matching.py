@@ -6,9 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from django.db import transaction
-from numpy.typing import NDArray
 
 from governance import access, ledger
 from governance.models import Organisation, Role, User
@@ -32,9 +30,11 @@ from provenance.models import (
 )
 from provenance.rights import identifiers
 from provenance.services.indexing import current_index, has_fingerprints
+from provenance.similarity import cascade
 from provenance.similarity.chromaprint import ITEM_S, ITEM_SPAN_S, FingerprintError
 from provenance.similarity.fingerprint import AudioFingerprint
 from provenance.similarity.index import RecordingIndex
+from provenance.similarity.segmented import SegmentedIndex
 
 MAY_ASK = (Role.LABEL_AUDITOR, *access.WRITES_DATASETS, *access.DECIDES)
 RELEASE_COLUMNS = {"grid": "grid", "ean": "ean", "upc": "ean", "barcode": "ean"}
@@ -211,8 +211,8 @@ def _fingerprinted_s(packed: bytes | None) -> float | None:
     return (n_items - 1) * ITEM_S + ITEM_SPAN_S
 
 
-def _fingerprints(rows: Sequence[CatalogueRow]) -> dict[str, NDArray[np.uint32]]:
-    """Return the items of each row that has sound.
+def _fingerprints(rows: Sequence[CatalogueRow]) -> dict[str, AudioFingerprint]:
+    """Return the fingerprint of each row that has sound.
 
     Raises
     ------
@@ -221,9 +221,7 @@ def _fingerprints(rows: Sequence[CatalogueRow]) -> dict[str, NDArray[np.uint32]]
     """
     try:
         return {
-            str(row.pk): AudioFingerprint.unpack(bytes(row.fingerprint)).items
-            for row in rows
-            if row.fingerprint
+            str(row.pk): AudioFingerprint.unpack(bytes(row.fingerprint)) for row in rows if row.fingerprint
         }
     except FingerprintError as error:
         raise ProvenanceError(
@@ -264,8 +262,8 @@ def match_catalogue(
             method_version=thresholds.METHOD_VERSION,
             n_rows=len(rows),
             n_recordings=len(held),
-            n_rows_listened=sum(sound.comparable(items) for items in heard.values()) if index else 0,
-            n_recordings_indexed=len(index.recordings) - len(index.too_short) if index else 0,
+            n_rows_listened=sum(sound.comparable(one.items) for one in heard.values()) if index else 0,
+            n_recordings_indexed=index.facts.n_recordings - len(index.too_short) if index else 0,
         )
         runs.append(_answer(run, rows, answers))
     return runs
@@ -330,7 +328,9 @@ def held_in(dataset: Dataset) -> Iterator[Described]:
         )
 
 
-def _index(dataset: Dataset, heard: Mapping[str, Any], by: User, now: datetime) -> RecordingIndex | None:
+def _index(
+    dataset: Dataset, heard: Mapping[str, Any], by: User, now: datetime
+) -> RecordingIndex | SegmentedIndex | None:
     """Return the dataset's index, built anew only where the one there is does not cover what is stored."""
     if not heard or not has_fingerprints(dataset):
         return None
@@ -341,16 +341,16 @@ def _index(dataset: Dataset, heard: Mapping[str, Any], by: User, now: datetime) 
 
 
 def _listen(
-    heard: Mapping[str, NDArray[np.uint32]],
-    index: RecordingIndex | None,
+    heard: Mapping[str, AudioFingerprint],
+    index: RecordingIndex | SegmentedIndex | None,
     dataset: Dataset,
     progress: Progress | None,
 ) -> dict[str, Sound]:
     sounds: dict[str, Sound] = {}
     if index is None:
         return sounds
-    for n_done, (key, items) in enumerate(heard.items(), start=1):
-        if found := sound.heard_in(items, index):
+    for n_done, (key, one) in enumerate(heard.items(), start=1):
+        if found := sound.heard_in(one.items, cascade.near_to(one, index)):
             sounds[key] = Sound(heard=found)
         if progress is not None and n_done % 5 == 0:
             progress(n_done, len(heard), f"{n_done} of {len(heard)} recordings listened to in {dataset.name}")
@@ -361,18 +361,20 @@ def _heard_again(
     rows: Iterable[Described],
     held: Sequence[Described],
     answers: Mapping[str, tuple[engine.Match, ...]],
-    heard: Mapping[str, NDArray[np.uint32]],
+    heard: Mapping[str, AudioFingerprint],
     sounds: Mapping[str, Sound],
-    index: RecordingIndex | None,
+    index: RecordingIndex | SegmentedIndex | None,
 ) -> dict[str, tuple[engine.Match, ...]]:
     """Answer again where names or ISRC agree and nothing was heard: now both sounds are compared in full."""
     if index is None:
         return {}
-    places = {key: number for number, key in enumerate(index.recordings)}
     again: dict[str, Sound] = {}
-    for key, items in heard.items():
-        unheard = [one.key for one in answers[key] if not _by_sound(one) and one.key in places]
-        compared = [(other, index.items(places[other])) for other in unheard]
+    asked = {key: [one.key for one in answers[key] if not _by_sound(one)] for key in heard}
+    near = cascade.limited_to([other for unheard in asked.values() for other in unheard], index)
+    places = {key: number for number, key in enumerate(near.recordings)}
+    for key, unheard in asked.items():
+        items = heard[key].items
+        compared = [(other, near.items(places[other])) for other in unheard if other in places]
         known = sounds.get(key, Sound())
         found, other_sound = [], set()
         for other, reference in compared:

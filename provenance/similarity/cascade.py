@@ -72,6 +72,16 @@ def check(
     return _judged(sound, index, together, query_seconds, exclude, judging)
 
 
+def near_to(sound: AudioFingerprint, index: RecordingIndex | SegmentedIndex) -> RecordingIndex:
+    """An index that can be searched whole: the one given if it is small, or of candidates alone."""
+    return index.narrowed(plain_candidates(sound, index)) if isinstance(index, SegmentedIndex) else index
+
+
+def limited_to(keys: Sequence[str], index: RecordingIndex | SegmentedIndex) -> RecordingIndex:
+    """An index that holds at least those recordings of some keys that the one given holds."""
+    return index.narrowed(index.numbers_of(keys)) if isinstance(index, SegmentedIndex) else index
+
+
 def plain_candidates(sound: AudioFingerprint, index: SegmentedIndex) -> list[int]:
     """Candidates at the query's own pitch and tempo."""
     vectors = sound.vectors.astype(np.float32) * np.float32(VECTOR_STEP)

@@ -20,6 +20,7 @@ import fcntl
 import hashlib
 import itertools
 import json
+import shutil
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -55,6 +56,9 @@ Prints = Callable[[Sequence[str]], Mapping[str, bytes]]
 """Gives the stored fingerprints of recordings by their keys: those that it has."""
 
 Progress = Callable[[int, int], object]
+
+FROM_RECORDINGS = 2_000
+"""Recordings from which an index is built in segments; a smaller one is searched whole (`docs/scale.md`)."""
 
 FORMAT = 1
 BATCH = 4_096
@@ -236,6 +240,18 @@ class SegmentedIndex:
             dataset_version=self.facts.dataset_version,
         )
 
+    def numbers_of(self, keys: Sequence[str]) -> list[int]:
+        """Numbers of those recordings of some keys that it covers, to give to `narrowed`."""
+        return [self._numbers[key] for key in keys if key in self._numbers]
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {
+            part.keys[row]: number << 16 | row
+            for number, (part, living) in enumerate(zip(self.segments, self._alive, strict=True))
+            for row in np.flatnonzero(living).tolist()
+        }
+
     def save(self, path: Path) -> None:
         """Do nothing: it is on the disk already, at the very path.
 
@@ -412,6 +428,12 @@ def is_segmented(path: Path) -> bool:
             return opened.read(len(_MAGIC)) == _MAGIC
     except OSError:
         return False
+
+
+def forget(path: Path) -> None:
+    """Remove the segments of an index that was replaced by a small one."""
+    _open.pop(path, None)
+    shutil.rmtree(folder_of(path), ignore_errors=True)
 
 
 def folder_of(path: Path) -> Path:

@@ -34,7 +34,7 @@ N_VECTORS = 30
 def units(n: int, *, seed: int) -> NDArray[np.float32]:
     drawn = np.random.default_rng(seed).standard_normal((n, N_DIMENSIONS)).astype(np.float32)
     lengths: NDArray[np.float32] = np.linalg.norm(drawn, axis=1, keepdims=True)
-    return np.divide(drawn, lengths)
+    return np.asarray(drawn / lengths, dtype=np.float32)
 
 
 def near(vectors: NDArray[np.float32], cosine: float, *, seed: int) -> NDArray[np.float32]:
