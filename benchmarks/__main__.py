@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks import catalogue, conflicts, ingest, labels, likeness, lists, rights, style
+from benchmarks import catalogue, conflicts, extremes, ingest, labels, likeness, lists, rights, style
 from benchmarks.figures import Figure, NothingToMeasureError
 from benchmarks.transformations import CONDITIONS
 
@@ -21,7 +21,7 @@ NAMES = (
     "lists",
     "rights",
 )  # what runs without a folder of music
-WITH_MUSIC = ("catalogue", "style")
+WITH_MUSIC = ("catalogue", "extremes", "style")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -60,6 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     measures: dict[str, Callable[[], Iterable[Figure]]] = {
         "catalogue": partial(catalogue.measure, chosen.references, chosen.strangers, seed=chosen.seed),
         "conflicts": partial(conflicts.measure, chosen.music, n_copies=chosen.copies, seed=chosen.seed),
+        "extremes": partial(extremes.measure, chosen.references),
         "ingest": ingest.measure,
         "labels": labels.measure,
         "likeness": partial(
