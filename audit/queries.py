@@ -68,6 +68,19 @@ def own_checks(version: ModelVersion) -> list[Check]:
     return list(latest_checks(version).order_by("id").prefetch_related("indexes"))
 
 
+def false_alarms_said(checks: Sequence[Check]) -> str:
+    """Say in a sentence how many false alarms the checks were made for, as far as anybody measured it."""
+    judged = [check for check in checks if check.policy.get("calibrated")]
+    if not checks or not judged:
+        return "Thresholds are not calibrated: the share of false alarms is not known."
+    targets = {check.policy.get("false_alarm_target") for check in judged} - {None}
+    share = " or ".join(f"{target:g}" for target in sorted(targets)) or "no stated number of"
+    aimed = f"thresholds that aim at {share} false alarms an output"
+    if len(judged) == len(checks):
+        return f"Outputs were checked with {aimed}, by strangers held against the same index."
+    return f"{len(judged)} of {len(checks)} outputs were checked with {aimed}; of the others it is not known."
+
+
 def control_of(version: ModelVersion) -> Control | None:
     """Return the control model: the same architecture, trained on none of this model's recordings.
 
@@ -117,8 +130,10 @@ def accepted_matches_of(checks: Sequence[Check]) -> list[Match]:
 def nearest_matches_of(checks: Sequence[Check]) -> list[Match]:
     """Return the best candidate of each check, above the threshold or not, the likest first."""
     best: dict[int, Match] = {}
-    candidates = Match.objects.filter(check_made__in=[check.pk for check in checks]).select_related(
-        "recording", "check_made", "check_made__generation"
+    candidates = (
+        Match.objects.filter(check_made__in=[check.pk for check in checks])
+        .select_related("recording", "check_made", "check_made__generation")
+        .prefetch_related("judgements")
     )
     for match in candidates.order_by("-accepted", "-score", "id"):
         best.setdefault(match.check_made_id, match)

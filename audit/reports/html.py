@@ -384,6 +384,8 @@ def _match(match: Match) -> Markup:
         {True: "confirmed", False: "not confirmed", None: "confirmation not tried"}[match["confirmed"]],
         licence(match["licence"]),
     ]
+    if match["judgement"] is not None:
+        facts.insert(-1, f"a person said: {word(match['judgement'])}")
     return tag(
         "article",
         tag("h4", f"“{match['title']}”, {match['artist']}"),

@@ -243,6 +243,7 @@ class Match(TypedDict):
     reference_end_s: float
     correlation: float | None
     confirmed: bool | None
+    judgement: str | None  # what a person said of it last, which moved no verdict
 
 
 class Outputs(TypedDict):

@@ -25,6 +25,10 @@ WORDS = {
     "rejected": "rejected",
     "suspended": "suspended",
     "undecided": "undecided",
+    "same_recording": "the same recording",
+    "same_composition": "the same tune in another recording",
+    "not_a_copy": "not a copy",
+    "common_material": "common material",
 }
 NOT_KNOWN = "not known"
 

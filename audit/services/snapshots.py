@@ -337,6 +337,7 @@ def _matches(checks: Sequence[Check], recordings: Sequence[TrainingRecording]) -
 def _match(match: Match, known: TrainingRecording | None) -> snapshot.Match:
     check = match.check_made
     generation_id = check.generation.public_id if check.generation else check.public_id
+    judgement = next(iter(match.judgements.all()), None)
     return {
         "output": str(generation_id),
         "output_sha256": check.sha256,
@@ -356,6 +357,7 @@ def _match(match: Match, known: TrainingRecording | None) -> snapshot.Match:
         "reference_end_s": match.reference_end_s,
         "correlation": correlation_of(match),
         "confirmed": match.details.get("confirmed"),
+        "judgement": judgement.answer if judgement else None,
     }
 
 

@@ -127,6 +127,7 @@ def a_match(number: int, **changes: Any) -> dict[str, Any]:
         "reference_end_s": start + 9.2 - number / 2,
         "correlation": 0.94 - 0.2 * number,
         "confirmed": number < 3,
+        "judgement": "not_a_copy" if number == 3 else None,
     } | changes
 
 

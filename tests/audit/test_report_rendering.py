@@ -311,6 +311,7 @@ class TestRenderHtml:
         text = Reader(render_html(sample(outputs=outputs(matches=matches)))).all_text()
         places = [text.index(f"“{title}”") for title in ("worst", "bad", "doubtful", "harmless")]
         assert places == sorted(places)
+        assert text.count("a person said: not a copy") == 1  # of the one that somebody judged
 
     def test_keeps_coverage_and_conformance_in_tables_of_their_own(self) -> None:
         tables = re.findall(r"<table>(?:(?!</table>).)*</table>", self.page)

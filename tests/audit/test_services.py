@@ -10,7 +10,7 @@ from audit import access, queries, services
 from audit.errors import AuditError, NothingToJudgeError, ReportRefusedError, UnmeasurableError
 from audit.models import Assessment, Attestation, Campaign, Report
 from audit.reports import bundle
-from generation.models import Check
+from generation.models import Check, Match, MatchJudgement
 from governance import ledger, signing
 from governance import services as governance
 from governance.errors import NotAllowedError, NotFoundError
@@ -257,6 +257,9 @@ class TestIssueReport:
         model = scenes.a_model(scene, version)
         scenes.a_conflict(scene, version.entries.first().recording)  # type: ignore[union-attr]
         scenes.outputs(scene, model, scenes.an_index(version), **(verdicts or {"blocked": 3, "no_match": 2}))
+        for match in Match.objects.all():
+            said_of_it = {"judged_by": scene.officer, "judged_at": NOW, "reason": "Heard.", "salt": "0"}
+            MatchJudgement.objects.create(match=match, answer="not_a_copy", **said_of_it)
         return services.issue_report(version=model, out=out, by=scene.officer, now=LATER)
 
     def test_writes_a_folder_that_verifies_and_keeps_a_copy(self, scene: Scene, house: Path) -> None:
@@ -276,6 +279,7 @@ class TestIssueReport:
         assert said["outputs"]["n_released"] == 2
         assert said["outputs"]["confirmation"]["n_confirmed"] == 3
         assert said["outputs"]["matches"][0]["correlation"] == 0.91
+        assert said["outputs"]["matches"][0]["judgement"] == "not_a_copy"
         assert said["dataset"]["licences"] == [
             {"licence": "CC0-1.0", "answer": "constrained", "n_recordings": 2, "seconds": 120.0}
         ]
