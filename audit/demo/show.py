@@ -138,7 +138,8 @@ def models(
     console.print(
         "  Confirmed: the samples or spectra of the aligned stretches correlate. Control flagged: the same check on "
         "outputs of a model trained on other music.\n  An overfitted model's outputs that are not flagged were missed, "
-        "or copy nothing; no threshold here is calibrated yet, so no p-value is given."
+        "or copy nothing. Where its index is calibrated, an output is flagged for what one in a thousand without a copy "
+        "reaches."
     )
     missed = [one for one in judged if one.planned.kind == "overfitted" and one.n_flagged < one.n_outputs]
     for one in missed:

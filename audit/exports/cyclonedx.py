@@ -60,7 +60,8 @@ def _card(facts: ModelFacts, dataset_refs: list[dict[str, str]]) -> dict[str, An
         "quantitativeAnalysis": {"performanceMetrics": _metrics(facts)},
         "considerations": {
             "technicalLimitations": [
-                "Only likeness in sound is searched; thresholds are not calibrated.",
+                "Only likeness in sound is searched.",
+                facts.false_alarms,
                 "Outputs carry no watermark.",
             ],
             "ethicalConsiderations": _memorisation_risk(facts),

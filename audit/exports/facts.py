@@ -32,6 +32,7 @@ class ModelFacts:
     verdicts: dict[str, int]
     n_outputs: int
     seconds_generated: float
+    false_alarms: str  # a sentence
 
     @property
     def provider(self) -> str:
@@ -81,5 +82,6 @@ def model_facts(version: ModelVersion, *, at: datetime) -> ModelFacts:
         assessment=queries.newest_assessment(version, "raim"),
         verdicts=generation.verdict_counts(version).as_json(),
         n_outputs=made.count(),
+        false_alarms=queries.false_alarms_said(queries.own_checks(version)),
         seconds_generated=made.aggregate(total=Sum("seconds"))["total"] or 0.0,
     )

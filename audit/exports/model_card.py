@@ -141,7 +141,7 @@ def _cost(facts: ModelFacts) -> str:
 def _limits(facts: ModelFacts) -> str:
     said = [
         "Only likeness in sound is searched; the same melody in another key or timbre may not be found.",
-        "Thresholds are not calibrated: the share of false alarms is not known.",
+        facts.false_alarms,
         "Outputs carry no watermark.",
     ]
     return "\n".join(f"- {one}" for one in said)

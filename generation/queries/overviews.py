@@ -34,6 +34,7 @@ from provenance.rights.policy import ClearancePolicy
 from provenance.rights.values import Clearance, RecordingRights, Use
 from provenance.similarity import thresholds
 
+POLICY_NAMES = ("id", "calibrated", "false_alarm_target")
 WORST_FIRST = (Verdict.BLOCKED, Verdict.UNVERIFIABLE, Verdict.REVIEW, Verdict.NO_MATCH)
 WITHOUT_LICENCE = {
     "grant": "a deal with its holder",
@@ -346,9 +347,10 @@ def index_of(version: ModelVersion) -> IndexBuild | None:
 
 
 def policies_of(version: ModelVersion) -> list[dict[str, Any]]:
-    """Return what the newest checks of a model's outputs were judged by, as each recorded it, newest first."""
+    """Return what the newest checks of a model's outputs were judged by, newest first; not by which calibrations."""
     recorded = latest_checks(version).order_by("-id").values_list("policy", flat=True)
-    return [*{json.dumps(policy, sort_keys=True): policy for policy in recorded}.values()]
+    told = [{name: policy.get(name) for name in POLICY_NAMES} for policy in recorded]
+    return [*{json.dumps(policy, sort_keys=True): policy for policy in told}.values()]
 
 
 def with_verdicts(generations: QuerySet[Generation], readable: QuerySet[Match]) -> QuerySet[Generation]:

@@ -15,9 +15,9 @@ from audit.frameworks import loader
 from audit.metrics.intervals import more_than_control, wilson
 from audit.metrics.sound import FLOOR_DB, describe
 from audit.models import Campaign
-from audit.queries import training_recordings
+from audit.queries import false_alarms_said, training_recordings
 from audit.reports.snapshot import Answer
-from generation.models import Case, CaseTerms, Generation, GenerationState, ModelVersion, TrainingRun
+from generation.models import Case, CaseTerms, Check, Generation, GenerationState, ModelVersion, TrainingRun
 from generation.queries import NotCleared, overviews
 from provenance import audio
 from provenance.models import IndexBuild, Recording
@@ -26,6 +26,7 @@ from tests.audit import scene as scenes
 from tests.audit.scene import NOW, POLICY, Scene
 
 pytestmark = pytest.mark.django_db
+AIMED = POLICY | {"calibrated": True, "false_alarm_target": 0.001}
 LATER = NOW + timedelta(days=1)
 
 
@@ -110,6 +111,21 @@ class TestLeakage:
         assert self.leakage(scene, model).conformance == "met"
         scenes.a_check(scenes.an_output(scene, model), index)  # one without calibration
         assert self.leakage(scene, model).conformance == "partly"
+
+
+class TestFalseAlarmsSaid:
+    @pytest.mark.parametrize(
+        ("policies", "said"),
+        [
+            ([], "Thresholds are not calibrated: the share of false alarms is not known."),
+            ([POLICY], "Thresholds are not calibrated: the share of false alarms is not known."),
+            ([AIMED, AIMED], "Outputs were checked with thresholds that aim at 0.001 false alarms an output"),
+            ([AIMED, POLICY], "1 of 2 outputs were checked with thresholds that aim at 0.001 false alarms"),
+            ([POLICY | {"calibrated": True}], "aim at no stated number of false alarms"),
+        ],
+    )
+    def test_speaks_for_the_checks_that_were_made(self, policies: list[dict[str, Any]], said: str) -> None:
+        assert said in false_alarms_said([Check(policy=policy) for policy in policies])
 
 
 class TestModelEvaluation:

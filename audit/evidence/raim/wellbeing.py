@@ -1,5 +1,6 @@
 """RAIM 6: societal and environmental wellbeing."""
 
+from audit import queries
 from audit.evidence.facts import Facts, outputs_row, row
 from audit.evidence.registry import collector
 from audit.reports.snapshot import Answer
@@ -56,7 +57,6 @@ def ip_validation(facts: Facts) -> Answer | None:
         )
     return Answer(
         "partly",
-        "Every output is checked before release, for likeness in sound only and with thresholds that are not "
-        "calibrated.",
+        f"Every output is checked before release, for likeness in sound only. {queries.false_alarms_said(facts.checks)}",
         evidence,
     )
