@@ -2,9 +2,9 @@
 
 Two parts are searched, and the surer answers: *harmony*, all that sounds, and *melody*, the strongest fundamental alone.
 Places that the index proposes are aligned frame by frame, along a path that may drift from a steady tempo and pays for
-it. What counts is the *margin*: by how much the best reference lies better than the best of the others. A scale, four
-chords that everyone uses, a drone lie equally well in many references and so have none; where more than ``MAX_ALIKE``
-references hold the stretch as well as the best does, it is called common and said so.
+it. What counts is the *margin*: by how much the best reference lies better than the next. A scale or four chords that
+everyone uses lie equally well in many references and so have none; where more than ``MAX_ALIKE`` references hold the
+stretch as well as the best does, it is called common and said so. A drone is like itself everywhere, and gathers nothing.
 
 A composition match alone leads to ``review`` and never to ``blocked``: common material, quotation and tradition are for
 a person to tell apart. Likeness of voices is not examined at all.
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from provenance.similarity.composition_index import CompositionIndex
 
 SEGMENT_FRAMES = 97
-"""Frames (24 s) of a query that are searched at once; a longer one in pieces, each half over the last."""
+LONGEST_FRAMES = 129
+"""Frames (24 s) of a query that are searched at once, each piece half over the last; one of up to 32 s is one piece."""
 
-N_ALIGNED = 24
+N_ALIGNED = 16
 """References of each part that are aligned."""
 
 FINE_TEMPI = (0.96, 1.0, 1.04)
@@ -43,14 +44,20 @@ REACH_FRAMES = 10
 """Frames (2.5 s) to either side of the place looked up that a path may use."""
 
 TOLERATED = 0.25
-"""Cosine of two frames that neither adds to a path nor takes from it."""
+STANDING_OUT = 0.15
+"""Cosine of two frames that neither adds to a path nor takes from it, at the least; and how far it lies above the mean
+cosine of any frame of the query with any frame of the stretch: a drone is like itself everywhere."""
 
-DRIFT_COST = 0.25
+DRIFT_COST = 0.5
 """What a path pays for each frame by which it leaves a steady tempo."""
 
-CHANCE: Mapping[str, float] = {"harmony": 2.0, "melody": 2.0}
-"""What the best rival reaches among some hundred others, by part: a rival of that height is taken as met where an index
-has few recordings to tell."""
+N_RIVALS = 4
+"""Best other references whose mean a match is measured against."""
+
+FEW_REFERENCES = 100
+CHANCE: Mapping[str, float] = {"harmony": 1.5, "melody": 2.0}
+"""What a rival is taken to reach, by part, at the least, where an index has fewer than ``FEW_REFERENCES`` to tell: nine
+in ten strangers find no second-best above it among 257."""
 
 ALIKE_SHARE = 0.75
 """Share of the query's score at the best reference that this one reaches at another, to count as holding the same."""
@@ -58,7 +65,7 @@ ALIKE_SHARE = 0.75
 MAX_ALIKE = 3
 """Other references that may hold the same stretch and be set aside as the same work; of more it is common material."""
 
-THRESHOLDS: Mapping[str, float] = {"harmony": 1.0, "melody": 1.0}
+THRESHOLDS: Mapping[str, float] = {"harmony": 1.25, "melody": 1.9}
 """Margin from which a person has to look, by part: 1 in 100 of the calibration group's strangers reach one of them."""
 
 OCCURRENCE_SHARE = 0.9
@@ -90,8 +97,8 @@ class CompositionMatch:
         What the aligned path gathers: the sum of its frames' cosines above ``TOLERATED``, over the square root of
         the query's frames.
     statistic : float
-        ``agreement`` less what the best other reference gathers, those set aside as the same work left out: higher is
-        more surprising. Only statistics of one part are compared.
+        ``agreement`` less the mean of what the ``N_RIVALS`` best others gather, those set aside as the same work left
+        out: higher is more surprising. Only statistics of one part are compared.
     n_alike : int
         Other references that hold the same stretch.
     common : bool
@@ -169,7 +176,7 @@ def check(tune: Tune, index: CompositionIndex) -> CompositionCheck:
     best: dict[str, CompositionMatch] = {}
     reached: dict[str, float] = {}
     for start in _segments(len(tune)):
-        segment = frames[start : start + SEGMENT_FRAMES]
+        segment = frames if len(frames) <= LONGEST_FRAMES else frames[start : start + SEGMENT_FRAMES]
         places = index.places(segment)
         for part in PARTS:
             for match in _judged(segment, places[part][:N_ALIGNED], part, index, tune.tuning):
@@ -185,7 +192,9 @@ def check(tune: Tune, index: CompositionIndex) -> CompositionCheck:
 
 
 def _segments(n_frames: int) -> list[int]:
-    last = max(0, n_frames - SEGMENT_FRAMES)
+    if n_frames <= LONGEST_FRAMES:
+        return [0]
+    last = n_frames - SEGMENT_FRAMES
     return [*range(0, last, SEGMENT_FRAMES // 2), last]
 
 
@@ -218,6 +227,7 @@ def _judged(
     alike = _alike(paths, part, index)
     common = len(alike) > MAX_ALIKE
     aside = set() if common else alike | {paths[0].place.reference}
+    floor = CHANCE[part] if len(index.tunes) < FEW_REFERENCES else 0.0
     judged = []
     for number, path in enumerate(paths):
         reference = path.place.reference
@@ -227,7 +237,8 @@ def _judged(
             for other in paths
             if other is not path and not (of_the_best and other.place.reference in aside)
         ]
-        statistic = path.agreement - max([CHANCE[part], *rivals[:1]])
+        nearest = [max(floor, rival) for rival in [*rivals[:N_RIVALS], *[0.0] * N_RIVALS][:N_RIVALS]]
+        statistic = path.agreement - sum(nearest) / N_RIVALS
         ratio = statistic / THRESHOLDS[part]
         reference_tuning = index.tunes[reference].tuning
         shift = (path.place.rotation + 6) % N_CLASSES - 6 + tuning - reference_tuning
@@ -316,7 +327,9 @@ def _aligned(
     gains = np.lib.stride_tricks.as_strided(
         cosines, (len(tried), n_rows, n_paths), (number_step, row_step + column_step, column_step)
     )
-    gathered, starts, ends = _best_paths(gains - np.float32(TOLERATED))
+    usual = np.array([cosines[n, :last, : last + n_paths - 1].mean() for n, last in enumerate(lengths)])
+    tolerated = np.maximum(TOLERATED, usual + STANDING_OUT).astype(np.float32)
+    gathered, starts, ends = _best_paths(gains - tolerated[:, None, None])
     best: dict[int, _Path] = {}
     for number, (place, tempo) in enumerate(tried):
         agreement = float(gathered[number]) / math.sqrt(len(query))
@@ -347,12 +360,12 @@ def _best_paths(
     """
     n_grids, n_rows, n_paths = gains.shape
     total = np.zeros((n_grids, n_paths), dtype=np.float32)
-    begun = np.zeros((n_grids, n_paths), dtype=np.int64)
+    begun = np.zeros((n_grids, n_paths), dtype=np.int32)
     top = np.zeros(n_grids, dtype=np.float32)
     first, last = np.zeros(n_grids, dtype=np.int64), np.zeros(n_grids, dtype=np.int64)
-    each, paths = np.arange(n_grids), np.arange(n_paths)
+    each, paths = np.arange(n_grids), np.arange(n_paths, dtype=np.int32)
     outside = np.full((n_grids, 1), -np.inf, dtype=np.float32)
-    nowhere = np.zeros((n_grids, 1), dtype=np.int64)
+    nowhere = np.zeros((n_grids, 1), dtype=np.int32)
     for row in range(n_rows):
         for moved, from_there in (
             (np.hstack([outside, total[:, :-1]]), np.hstack([nowhere, begun[:, :-1]])),
@@ -362,7 +375,7 @@ def _best_paths(
             total = np.where(better, moved - np.float32(DRIFT_COST), total)
             begun = np.where(better, from_there, begun)
         fresh = total <= 0
-        begun = np.where(fresh, row * n_paths + paths, begun)
+        begun = np.where(fresh, np.int32(row * n_paths) + paths, begun)
         total = np.maximum(total, 0) + gains[:, row]
         at = total.argmax(axis=1)
         higher = total[each, at] > top

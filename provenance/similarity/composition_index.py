@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 WINDOW_FRAMES = 32
 """Frames of a window: 7.9 s."""
 
-WINDOW_HOP = 4
-"""Frames from one window of a reference to the next: 1 s."""
+WINDOW_HOP = 6
+"""Frames from one window of a reference to the next: 1.5 s."""
 
 N_COSINES = 6
 """Cosines that are kept of each pitch class: the finest turns every 2.6 s."""

@@ -53,8 +53,9 @@ OVERTONES = ((38, 0.5), (56, 0.35))
 MELODY_BANDS = (12, 84)
 """Bands on which a melody's fundamental may lie: 184 to 1,470 Hz."""
 
-MELODY_TILT = 0.006
-"""By how much more a fundamental counts for each band that it lies higher: melodies are mostly on top."""
+MELODY_TILT = 0.012
+"""Exponent by which a fundamental counts for more with each band that it lies higher, 1.33 an octave: melodies are mostly
+on top."""
 
 MELODY_SHARE = 0.8
 """Share of a frame's strongest salience below which nothing is called melody."""
@@ -190,7 +191,7 @@ def _fundamentals(tones: NDArray[np.float32]) -> NDArray[np.float32]:
     for number, weight in enumerate(HARMONICS, start=1):
         bands = round(BANDS_AN_OCTAVE * np.log2(number))
         salience[:, : N_BANDS - bands] += np.float32(weight) * tones[:, bands:]
-    salience *= (1.0 + MELODY_TILT * np.arange(N_BANDS)).astype(np.float32)
+    salience *= np.exp(MELODY_TILT * np.arange(N_BANDS)).astype(np.float32)
     salience[tones <= 0] = 0
     salience[:, : MELODY_BANDS[0]] = 0
     salience[:, MELODY_BANDS[1] :] = 0

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from provenance.similarity import embedders, fingerprint, learned, style
+from provenance.similarity import embedders, fingerprint, harmony, learned, style
+from provenance.similarity.composition_index import CompositionIndex
 from provenance.similarity.fingerprint import AudioFingerprint
 from provenance.similarity.index import IndexFacts, RecordingIndex
 
@@ -186,7 +187,23 @@ STYLE = Kind(
     model=embedders.model_sha256,
 )
 
-ALL = (RECORDING, STYLE)
+def _composition_print(heard: Heard) -> bytes | None:
+    if heard.is_silent:
+        return None
+    tune = harmony.tune_of(heard.levels)
+    return tune.packed if len(tune) else None
+
+
+COMPOSITION = Kind(
+    name="composition",
+    method=harmony.METHOD,
+    method_version=harmony.METHOD_VERSION,
+    print_of=_composition_print,
+    build=CompositionIndex.build,
+    load=CompositionIndex.load,
+)
+
+ALL = (RECORDING, COMPOSITION, STYLE)
 """Every kind that is kept, the one that accuses first."""
 
 

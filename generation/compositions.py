@@ -1,0 +1,42 @@
+"""What an index of compositions says of a sound: whose tune or harmony it carries. A person decides, always."""
+
+from generation.pipeline import HOLDERS, Candidate, Said
+from provenance import audio
+from provenance.similarity import composition
+from provenance.similarity.composition import CompositionMatch
+from provenance.similarity.composition_index import CompositionIndex
+from provenance.similarity.harmony import tune_of
+from provenance.similarity.kinds import COMPOSITION
+
+
+def carried(survey: audio.Survey, index: CompositionIndex) -> Said:
+    """Say which recordings hold the same composition: at most for ``review``."""
+    found = composition.check(tune_of(survey.levels), index)
+    return found.verdict, found.reasons, tuple(_candidate(match) for match in found.matches)
+
+
+def _candidate(match: CompositionMatch) -> Candidate:
+    return Candidate(
+        recording_id=match.key,
+        kind=COMPOSITION.name,
+        accepted=match.accepted,
+        score=match.score,
+        query_start_s=match.query_start_s,
+        query_end_s=match.query_end_s,
+        reference_start_s=match.reference_start_s,
+        reference_end_s=match.reference_end_s,
+        occurrences=match.occurrences,
+        tempo_ratio=match.tempo_ratio,
+        pitch_shift_semitones=match.pitch_shift_semitones,
+        details={
+            "verdict": match.verdict,
+            "column": match.part,
+            "agreement": round(match.agreement, 3),
+            "margin": round(match.statistic, 3),
+            "alike": match.n_alike,
+            "common": match.common,
+        },
+    )
+
+
+HOLDERS[COMPOSITION.name] = carried
