@@ -187,6 +187,7 @@ STYLE = Kind(
     model=embedders.model_sha256,
 )
 
+
 def _composition_print(heard: Heard) -> bytes | None:
     if heard.is_silent:
         return None
