@@ -9,7 +9,18 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks import catalogue, conflicts, extremes, ingest, labels, likeness, lists, rights, style
+from benchmarks import (
+    catalogue,
+    composition,
+    conflicts,
+    extremes,
+    ingest,
+    labels,
+    likeness,
+    lists,
+    rights,
+    style,
+)
 from benchmarks.figures import Figure, NothingToMeasureError
 from benchmarks.transformations import CONDITIONS
 
@@ -21,7 +32,7 @@ NAMES = (
     "lists",
     "rights",
 )  # what runs without a folder of music
-WITH_MUSIC = ("catalogue", "extremes", "style")
+WITH_MUSIC = ("catalogue", "composition", "extremes", "style")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -59,6 +70,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(arguments)
     measures: dict[str, Callable[[], Iterable[Figure]]] = {
         "catalogue": partial(catalogue.measure, chosen.references, chosen.strangers, seed=chosen.seed),
+        "composition": partial(composition.measure, chosen.protocol, n_works=chosen.tracks),
         "conflicts": partial(conflicts.measure, chosen.music, n_copies=chosen.copies, seed=chosen.seed),
         "extremes": partial(extremes.measure, chosen.references),
         "ingest": ingest.measure,
