@@ -29,7 +29,7 @@ from governance.access import (
 )
 from governance.errors import NotAllowedError, NotFoundError
 from governance.models import Member, Organisation, Role, User
-from provenance.access import datasets_for_reading, readable_recordings
+from provenance.access import datasets_for_reading, readable_recordings, stretches_for_hearing
 from provenance.models import IndexBuild
 
 CHECK = "generation.check"  # the kind of job by which a person brings a file
@@ -180,6 +180,14 @@ def match_for_reading(user: Person, check: UUID | str, kind: str, rank: int) -> 
     if found is None:
         raise NotFoundError("There is no such match.")
     return found
+
+
+def hears_stretch(user: Person, match: Match) -> bool:
+    """Tell whether ``user`` may hear what the match says of its recording: a label's guest not all of it everywhere."""
+    heard = stretches_for_hearing(user, match.recording)
+    return heard is None or any(
+        start_s <= match.reference_start_s and match.reference_end_s <= end_s for start_s, end_s in heard
+    )
 
 
 READS_CASES = (Role.COMPLIANCE_OFFICER, Role.DATA_STEWARD, Role.ML_ENGINEER, Role.EXTERNAL_AUDITOR)

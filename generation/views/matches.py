@@ -10,14 +10,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from generation import access, services
 from generation.forms.making import JudgeForm
-from generation.models import Check, Match, MatchAnswer
+from generation.models import Check, MatchAnswer
 from generation.queries.matches import anchor
 from generation.views.checks import stored_name
 from governance.errors import NotAllowedError, NotFoundError
 from governance.models import User
 from governance.pages import PersonRequest, page, refusals_in, say, show
 from provenance import drawing, media
-from provenance.access import stretches_for_hearing
 from provenance.errors import AudioMissingError
 
 
@@ -41,7 +40,7 @@ def match(request: PersonRequest, public_id: UUID, kind: str, rank: int) -> Http
                 )
                 say(request, "What it is was recorded. Verdict and thresholds stand as they were.")
                 return redirect(f"{_page_of(check)}#{anchor(found)}")
-    found.is_silent = not hears_stretch(request.user, found)  # type: ignore[attr-defined]
+    found.is_silent = not access.hears_stretch(request.user, found)  # type: ignore[attr-defined]
     if access.may_judge(request.user, check):
         found.form = form  # type: ignore[attr-defined]
     generation = check.generation
@@ -70,7 +69,7 @@ def picture(request: PersonRequest, public_id: UUID, kind: str, rank: int, name:
     query = _sound_of(request.user, check)
     if not recording.audio:
         raise AudioMissingError("There is no audio of this recording here.")
-    if not hears_stretch(request.user, match):
+    if not access.hears_stretch(request.user, match):
         raise NotAllowedError("You may read of the recording and not hear it, nor see its sound.")
     drawn = drawing.picture(
         name,
@@ -86,14 +85,6 @@ def picture(request: PersonRequest, public_id: UUID, kind: str, rank: int, name:
         },
     )
     return media.ranged(request, drawn, content_type="image/png", etag=f"{drawn.parent.stem}-{name}")
-
-
-def hears_stretch(user: User, match: Match) -> bool:
-    """Tell whether a person may hear of the recording what the match says."""
-    heard = stretches_for_hearing(user, match.recording)
-    return heard is None or any(
-        start_s <= match.reference_start_s and match.reference_end_s <= end_s for start_s, end_s in heard
-    )
 
 
 def _sound_of(user: User, check: Check) -> str:

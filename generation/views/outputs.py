@@ -162,6 +162,7 @@ def evidence_for(user: User, check: Check) -> overviews.Evidence:
     if house.labels_of(user):
         for match in found.accepted:
             match.is_silent = stretches_for_hearing(user, match.recording) == ()  # type: ignore[attr-defined]
+            match.is_hidden = not access.hears_stretch(user, match)  # type: ignore[attr-defined]
     if access.may_judge(user, check):
         for match in found.accepted:
             match.form = JudgeForm(auto_id=f"{anchor(match)}-%s")  # type: ignore[attr-defined]

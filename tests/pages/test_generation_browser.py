@@ -10,6 +10,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from audit import services as audit
 from generation import services as generation
+from generation.models import Match
 from governance.models import Job, User
 from tests.pages.generation_scene import House, a_house
 from tests.pages.live import (  # noqa: F401
@@ -94,13 +95,16 @@ class TestPairPlayer:
     def test_plays_the_output_and_jumps_to_the_same_moment_of_its_source(
         self, house: House, live_server: LiveServer, page: Page
     ) -> None:
+        tune = Match.objects.get(check_made=house.check_of(house.blocked))
+        tune.pk, tune.kind, tune.score = None, "composition", 0.5
+        tune.save()
         visit(
             page,
             live_server,
             house.scene.officer,
             reverse("generation:output", args=[house.blocked.public_id]),
         )
-        player = page.locator("pair-player")
+        player = page.locator("pair-player").first
         player.get_by_role("button", name="To the match", exact=True).wait_for()
         assert player.locator(".stretch").count() == 3  # one in the output, two in the recording
         player.get_by_role("button", name="To the match", exact=True).click()
@@ -109,6 +113,14 @@ class TestPairPlayer:
         wait_for(lambda: abs(float(source.evaluate("audio => audio.currentTime")) - 20) < 0.2)
         player.get_by_role("button", name="Play").click()
         wait_for(lambda: float(source.evaluate("audio => audio.currentTime")) > 20.2)
+        page.keyboard.press("n")  # to the next match
+        wait_for(
+            lambda: page.locator("article.match").nth(1).evaluate("one => one === document.activeElement")
+        )
+        page.keyboard.press("p")
+        wait_for(
+            lambda: page.locator("article.match").first.evaluate("one => one === document.activeElement")
+        )
 
     def test_leaves_sound_without_script(self, house: House, live_server: LiveServer, page: Page) -> None:
         browser = page.context.browser

@@ -109,6 +109,13 @@ class TestPicture:
         assert client_of(house.stranger).get(picture_url(match)).status_code == 404
         assert not drawn.called
 
+    def test_is_not_shown_to_a_guest_who_may_hear_another_stretch(
+        self, house: House, match: Match, drawn: Any
+    ) -> None:
+        for heard, is_heard in ((None, True), ((), False), (((0.0, 25.0),), False), (((10.0, 40.0),), True)):
+            with mock.patch("generation.access.stretches_for_hearing", return_value=heard):
+                assert access.hears_stretch(house.stranger, match) is is_heard  # of 20 to 29 s
+
     def test_needs_a_sound_and_a_name(self, house: House, match: Match, drawn: Any) -> None:
         client = client_of(house.scene.officer)
 

@@ -120,7 +120,7 @@ class TestSpectrogramConfirms:
         [
             (0.7, 5, 3, True),
             (0.7, 5, 2, False),  # one loud moment agrees, and the rest does not
-            (0.4, 5, 5, False),
+            (0.3, 5, 5, False),
             (0.9, 0, 0, False),  # too short to be told piece by piece
         ],
     )
