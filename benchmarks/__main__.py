@@ -7,6 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from benchmarks import (
@@ -34,10 +35,16 @@ NAMES = (
 )  # what runs without a folder of music
 WITH_MUSIC = ("catalogue", "composition", "extremes", "style")
 
+WITH_OWN_ARGUMENTS = ("peers", "scale")
+
 
 def main(arguments: Sequence[str]) -> int:
+    if arguments and arguments[0] in WITH_OWN_ARGUMENTS:
+        return int(import_module(f"benchmarks.{arguments[0]}").main(arguments[1:]))
     parser = argparse.ArgumentParser(prog="benchmarks", description="Measure, and print a line a figure.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join((*NAMES, *WITH_MUSIC))}")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"{', '.join((*NAMES, *WITH_MUSIC, *WITH_OWN_ARGUMENTS))}"
+    )
     of_likeness = parser.add_argument_group("likeness, catalogue")
     of_likeness.add_argument("--references", type=Path, metavar="DIR", help="music that is in the index")
     of_likeness.add_argument("--strangers", type=Path, metavar="DIR", help="music that is not")
