@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from provenance.similarity import thresholds
@@ -94,7 +94,7 @@ def voices_of(notes: Iterable[Note]) -> list[list[Note]]:
     -------
     list of list of Note
         One for each channel with at least ``GRAM_NOTES`` onsets, in rising channel: its highest note at each
-        onset.
+        onset. After them, each that has ornaments once more without.
     """
     channels: dict[int, dict[float, Note]] = defaultdict(dict)
     for note in notes:
@@ -103,7 +103,50 @@ def voices_of(notes: Iterable[Note]) -> list[list[Note]]:
         if known is None or note.pitch > known.pitch:
             channels[note.channel][onset] = note
     lines = [[line[onset] for onset in sorted(line)] for _, line in sorted(channels.items())]
-    return [line for line in lines if len(line) >= thresholds.GRAM_NOTES]
+    bare = [plain for line in lines if len(plain := without_ornaments(line)) < len(line)]
+    return [line for line in [*lines, *bare] if len(line) >= thresholds.GRAM_NOTES]
+
+
+def without_ornaments(line: Sequence[Note]) -> list[Note]:
+    """Leave out what decorates: a note and its return to the pitch before it, and a short step into the next.
+
+    Returns
+    -------
+    list of Note
+        Mordents and trills are held notes, grace notes are gone. What counts as short follows from the line's own
+        gaps, so that the tempo plays no part.
+    """
+    if len(line) < 3:
+        return list(line)
+    gaps = sorted(after.onset_s - before.onset_s for before, after in itertools.pairwise(line))
+    usual_s = gaps[len(gaps) * 3 // 4]
+    kept: list[Note] = [line[0]]
+    at = 1
+    while at < len(line):
+        now = line[at]
+        if at + 1 == len(line):
+            kept.append(now)
+            break
+        following = line[at + 1]
+        lasts_s = following.onset_s - now.onset_s
+        turns_back = at + 2 < len(line) and line[at + 2].pitch == now.pitch
+        if (
+            lasts_s <= thresholds.MORDENT_SHARE * usual_s
+            and following.pitch == kept[-1].pitch
+            and _is_step(kept[-1], now)
+        ):
+            at += 2  # out to the neighbour and back again: the first note lasts on
+        elif lasts_s <= thresholds.GRACE_SHARE * usual_s and not turns_back and _is_step(now, following):
+            kept.append(replace(following, onset_s=now.onset_s, seconds=lasts_s + following.seconds))
+            at += 2
+        else:
+            kept.append(now)
+            at += 1
+    return kept
+
+
+def _is_step(one: Note, other: Note) -> bool:
+    return abs(one.pitch - other.pitch) <= thresholds.ORNAMENT_STEP
 
 
 def grams_of(voice: Sequence[Note]) -> list[Gram]:

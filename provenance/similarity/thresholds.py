@@ -190,8 +190,16 @@ CONVINCING_NOTES = 16
 CONVINCING_RARITY = 6.0
 """Rarity, in bits a note, summed over a run, that convinces by itself."""
 
-COMPOSITION_REVIEW_SCORE = 0.6
-"""Score from which a person has to look at a shared tune."""
+ORNAMENT_STEP = 2
+"""Semitones by which an ornament leaves its note, at the most."""
+
+MORDENT_SHARE = 0.55
+GRACE_SHARE = 0.3
+"""Of a line's longer gaps (the third quartile), how long the note of a mordent, and a grace note, may last."""
+
+COMPOSITION_REVIEW_SCORE = 0.5
+"""Score from which a person has to look at a shared tune. 60 calibration strangers reach 0.41 (`make bench
+ARGS="composition-notes --protocol DIR"`)."""
 
 # Copies among what is registered: the search for conflicts
 

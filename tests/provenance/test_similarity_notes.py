@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from provenance import audio
-from provenance.similarity.notes import Note, NoteIndex, check, grams_of, voices_of
+from provenance.similarity.notes import Note, NoteIndex, check, grams_of, voices_of, without_ornaments
 from tests import signals
 
 
@@ -123,3 +123,34 @@ class TestReadNotes:
         [note] = audio.read_notes(tmp_path / "a.mid")
 
         assert note.seconds == pytest.approx(1.5)
+
+
+class TestOrnaments:
+    def test_are_left_out(self) -> None:
+        plain = [Note(0.5 * at, 0.5, pitch) for at, pitch in enumerate([60, 65, 62, 67, 65, 60, 71, 69])]
+        mordent = [Note(1.0, 0.12, 62), Note(1.12, 0.12, 64), Note(1.24, 0.26, 62)]
+        grace = [Note(2.0, 0.06, 67), Note(2.06, 0.44, 65)]
+
+        ornamented = [*plain[:2], *mordent, plain[3], *grace, *plain[5:]]
+
+        left = without_ornaments(ornamented)
+        assert [note.pitch for note in left] == [note.pitch for note in plain]
+        assert [note.onset_s for note in left] == [note.onset_s for note in plain]
+
+    def test_do_not_hide_a_tune(self, index: NoteIndex) -> None:
+        ornamented: list[Note] = []
+        for at, note in enumerate(tune(5)[:40]):
+            if at % 3:
+                ornamented.append(note)
+                continue
+            part = note.seconds / 4
+            pitches = (note.pitch, note.pitch + 2, note.pitch)
+            ornamented += [Note(note.onset_s + n * part, part, pitch) for n, pitch in enumerate(pitches)]
+
+        answer = check(ornamented, index)
+
+        assert (answer.verdict, answer.matches[0].key) == ("review", "work-5")
+
+    @pytest.mark.parametrize("n_notes", [0, 1, 2])
+    def test_need_three_notes(self, n_notes: int) -> None:
+        assert without_ornaments(tune(1)[:n_notes]) == tune(1)[:n_notes]
