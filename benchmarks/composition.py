@@ -160,7 +160,16 @@ def _parted(works: Iterator[Work], n_works: int) -> dict[str, list[Work]]:
         taken[work.collection] = number + 1
         if not n_works or number < n_works:
             parted[GROUPS[number % len(GROUPS)]].append(work)
-    return parted
+    known = {_work_of(work) for group in ("test", "calibration") for work in parted[group]}
+    return {
+        group: [one for one in those if "stranger" not in group or _work_of(one) not in known]
+        for group, those in parted.items()
+    }
+
+
+def _work_of(work: Work) -> str:
+    """Two settings of one chorale are one work: bwv248.42-4 and bwv248.42-s."""
+    return work.name.partition("-")[0]
 
 
 def _members(works: Sequence[Work], font: Path) -> Iterator[Query]:

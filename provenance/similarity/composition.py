@@ -65,8 +65,8 @@ ALIKE_SHARE = 0.75
 MAX_ALIKE = 3
 """Other references that may hold the same stretch and be set aside as the same work; of more it is common material."""
 
-THRESHOLDS: Mapping[str, float] = {"harmony": 1.25, "melody": 1.9}
-"""Margin from which a person has to look, by part: 1 in 100 of the calibration group's strangers reach one of them."""
+THRESHOLDS: Mapping[str, float] = {"harmony": 1.25, "melody": 1.95}
+"""Margin from which a person has to look, by part: 2 of 193 calibration strangers reach one of them."""
 
 OCCURRENCE_SHARE = 0.9
 N_SHOWN = 10
