@@ -110,6 +110,12 @@ def changed(match: Match) -> str:
 
 
 @register.filter
+def agreement_of(part: str) -> str:
+    """What of a composition agrees: its melody or its harmony."""
+    return f"agreement of the {part or 'composition'}"
+
+
+@register.filter
 def agreement(match: Match) -> str:
     """How far a candidate agrees, in the words of the part of the fingerprint that found it."""
     details = match.details
@@ -117,6 +123,8 @@ def agreement(match: Match) -> str:
         return f"{details['peaks_met']:.0%} of its peaks met{changed(match)}"
     if "bit_error_rate" in details:
         return f"{details['bit_error_rate']:.1%} of bits differ"
+    if details.get("agreement") is not None:
+        return f"{agreement_of(details.get('column', ''))} {details['agreement']:.1f}{changed(match)}"
     return NOT_KNOWN
 
 

@@ -68,8 +68,11 @@ class TestMatchOnAPage:
         self, house: House, match: Match
     ) -> None:
         add_sound(house)
-        Match.objects.filter(pk=match.pk).update(kind="composition", details={})
+        said = {"column": "harmony", "agreement": 7.25, "margin": 3.1, "alike": 4, "common": True}
+        Match.objects.filter(pk=match.pk).update(kind="composition", details=said)
         text = page_of(house, house.blocked.public_id)
+        assert "agreement of the harmony" in text
+        assert "so many that it is common material" in text
         assert "chroma-query.png" in text
         assert "spectrogram-query.png" not in text
 
