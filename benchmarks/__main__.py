@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks import (
     catalogue,
     composition,
+    composition_notes,
     conflicts,
     extremes,
     ingest,
@@ -33,7 +34,7 @@ NAMES = (
     "lists",
     "rights",
 )  # what runs without a folder of music
-WITH_MUSIC = ("catalogue", "composition", "extremes", "style")
+WITH_MUSIC = ("catalogue", "composition", "composition-notes", "extremes", "style")
 
 WITH_OWN_ARGUMENTS = ("peers", "scale")
 
@@ -78,6 +79,7 @@ def main(arguments: Sequence[str]) -> int:
     measures: dict[str, Callable[[], Iterable[Figure]]] = {
         "catalogue": partial(catalogue.measure, chosen.references, chosen.strangers, seed=chosen.seed),
         "composition": partial(composition.measure, chosen.protocol, n_works=chosen.tracks),
+        "composition-notes": partial(composition_notes.measure, chosen.protocol, n_works=chosen.tracks),
         "conflicts": partial(conflicts.measure, chosen.music, n_copies=chosen.copies, seed=chosen.seed),
         "extremes": partial(extremes.measure, chosen.references),
         "ingest": ingest.measure,

@@ -50,6 +50,9 @@ RECORDING_S = 120.0
 GROUPS = ("test", "test", "calibration", "calibration-stranger", "test-stranger", "test-stranger")
 """Of each collection, every six works in turn."""
 
+BASELINE_EVERY = 3
+"""The baselines are asked every third of the members' queries, and all strangers."""
+
 STRANGE = ("other-soundfont", "instruments", "melody")
 """Changes that strangers are rendered with."""
 
@@ -88,8 +91,8 @@ def measure(listed: Path | None, *, n_works: int = 0) -> Iterator[Figure]:
     font = listed / OTHER_FONT
     if not font.is_file():
         raise NothingToMeasureError(f"{font} is missing: apt-get download fluid-soundfont-gm and unpack it.")
-    parted = _parted(renderings.works(listed), n_works)
-    members = [work for group in ("test", "calibration") for work in parted[group]]
+    groups = parted(renderings.works(listed), n_works)
+    members = [work for group in ("test", "calibration") for work in groups[group]]
     references = [
         (work.name, _rendered(renderings.excerpt(work.sounds, 0, REFERENCE_S), find_soundfont()))
         for work in members
@@ -102,16 +105,16 @@ def measure(listed: Path | None, *, n_works: int = 0) -> Iterator[Figure]:
     yield Figure("composition-references", len(references), "recordings")
     baselines: dict[str, Baseline] = {"qmax": _Qmax(index), "chroma": _Correlation(index)}
     limits = {
-        name: _limit(each, _strangers("calibration", parted, listed, font))
+        name: _limit(each, _strangers("calibration", groups, listed, font))
         for name, each in baselines.items()
     }
-    queries = list(_members(parted["test"], font))
-    strangers = list(_strangers("test", parted, listed, font))
+    queries = list(_members(groups["test"], font))
+    strangers = list(_strangers("test", groups, listed, font))
     began = time.process_time()
     ours = [_ours(query, index) for query in [*queries, *strangers]]
     yield Figure("composition-check", 1e3 * (time.process_time() - began) / len(ours), "ms-cpu")
     theirs = {
-        name: [_theirs(query, each, limits[name]) for query in [*queries, *strangers]]
+        name: [_theirs(query, each, limits[name]) for query in [*queries[::BASELINE_EVERY], *strangers]]
         for name, each in baselines.items()
     }
     yield from _told(ours, theirs)
@@ -152,18 +155,19 @@ def _share(answers: Sequence[Answer], change: str, what: str) -> float:
 # What is asked
 
 
-def _parted(works: Iterator[Work], n_works: int) -> dict[str, list[Work]]:
-    parted: dict[str, list[Work]] = {group: [] for group in GROUPS}
+def parted(works: Iterator[Work], n_works: int) -> dict[str, list[Work]]:
+    """Part works into members and strangers, to test and to calibrate on."""
+    groups: dict[str, list[Work]] = {group: [] for group in GROUPS}
     taken: dict[str, int] = {}
     for work in works:
         number = taken.get(work.collection, 0)
         taken[work.collection] = number + 1
         if not n_works or number < n_works:
-            parted[GROUPS[number % len(GROUPS)]].append(work)
-    known = {_work_of(work) for group in ("test", "calibration") for work in parted[group]}
+            groups[GROUPS[number % len(GROUPS)]].append(work)
+    known = {_work_of(work) for group in ("test", "calibration") for work in groups[group]}
     return {
         group: [one for one in those if "stranger" not in group or _work_of(one) not in known]
-        for group, those in parted.items()
+        for group, those in groups.items()
     }
 
 
@@ -175,20 +179,21 @@ def _work_of(work: Work) -> str:
 def _members(works: Sequence[Work], font: Path) -> Iterator[Query]:
     for work in works:
         for change in renderings.CHANGES:
-            tune = _rendered(_changed(work, change, 0), font)
+            tune = _rendered(changed(work, change, 0), font)
             yield Query(work.name, change, tune, work.name, work.collection)
 
 
-def _strangers(group: str, parted: dict[str, list[Work]], listed: Path, font: Path) -> Iterator[Query]:
-    for work in parted[f"{group}-stranger"]:
+def _strangers(group: str, groups: dict[str, list[Work]], listed: Path, font: Path) -> Iterator[Query]:
+    for work in groups[f"{group}-stranger"]:
         for number, change in enumerate(STRANGE):
-            yield Query(work.name, change, _rendered(_changed(work, change, number), font))
+            yield Query(work.name, change, _rendered(changed(work, change, number), font))
     for track, path in protocol.located(listed, protocol.tracks(group)).items():
         start_s = 20.0 if track.seconds >= 20.0 + QUERY_S else 0.0
         yield Query(track.path, "recording", _heard(track, path, start_s, QUERY_S))
 
 
-def _changed(work: Work, change: str, number: int) -> list[renderings.Sound]:
+def changed(work: Work, change: str, number: int) -> list[renderings.Sound]:
+    """Cut a stretch of a work, drawn by its name and a number, and change it."""
     tempo, change_sounds = renderings.CHANGES[change]
     span_s = QUERY_S * tempo
     room_s = max(0.0, min(work.seconds, REFERENCE_S) - span_s - 1)
