@@ -138,7 +138,9 @@ class TestCheckAudio:
     def test_answers_each_as_the_document_says(self, folk: Dataset, odd: Path) -> None:
         names = [str(odd / f"{name}.wav") for name in CASES]
 
-        lines = run("check_audio", *names, "--against", "folk", "--kinds", "recording,style").lines
+        lines = run(
+            "check_audio", *names, "--against", "folk", "--kinds", "recording,composition,style"
+        ).lines
 
         assert [line["file"] for line in lines] == names
         for (name, case), line in zip(CASES.items(), lines, strict=True):
