@@ -67,9 +67,8 @@ def check(
     found = _judged(sound, index, plain, query_seconds, exclude, judging)
     if levels is None or found.verdict != "no_match":
         return found
-    full = full_candidates(levels, index)
-    together = list(dict.fromkeys([*full, *plain[: N_CANDIDATES // 2]]))
-    return _judged(sound, index, together, query_seconds, exclude, judging)
+    every = together(plain, full_candidates(levels, index))
+    return _judged(sound, index, every, query_seconds, exclude, judging)
 
 
 def near_to(sound: AudioFingerprint, index: RecordingIndex | SegmentedIndex) -> RecordingIndex:
@@ -93,6 +92,11 @@ def full_candidates(levels: NDArray[np.float16], index: SegmentedIndex) -> list[
     variants = trained().embed_variants(levels, pitches=PITCHES, hop_s=FULL_STEP * SEGMENT_HOP_S)
     asked = [Asked(one.vectors.astype(np.float32), FULL_STEP, one.cost) for one in variants]
     return _of_pieces(asked, index)
+
+
+def together(plain: Sequence[int], full: Sequence[int]) -> list[int]:
+    """Candidates of both tiers that the full one judges."""
+    return list(dict.fromkeys([*full, *plain[: N_CANDIDATES // 2]]))
 
 
 def _of_pieces(asked: Sequence[Asked], index: SegmentedIndex) -> list[int]:

@@ -40,7 +40,7 @@ def units(n: int, *, seed: int) -> NDArray[np.float32]:
 def near(vectors: NDArray[np.float32], cosine: float, *, seed: int) -> NDArray[np.float32]:
     """Return vectors about so alike to those given."""
     mixed = cosine * vectors + np.sqrt(1 - cosine**2) * units(len(vectors), seed=seed)
-    return np.divide(mixed, np.linalg.norm(mixed, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(mixed / np.linalg.norm(mixed, axis=1, keepdims=True), dtype=np.float32)
 
 
 def made(seed: int, n_vectors: int = N_VECTORS, n_items: int = 20) -> AudioFingerprint:
