@@ -387,7 +387,7 @@ def score_of(p: float, target: float) -> float:
     blocked = target * thresholds.BLOCKED_SHARE
     review_score, blocked_score = thresholds.REVIEW_SCORE, thresholds.BLOCKED_SCORE
     if p > target:
-        return review_score * math.log(p) / math.log(target)
+        return review_score * abs(math.log(p)) / abs(math.log(target))
     if p > blocked:
         return review_score + (blocked_score - review_score) * math.log(target / p) / math.log(
             target / blocked

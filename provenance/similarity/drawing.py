@@ -44,13 +44,16 @@ def tail_chart(
         for share in (target, target * thresholds.BLOCKED_SHARE)
     )
     ranked = np.sort(tail.values)[::-1]
-    reached = [(float(value), (rank + 1) / len(ranked)) for rank, value in enumerate(ranked) if value > 0]
-    places = [float(at) for at in np.linspace(0.0, 1.15 * blocked, 70)]
+    lowest = min(0.0, float(np.median(ranked)))
+    reached = [
+        (float(value), (rank + 1) / len(ranked)) for rank, value in enumerate(ranked) if value > lowest
+    ]
+    places = [float(at) for at in np.linspace(lowest, 1.15 * blocked, 70)]
     told = [(at, tail.chance(at)) for at in places]
     return chart(
         f"Share of strangers of {seconds:.0f} seconds that reach each strength by {part}; "
         f"review begins at {review:.2f}, blocked at {blocked:.2f}.",
-        x=Axis(f"strength, {part}", 0.0, 1.15 * blocked),
+        x=Axis(f"strength, {part}", lowest, 1.15 * blocked),
         y=Axis("share that reaches it", 1e-5, 1.0, is_log=True),
         curves=[
             Curve(f"{len(ranked)} strangers, each once", reached, "dots"),

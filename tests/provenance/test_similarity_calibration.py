@@ -170,6 +170,9 @@ class TestScoreOf:
         assert score_of(0.0001, 0.001) == pytest.approx(thresholds.BLOCKED_SCORE)
         assert (score_of(1.0, 0.001), max(scores) <= 1.0) == (0.0, True)
 
+    def test_is_no_negative_zero_where_every_stranger_reaches_as_much(self) -> None:
+        assert str(score_of(1.0, 0.001)) == "0.0"
+
     def test_goes_with_the_verdict(self) -> None:
         assert [verdict_of(p, 0.001) for p in (0.0011, 0.001, 0.00011, 0.0001)] == [
             "no_match",
