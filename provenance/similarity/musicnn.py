@@ -1,4 +1,4 @@
-"""musicnn: 200 numbers for three seconds of music, from a network that was taught to name what music sounds like.
+"""Two hundred numbers for three seconds of music, from musicnn: a network that was taught to name what music sounds like.
 
     embedder = Musicnn.load()                       # of the installed package
     embedder.embed(excerpts)                        # [n, 200]; NaN where an excerpt is silent
@@ -188,7 +188,7 @@ def patch_of(samples: NDArray[np.int16], *, sample_rate_hz: int) -> NDArray[np.f
     Returns
     -------
     np.ndarray [shape=(PATCH_FRAMES, N_MELS), dtype=float32]
-        log10 of 1 + 10,000 times the power in each mel band.
+        Logarithm, to base ten, of 1 + 10,000 times the power in each mel band.
     """
     import soxr
 
