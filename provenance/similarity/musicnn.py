@@ -6,7 +6,7 @@
 The numbers are those before the last layer, which names 50 tags (guitar, fast, ambient …): music for which the same tags
 were given lies close together. The weights come with the package ``musicnn`` (ISC licence), which ``make install``
 fetches; none of its code runs, for it needs TensorFlow. Its checkpoint is read here and its network is built in PyTorch,
-and it gives the same tags as TensorFlow does, to 1e-5 (``tests/provenance/test_musicnn.py``).
+and it gives the same tags as TensorFlow does, to 2e-6 (``tests/provenance/test_similarity_musicnn.py``).
 
 One thing differs on purpose. The package rounds the spectrogram to 16-bit floats before it multiplies by 10,000, so that
 whatever is louder than 6.55 becomes infinite, and loud music is full of it. Here it is computed in 32 bits.

@@ -87,6 +87,7 @@ class TestExitCode:
             ("LOG_LEVEL", "loud", 2, "LOG_LEVEL is 'LOUD': use DEBUG"),
             ("NUM_PROXIES", "many", 2, "NUM_PROXIES is 'many': use a number"),
             ("UPLOAD_MAX_BYTES", "-1", 2, "UPLOAD_MAX_BYTES is '-1': use a number"),
+            ("STYLE_MODEL", "/nowhere", 2, "STYLE_MODEL is '/nowhere': use musicnn, none, or the folder"),
             ("WATTS_PER_CPU", "nan", 2, "WATTS_PER_CPU is 'nan': use a number"),
             ("HTTPS", "perhaps", 2, "HTTPS is 'perhaps': use true or false"),
         ],
