@@ -121,14 +121,18 @@ def measure(listed: Path | None, *, n_works: int = 0) -> Iterator[Figure]:
 
 
 def _told(ours: Sequence[Answer], theirs: dict[str, list[Answer]]) -> Iterator[Figure]:
+    """Of each change ours over all queries; a baseline, and the ratio, over those that it was asked."""
     changes = [*renderings.CHANGES, ""]
     for change in changes:
         for what in ("found", "precision"):
             mine = _share(ours, change, what)
             name = f"composition-{change or 'all'}-{what}"
             for baseline, answers in theirs.items():
+                asked = {(one.query.name, one.query.change) for one in answers}
+                beside = [one for one in ours if (one.query.name, one.query.change) in asked]
+                same = _share(beside, change, what)
                 other = _share(answers, change, what)
-                yield Figure(name, mine, "of-1", f"{baseline}={other:.3f}", mine / other if other else None)
+                yield Figure(name, mine, "of-1", f"{baseline}={other:.3f}", same / other if other else None)
     for collection in dict.fromkeys(one.query.collection for one in ours if one.query.work):
         kept = [one for one in ours if one.query.collection == collection]
         yield Figure(f"composition-in-{collection}-found", _share(kept, "", "found"), "of-1")
