@@ -9,7 +9,8 @@ tenth of the excerpts have one of at most a tenth, a hundredth one of at most a 
 wrong. Intervals come from drawing tracks anew. ``--copies`` takes as many references, changed as
 benchmarks/transformations.py says, for what is found at each share of false alarms. ``--out`` writes the drawings
 there, and the tables beside the shipped stock. KEPT holds what benchmarks.fingerprint_music keeps of a file, so that a
-second run need not decode.
+second run need not decode. ``--shapes`` alone tells, of the calibration group itself, what another shape of the tail
+would do.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from benchmarks.likeness import excerpt, found_and_placed
 from benchmarks.transformations import CONDITIONS, RATE_HZ
 from provenance import audio
 from provenance.similarity import thresholds
-from provenance.similarity.calibration import Calibration, Judging, measure
+from provenance.similarity.calibration import Calibration, Judging, Tail, measure
 from provenance.similarity.drawing import promise_chart, tail_chart
 from provenance.similarity.fingerprint import AudioFingerprint
 from provenance.similarity.index import RecordingIndex
@@ -48,6 +49,8 @@ SHARES = (0.25, 0.5, 1.0)
 
 FOUND = ("clean", "noise_0db", "mixed_0db", "pitch_plus_2", "mel80")
 TARGETS = (0.01, 0.001, 0.0001)
+SHAPES = (0.0, 0.1, 0.2)
+N_SPLITS = 40
 N_BOOTSTRAPS = 2_000
 EXCERPTS = 130
 
@@ -227,6 +230,35 @@ def _found(
     return rows
 
 
+def shapes(calibration: Calibration) -> Iterator[Figure]:
+    """How often strangers have a p of a hundredth or a thousandth from a tail of each shape that others made.
+
+    The tracks are split at random, two thirds and a third, ``N_SPLITS`` times; ``EXCERPTS`` excerpts of the first make
+    the tails, and the rest are told. Above the level is wrong, below it cautious.
+    """
+    rng = np.random.default_rng(1)
+    for stratum in calibration.strata:
+        tracks = np.array(stratum.tracks)
+        splits = []
+        for _ in range(N_SPLITS):
+            order = rng.permutation(np.unique(tracks))
+            within = np.isin(tracks, order[: 2 * len(order) // 3])
+            splits.append((rng.permutation(np.flatnonzero(within))[:EXCERPTS], np.flatnonzero(~within)))
+        for shape in SHAPES:
+            told: list[float] = []
+            for kept, rest in splits:
+                ps = []
+                for part, reached in stratum.best.items():
+                    values, scale = np.array(reached), thresholds.TAILS.get(part, thresholds.UNKNOWN_TAIL)[1]
+                    tail = Tail(values[kept], tracks[kept], shape, scale)
+                    ps.append([tail.chance(strength).p for strength in values[rest]])
+                told += (1.0 - (1.0 - np.min(ps, axis=0)) ** len(ps)).tolist()
+            for level in (0.01, 0.001):
+                share = float((np.array(told) <= level).mean())
+                name = f"calibration_shape_{shape:g}_p_at_most_{level:g}_{stratum.seconds:.0f}s"
+                yield Figure(name, share / level, "times_promised", f"of={len(told)}")
+
+
 def _up_to(target: float, found: RecordingCheck) -> RecordingCheck:
     """What is left of an answer if no larger p counts."""
     kept = [match for match in found.matches if match.p_value is not None and match.p_value <= target]
@@ -258,18 +290,29 @@ def _write(out: Path, tables: Mapping[str, Any], calibration: Calibration) -> No
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.calibration", description=__doc__.splitlines()[0])
     parser.add_argument("music", type=Path, metavar="DIR")
-    parser.add_argument("--strangers", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--strangers", type=Path, metavar="FOLDER")
     parser.add_argument("--kept", type=Path, metavar="FOLDER")
+    parser.add_argument(
+        "--shapes",
+        action="store_true",
+        help="compare shapes of the tail on the whole stock, and nothing else",
+    )
     parser.add_argument("--copies", type=int, default=0, metavar="N")
     parser.add_argument(
         "--excerpts", type=int, default=EXCERPTS, metavar="N", help="of each length, of the stock"
     )
     parser.add_argument("--out", type=Path, metavar="FOLDER")
     chosen = parser.parse_args(arguments)
+    music, kept = chosen.music, chosen.kept
     try:
-        for figure in run(
-            chosen.music, chosen.strangers, chosen.kept, chosen.copies, chosen.excerpts, chosen.out
-        ):
+        if chosen.shapes:
+            index = RecordingIndex.build(_references(music, kept))
+            figures = shapes(measure(index, Stock.load()))
+        elif chosen.strangers is None:
+            parser.error("--strangers is needed, but for --shapes")
+        else:
+            figures = run(music, chosen.strangers, kept, chosen.copies, chosen.excerpts, chosen.out)
+        for figure in figures:
             print(figure.line(), flush=True)
     except NothingToMeasureError as error:
         print(error, file=sys.stderr)

@@ -101,10 +101,10 @@ TAILS = {"items": (0.1, 0.06), "peaks": (0.1, 0.18), "vectors": (0.1, 0.5)}
 UNKNOWN_TAIL = (0.1, 0.5)
 """For each part, and for one that is not named: shape and scale of the tail of what strangers reach.
 
-Excerpts of the calibration group against 188 references. Fitted one by one (maximum likelihood, the highest fifth) the
-shapes lay between -0.13 and 0.20 for the three parts at 5 and 10 s, about 0 in common. With 130 excerpts of some tracks
-and the p-values of others, drawn 40 times, a shape of 0 gave 1.3 to 1.5 times as many p of a thousandth as promised,
-0.1 gave 0.2 to 0.4 times as many: it is set on the cautious side. The scales are the means of both lengths."""
+The shapes are chosen by what strangers are told by tails that others made (``python -m benchmarks.calibration DIR
+--shapes``: 650 excerpts of the calibration group against 188 references): with a shape of 0 up to 1.4 times as many have a
+p of a hundredth or a thousandth as were promised, with 0.1 at most 0.8 times as many. The scales are the means of both
+lengths there."""
 
 PRIOR_EXCESSES = 10
 """Strangers beyond the threshold that the scale above weighs as much as: an index of few recordings shows none."""
@@ -172,6 +172,19 @@ LONE_RIVAL_VECTORS = 5.0
 
 CONVINCING_MARGIN_VECTORS = 4.0
 """Margin of both together from which a person has to look where the index has no calibration."""
+
+# Brief pieces
+
+BRIEF_COSINE = 0.3
+BRIEF_COSINE_UNIT = 0.1
+BRIEF_COSINE_MOST = 6.0
+"""Cosine of learned vectors at the place that says nothing, the difference that says as much as one standard deviation of
+the peaks, and how much they may say in all."""
+
+RIVAL_BRIEF = 6.0
+CONVINCING_MARGIN_BRIEF = 5.0
+"""Weights that chance reaches anyhow, and the margin above it from which a person has to look where the index has no
+calibration: 130 excerpts of 30 s of the calibration group reached 9.2 in all, a twentieth of them 7.6."""
 
 LEAST_AUDIBLE_SHARE = 0.5
 """Share of a segment that has to be more than silence."""
