@@ -102,9 +102,9 @@ UNKNOWN_TAIL = (0.1, 0.5)
 """For each part, and for one that is not named: shape and scale of the tail of what strangers reach.
 
 The shapes are chosen by what strangers are told by tails that others made (``python -m benchmarks.calibration DIR
---shapes``: 650 excerpts of the calibration group against 188 references): with a shape of 0 up to 1.4 times as many have a
-p of a hundredth or a thousandth as were promised, with 0.1 at most 0.8 times as many. The scales are the means of both
-lengths there."""
+--shapes``: 650 excerpts of the calibration group against 188 references). With a shape of 0 up to 1.4 times as many
+have a p of a hundredth or a thousandth as were promised, with 0.1 at most 0.8 times as many. The scales are the means of
+both lengths there."""
 
 PRIOR_EXCESSES = 10
 """Strangers beyond the threshold that the scale above weighs as much as: an index of few recordings shows none."""
