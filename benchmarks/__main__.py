@@ -21,6 +21,7 @@ from benchmarks import (
     likeness,
     lists,
     rights,
+    stems,
     style,
 )
 from benchmarks.figures import Figure, NothingToMeasureError
@@ -34,7 +35,7 @@ NAMES = (
     "lists",
     "rights",
 )  # what runs without a folder of music
-WITH_MUSIC = ("catalogue", "composition", "composition-notes", "extremes", "style")
+WITH_MUSIC = ("catalogue", "composition", "composition-notes", "extremes", "stems", "style")
 
 WITH_OWN_ARGUMENTS = ("peers", "scale")
 
@@ -70,6 +71,9 @@ def main(arguments: Sequence[str]) -> int:
         help="of benchmarks.transformations",
     )
     of_likeness.add_argument("--seed", type=int, default=1)
+    of_likeness.add_argument(
+        "--modules", type=Path, metavar="DIR", help="tracker modules and MIDI files, for stems"
+    )
     of_conflicts = parser.add_argument_group("conflicts")
     of_conflicts.add_argument("--music", type=Path, metavar="DIR", help="music to plant copies of")
     of_conflicts.add_argument(
@@ -97,6 +101,13 @@ def main(arguments: Sequence[str]) -> int:
         ),
         "lists": lists.measure,
         "rights": rights.measure,
+        "stems": partial(
+            stems.measure,
+            listed=chosen.protocol,
+            modules=chosen.modules,
+            n_tracks=chosen.tracks,
+            seed=chosen.seed,
+        ),
         "style": partial(style.measure, chosen.protocol),
     }
     if unknown := [name for name in chosen.names if name not in measures]:

@@ -6,8 +6,9 @@
 A copy counts as found if it is accepted and placed within half a second of where it was taken from. What sounds the
 same there counts too: another time that the music comes round, and another recording of the same sound. A false
 alarm is an excerpt of a stranger that is accepted as anything at all; its interval is a bootstrap over tracks, for
-excerpts of one track are alike. The baseline is what Chromaprint alone answers when a best bit error rate below 0.35
-counts as found. Without music it runs on tunes made up here.
+excerpts of one track are alike. Verdicts are those of an index that was calibrated by the shipped stock of strangers
+(`provenance.similarity.calibration`) for one false alarm in a thousand outputs. The baseline is what Chromaprint alone
+answers when a best bit error rate below 0.35 counts as found. Without music it runs on tunes made up here.
 """
 
 from __future__ import annotations
@@ -27,10 +28,13 @@ from benchmarks.transformations import CONDITIONS, RATE_HZ, Samples
 from provenance import audio
 from provenance.similarity import thresholds
 from provenance.similarity.align import error_curve
+from provenance.similarity.calibration import Calibration, Judging
+from provenance.similarity.calibration import measure as measure_strangers
 from provenance.similarity.chromaprint import BANDS, CHROMA, ITEM_S, ITEM_SPAN_S, items_of
 from provenance.similarity.fingerprint import AudioFingerprint
 from provenance.similarity.index import RecordingIndex
 from provenance.similarity.recording import RecordingCheck, RecordingMatch, check
+from provenance.similarity.strangers import Stock
 
 BASELINE_BER = 0.35
 LEAST_S = protocol.LEAST_S
@@ -169,10 +173,22 @@ def baseline_answer(heard: Samples, index: RecordingIndex) -> str | None:
     return key
 
 
-def answer(heard: Samples, index: RecordingIndex) -> RecordingCheck:
-    return check(
-        AudioFingerprint.of(heard, sample_rate_hz=RATE_HZ), index, query_seconds=len(heard) / RATE_HZ
-    )
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """An index, and what strangers reach in it: without that the fixed thresholds hold."""
+
+    index: RecordingIndex
+    calibration: Calibration | None = None
+
+    @classmethod
+    def calibrated(cls, index: RecordingIndex) -> Judge:
+        return cls(index, measure_strangers(index, Stock.load()))
+
+    def answer(self, heard: Samples) -> RecordingCheck:
+        seconds = len(heard) / RATE_HZ
+        judging = self.calibration and Judging(self.calibration, thresholds.FALSE_ALARM_TARGET, seconds)
+        sound = AudioFingerprint.of(heard, sample_rate_hz=RATE_HZ)
+        return check(sound, self.index, query_seconds=seconds, judging=judging)
 
 
 def found_and_placed(
@@ -231,7 +247,7 @@ def _made_up(n_excerpts: int, seed: int, only: str, changes: Sequence[str]) -> I
                 path = Path(folder) / name / f"{tune}.wav"
                 tunes.write(path, seed=number * N_TUNES + tune, seconds=TUNE_S, rate_hz=RATE_HZ)
             sides.append(_music_in(Path(folder) / name))
-        for found in _on_music(Music(*sides), 0, n_excerpts, seed, only, changes):
+        for found in _on_music(Music(*sides), 0, n_excerpts, seed, only, changes, calibrates=False):
             yield replace(found, name=found.name.replace("likeness_", "likeness_made_up_", 1))
 
 
@@ -242,11 +258,14 @@ def _on_music(
     seed: int,
     only: str = "",
     changes: Sequence[str] = (),
+    *,
+    calibrates: bool = True,
 ) -> Iterator[Figure]:
     rng = np.random.default_rng(seed)
     index = RecordingIndex.build(
         (str(path), surveyed.fingerprint) for path, surveyed in music.references.items()
     )
+    judge = Judge.calibrated(index) if calibrates else Judge(index)
     known, unknown = (_drawn(side, n_tracks, rng) for side in (music.references, music.strangers))
     print(
         f"{len(music.references)} references, {index.facts.n_windows} windows; {len(music.strangers)} strangers; "
@@ -255,12 +274,12 @@ def _on_music(
     )
     checks_s: list[float] = []
     for share in REPLICATED if only in ("", REPLICATIONS) else ():
-        yield from _replications(share, known, unknown, index, n_excerpts, rng)
+        yield from _replications(share, known, unknown, judge, n_excerpts, rng)
     for length_s in LENGTHS_S if only in ("", COPIES) else ():
         for name in changes or CONDITIONS:
-            yield from _copies(name, length_s, known, unknown, index, n_excerpts, rng, checks_s)
+            yield from _copies(name, length_s, known, unknown, judge, n_excerpts, rng, checks_s)
     for length_s in (*LENGTHS_S, OUTPUT_S) if only in ("", FALSE_ALARMS) else ():
-        yield from _false_alarms(length_s, unknown, index, n_excerpts, rng)
+        yield from _false_alarms(length_s, unknown, judge, n_excerpts, rng)
     if checks_s:
         yield Figure("likeness_check_cpu_s", float(np.median(checks_s)), "s")
 
@@ -279,7 +298,7 @@ def _copies(
     length_s: float,
     known: Sequence[tuple[Path, float]],
     unknown: Sequence[tuple[Path, float]],
-    index: RecordingIndex,
+    judge: Judge,
     n_excerpts: int,
     rng: np.random.Generator,
     checks_s: list[float],
@@ -296,10 +315,10 @@ def _copies(
             )
             heard = condition.of(piece, other, length_s, rng)
             began = time.process_time()
-            found = answer(heard, index)
+            found = judge.answer(heard)
             checks_s.append(time.process_time() - began)
-            hits.append(found_and_placed(found, index, str(path), start_s, condition.tempo))
-            naive.append(baseline_answer(heard, index) == str(path))
+            hits.append(found_and_placed(found, judge.index, str(path), start_s, condition.tempo))
+            naive.append(baseline_answer(heard, judge.index) == str(path))
     if hits:
         yield _share(f"likeness_found_{name}_{length_s:.0f}s", hits, naive)
 
@@ -308,7 +327,7 @@ def _replications(
     share: float,
     known: Sequence[tuple[Path, float]],
     unknown: Sequence[tuple[Path, float]],
-    index: RecordingIndex,
+    judge: Judge,
     n_excerpts: int,
     rng: np.random.Generator,
 ) -> Iterator[Figure]:
@@ -322,9 +341,9 @@ def _replications(
             _, heard = excerpt(other_path, other_seconds, OUTPUT_S, rng)
             at = int(rng.integers(max(1, len(heard) - len(piece))))
             heard = _replaced(heard, piece, at)
-            found = answer(heard, index)
-            hits.append(found_and_placed(found, index, str(path), start_s - at / RATE_HZ, 1.0))
-            naive.append(baseline_answer(heard, index) == str(path))
+            found = judge.answer(heard)
+            hits.append(found_and_placed(found, judge.index, str(path), start_s - at / RATE_HZ, 1.0))
+            naive.append(baseline_answer(heard, judge.index) == str(path))
     if hits:
         yield _share(f"likeness_found_replicated_{share:.0%}".replace("%", "pct"), hits, naive)
 
@@ -344,7 +363,7 @@ def _replaced(heard: Samples, piece: Samples, at: int) -> Samples:
 def _false_alarms(
     length_s: float,
     unknown: Sequence[tuple[Path, float]],
-    index: RecordingIndex,
+    judge: Judge,
     n_excerpts: int,
     rng: np.random.Generator,
 ) -> Iterator[Figure]:
@@ -352,7 +371,7 @@ def _false_alarms(
     for path, seconds in unknown:
         for _ in range(n_excerpts):
             _, heard = excerpt(path, seconds, length_s, rng)
-            found = answer(heard, index)
+            found = judge.answer(heard)
             if found.verdict not in {"no_match", "unverifiable"}:
                 best = found.matches[0]
                 print(
@@ -360,7 +379,7 @@ def _false_alarms(
                     file=sys.stderr,
                 )
             alarms.wrong.setdefault(path, []).append(found.verdict not in {"no_match", "unverifiable"})
-            alarms.naive.append(baseline_answer(heard, index) is not None)
+            alarms.naive.append(baseline_answer(heard, judge.index) is not None)
     if alarms.wrong:
         name = f"likeness_false_alarms_{length_s:.0f}s"
         beside = float(np.mean(alarms.naive))

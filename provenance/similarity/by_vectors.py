@@ -81,7 +81,7 @@ class LearnedVectors:
         self._starts = np.concatenate([[0], np.cumsum(counts)])
         self._owners = np.repeat(np.arange(len(vectors)), counts)
         whole = np.concatenate([*vectors, np.zeros((0, N_DIMENSIONS), np.int8)])
-        self._columns = np.ascontiguousarray(_of_unit_length(whole).T)
+        self._columns = np.ascontiguousarray(of_unit_length(whole).T)
 
     def __len__(self) -> int:
         """Vectors in all."""
@@ -105,7 +105,7 @@ class LearnedVectors:
         """
         if not len(vectors) or not len(self):
             return []
-        cosines = _of_unit_length(vectors) @ self._columns
+        cosines = of_unit_length(vectors) @ self._columns
         curve = self._along_diagonals(cosines)
         sounding = np.flatnonzero(np.diff(self._starts))
         tops = np.full(len(self._starts) - 1, -1.0, dtype=np.float32)
@@ -213,7 +213,8 @@ def _meeting(laid: Ground, place: Place, index: SimilarityIndex) -> Meeting:
     return Meeting(place.reference, frame, 0, 1.0, 0.0, float(laid.n_frames), 0.0, 0.0, 0, 0.0)
 
 
-def _of_unit_length(vectors: NDArray[np.int8]) -> NDArray[np.float32]:
+def of_unit_length(vectors: NDArray[np.int8]) -> NDArray[np.float32]:
+    """Return kept vectors as numbers, each of length 1; silent ones stay zeros."""
     numbers = vectors.astype(np.float32) * np.float32(VECTOR_STEP)
     lengths = np.linalg.norm(numbers, axis=1, keepdims=True)
     return numbers / np.maximum(lengths, 1e-6)

@@ -53,12 +53,29 @@ REACH_FRAMES = 28
 N_ELSEWHERE = 96
 """Other moments of the same reference at which the query is laid for comparison."""
 
-LEAST_PEAKS = 12
-"""Peaks of the reference on the query below which nothing is weighed."""
 
-LEAST_STRETCH_PEAKS = 24
-LEAST_STRETCH_FRAMES = 48
-"""Peaks, and frames (1.5 s), below which a stretch says nothing by itself: a chord struck in both has a dozen."""
+@dataclass(frozen=True, slots=True)
+class Least:
+    """What is too little to be weighed.
+
+    Attributes
+    ----------
+    peaks : int
+        Peaks of the reference on the query below which nothing is.
+    stretch_peaks, stretch_frames : int
+        Peaks, and frames, below which a stretch says nothing by itself.
+    """
+
+    peaks: int
+    stretch_peaks: int
+    stretch_frames: int
+
+
+LEAST = Least(12, 24, 48)
+"""For a segment of several seconds: a chord struck in both has a dozen peaks."""
+
+LEAST_BRIEF = Least(10, 10, 14)
+"""Where a piece of less than a second and a half is looked for."""
 
 LEAST_SPREAD = 0.035
 """Standard deviation of the share that meets by chance, at the least: what 96 moments of dull music leave open."""
@@ -212,7 +229,9 @@ class Constellations:
             for owner, frame, place in zip(owners.tolist(), frames_there.tolist(), best.tolist(), strict=True)
         ]
 
-    def weigh(self, laid: Ground, one: Hypothesis, tempi: Sequence[float]) -> Meeting | None:
+    def weigh(
+        self, laid: Ground, one: Hypothesis, tempi: Sequence[float], least: Least = LEAST
+    ) -> Meeting | None:
         """Lay the peaks of a reference over the query, around a place.
 
         Parameters
@@ -222,6 +241,7 @@ class Constellations:
         one : Hypothesis
         tempi : sequence of float
             Tempo ratios that are tried, in rising order; with more than one, finer steps around the best too.
+        least : Least
 
         Returns
         -------
@@ -232,7 +252,7 @@ class Constellations:
         last = one.frame + (tempi[-1] + 0.01) * laid.n_frames
         near = peaks.between(one.frame - 2 * REACH_FRAMES, last + 2 * REACH_FRAMES)
         strong = near.only(near.strong)
-        if len(strong) < LEAST_PEAKS // 2:
+        if len(strong) < least.peaks // 2:
             return None
         shifts = one.frame + np.arange(-REACH_FRAMES, REACH_FRAMES + 1, 2, dtype=np.float64)
         coarse = [(laid.hits(strong, shifts, one.pitch_bands, tempo), tempo) for tempo in tempi]
@@ -242,21 +262,23 @@ class Constellations:
         around = frame + np.arange(-5, 6, dtype=np.float64)
         fine = [(laid.hits(near, around, one.pitch_bands, ratio), ratio) for ratio in finer]
         _, frame, tempo = max((int(hits.max()), float(around[hits.argmax()]), ratio) for hits, ratio in fine)
-        return self._meeting(laid, one, frame, tempo)
+        return self._meeting(laid, one, frame, tempo, least)
 
-    def _meeting(self, laid: Ground, one: Hypothesis, frame: float, tempo: float) -> Meeting | None:
+    def _meeting(
+        self, laid: Ground, one: Hypothesis, frame: float, tempo: float, least: Least
+    ) -> Meeting | None:
         peaks, length = self.references[one.reference], float(self.lengths[one.reference])
         here = peaks.between(frame, frame + laid.n_frames * tempo)
         met, rows = laid.met(here, frame, one.pitch_bands, tempo)
-        if len(met) < LEAST_PEAKS:
+        if len(met) < least.peaks:
             return None
-        elsewhere, spread, n_usual = self._chance(laid, one, frame, tempo, peaks, length)
+        elsewhere, spread, n_usual = self._chance(laid, one, frame, tempo, peaks, length, least)
         gains = np.concatenate([[0.0], np.cumsum(met - (elsewhere + STEP))])
         lowest = np.minimum.accumulate(gains)
         end = int((gains - lowest).argmax())
         start = int(gains[: end + 1].argmin()) if end else 0
         candidates = [(0, len(met))]
-        if end - start >= LEAST_STRETCH_PEAKS and rows[end - 1] - rows[start] >= LEAST_STRETCH_FRAMES:
+        if end - start >= least.stretch_peaks and rows[end - 1] - rows[start] >= least.stretch_frames:
             candidates.append((start, end))
         best: Meeting | None = None
         for first, last in candidates:
@@ -279,7 +301,14 @@ class Constellations:
         return best
 
     def _chance(
-        self, laid: Ground, one: Hypothesis, frame: float, tempo: float, peaks: Peaks, length: float
+        self,
+        laid: Ground,
+        one: Hypothesis,
+        frame: float,
+        tempo: float,
+        peaks: Peaks,
+        length: float,
+        least: Least,
     ) -> tuple[float, float, float]:
         """Share that meets elsewhere in the reference: mean and standard deviation, and of how many peaks."""
         room = length - laid.n_frames * tempo
@@ -287,7 +316,7 @@ class Constellations:
         places = places[np.abs(places - frame) > 2 * REACH_FRAMES]
         if room > 2 * REACH_FRAMES:
             met, counts = laid.met_at(peaks, places, one.pitch_bands, tempo)
-            enough = counts >= LEAST_PEAKS
+            enough = counts >= least.peaks
             if enough.sum() >= N_ELSEWHERE // 8:
                 shares = met[enough] / counts[enough]
                 return (

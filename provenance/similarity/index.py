@@ -27,6 +27,7 @@ from provenance.similarity.by_vectors import LearnedVectors
 from provenance.similarity.chromaprint import N_COLUMNS
 from provenance.similarity.constellation import Constellations
 from provenance.similarity.fingerprint import METHOD, METHOD_VERSION, AudioFingerprint
+from provenance.similarity.landmarks import Landmarks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -117,9 +118,18 @@ class SimilarityIndex(Protocol):
         """Peaks of all recordings, in the order of `recordings`."""
         ...
 
+    def fingerprint(self, recording: int) -> AudioFingerprint:
+        """Whole fingerprint of a recording."""
+        ...
+
     @property
     def vectors(self) -> LearnedVectors:
         """Learned vectors of all recordings, in the order of `recordings`."""
+        ...
+
+    @property
+    def landmarks(self) -> Landmarks:
+        """Pairs of peaks of all recordings, in the order of `recordings`."""
         ...
 
     def neighbours(
@@ -316,6 +326,13 @@ class RecordingIndex:
     def constellations(self) -> Constellations:
         """Peaks of all recordings, in the order of `recordings`; put in order when they are first asked for."""
         return Constellations(
+            [one.peaks for one in self._fingerprints], [one.n_frames for one in self._fingerprints]
+        )
+
+    @cached_property
+    def landmarks(self) -> Landmarks:
+        """Pairs of peaks of all recordings, in the order of `recordings`; put in order when first asked for."""
+        return Landmarks(
             [one.peaks for one in self._fingerprints], [one.n_frames for one in self._fingerprints]
         )
 

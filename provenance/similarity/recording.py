@@ -28,6 +28,8 @@ import numpy as np
 
 from provenance.similarity import thresholds
 from provenance.similarity.align import Stretch, bit_error_rate, error_curve, join, stretches
+from provenance.similarity.by_landmarks import BRIEF as BRIEF
+from provenance.similarity.by_landmarks import matches_by_landmarks
 from provenance.similarity.by_peaks import PEAKS as PEAKS
 from provenance.similarity.by_peaks import matches_by_peaks
 from provenance.similarity.by_vectors import VECTORS as VECTORS
@@ -100,6 +102,7 @@ def check(
     found = {ITEMS: _matches_by_items(items, index, allowed, query_seconds)}
     if len(sound.peaks):
         found[PEAKS] = matches_by_peaks(sound, index, allowed)
+        found[BRIEF] = matches_by_landmarks(sound, index, allowed)
     if len(sound.vectors):
         found[VECTORS] = matches_by_vectors(sound, index, allowed)
     best = {part: max((match.strength for match in matches), default=0.0) for part, matches in found.items()}
