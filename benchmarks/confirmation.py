@@ -1,6 +1,6 @@
 """How far spectrograms of copies and of strangers agree: what the threshold of a confirmation was set by.
 
-    python -m benchmarks.confirmation DIR [--tracks N] [--references N] [--changes CHANGE …] [--seed N]
+    python -m benchmarks.confirmation DIR [--tracks N] [--references N] [--changes CHANGE …] [--seconds S …]
 
 DIR holds the packages of ``benchmarks/protocol.tsv``. *Copies* are excerpts of references, changed as
 ``benchmarks/transformations.py`` says and compared with the place that they were taken from. *Strangers* are excerpts of
@@ -30,12 +30,18 @@ MARGIN_S = 60.0
 
 
 def measure(
-    folder: Path, *, n_tracks: int, n_references: int, changes: Sequence[str] = (), seed: int = 1
+    folder: Path,
+    *,
+    n_tracks: int,
+    n_references: int,
+    changes: Sequence[str] = (),
+    lengths_s: Sequence[float] = LENGTHS_S,
+    seed: int = 1,
 ) -> Iterator[Figure]:
     """Yield for each kind of copy, and for strangers, how far they agree and what share is confirmed."""
     rng = np.random.default_rng(seed)
     references = _drawn("references", folder, max(n_tracks, n_references), rng)
-    for length_s in LENGTHS_S:
+    for length_s in lengths_s:
         for name in changes or CONDITIONS:
             condition = CONDITIONS[name]
             reached = []
@@ -113,6 +119,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--tracks", type=int, default=24, metavar="N")
     parser.add_argument("--references", type=int, default=12, metavar="N")
     parser.add_argument("--changes", nargs="+", choices=list(CONDITIONS), default=[], metavar="CHANGE")
+    parser.add_argument("--seconds", nargs="+", type=float, default=LENGTHS_S, metavar="S")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args(arguments)
     for figure in measure(
@@ -120,6 +127,7 @@ def main(arguments: Sequence[str]) -> int:
         n_tracks=chosen.tracks,
         n_references=chosen.references,
         changes=chosen.changes,
+        lengths_s=chosen.seconds,
         seed=chosen.seed,
     ):
         print(figure.line(), flush=True)

@@ -1,5 +1,7 @@
 """How seconds, shares and measured figures are written on pages."""
 
+from decimal import Decimal
+
 from django import template
 
 from generation.architectures import registry
@@ -14,6 +16,7 @@ MISSING: tuple[object, ...] = (
     "",
 )  # what a template hands on where a value is null, or not there at all
 NOT_KNOWN = "not known"
+LEAST_P = 1e-6  # smaller ones are said to be no larger
 LEAST_TEMPO_CHANGE = 0.015  # a tempo is known to a hundredth
 
 
@@ -82,7 +85,7 @@ def probability(value: float | None) -> str:
     """A p-value to one significant digit, as far as one can be believed; a dash where there is none."""
     if value in MISSING or value is None:
         return "–"
-    return f"{value:.1g}" if value >= 1e-6 else "< 0.000001"
+    return f"{Decimal(f'{value:.1g}'):f}" if value > LEAST_P else f"≤ {LEAST_P:f}"
 
 
 @register.filter

@@ -13,6 +13,7 @@ from generation import access, services
 from generation.models import Check, Match
 from generation.queries import matches as queries_matches
 from generation.queries.matches import anchor
+from generation.templatetags.figures import probability
 from governance import ledger
 from governance.models import LedgerEvent, Review
 from provenance import drawing
@@ -58,6 +59,13 @@ class TestMatchOnAPage:
 
         assert "0.0004" in text
         assert "extrapolated" in text
+
+    @pytest.mark.parametrize(
+        ("value", "said"),
+        [(None, "–"), (0.25, "0.2"), (0.00031, "0.0003"), (2.6e-5, "0.00003"), (1e-9, "≤ 0.000001")],
+    )
+    def test_writes_a_probability_out(self, value: float | None, said: str) -> None:
+        assert probability(value) == said
 
     def test_shows_pictures_where_both_may_be_heard(self, house: House, match: Match) -> None:
         assert picture_url(match) not in page_of(house, house.blocked.public_id)  # there is no sound yet

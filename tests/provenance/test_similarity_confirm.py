@@ -118,8 +118,8 @@ class TestSpectrogramConfirms:
     @pytest.mark.parametrize(
         ("correlation", "n_pieces", "n_on_line", "confirms"),
         [
-            (0.7, 5, 3, True),
-            (0.7, 5, 2, False),  # one loud moment agrees, and the rest does not
+            (0.7, 5, 4, True),
+            (0.7, 3, 2, False),  # one loud moment agrees, and the rest does not
             (0.3, 5, 5, False),
             (0.9, 0, 0, False),  # too short to be told piece by piece
         ],
