@@ -99,7 +99,7 @@ class Agreement:
         For pieces of the stretch, by the middle of each: where in the whole reference it agrees best, and at its own
         place where that is as good.
     n_on_line : int
-        How many of the pieces lie there.
+        How many of the pieces lie there, or at another occurrence.
     """
 
     correlation: float
@@ -174,7 +174,8 @@ def compare(
     taken = [best * HOP_S, place.reference_start_s, *occurrences]
     other = _best_elsewhere(curve, taken)
     enough = len(other) >= MIN_PLACES
-    path, n_on_line = _path(wanted, offered, place, best)
+    firsts = [best, *(round(at_s / HOP_S) for at_s in occurrences)]
+    path, n_on_line = _path(wanted, offered, place, firsts)
     return Agreement(
         correlation=float(curve[best]),
         lag_s=best * HOP_S - place.reference_start_s,
@@ -297,9 +298,9 @@ def _best_elsewhere(curve: NDArray[np.float64], taken: Sequence[float]) -> NDArr
 
 
 def _path(
-    wanted: NDArray[np.float32], offered: NDArray[np.float32], place: Place, first: int
+    wanted: NDArray[np.float32], offered: NDArray[np.float32], place: Place, firsts: Sequence[int]
 ) -> tuple[tuple[tuple[float, float, float], ...], int]:
-    """Where each piece of the stretch that begins at frame ``first`` agrees best, and how many do where they are."""
+    """Where each piece agrees best, and how many do where the stretch lies, which begins at any of ``firsts``."""
     n_frames = round(PIECE_S / HOP_S)
     if len(wanted) < n_frames:
         return (), 0
@@ -310,7 +311,8 @@ def _path(
         if not len(curve) or curve.max() <= 0.0:
             continue
         best = int(curve.argmax())
-        near = _around(first + int(start), round(SEARCH_S / HOP_S), len(curve))
+        reach = round(SEARCH_S / HOP_S)
+        near = np.concatenate([_around(first + int(start), reach, len(curve)) for first in firsts])
         if len(near) and curve[near].max() >= curve[best] - AS_GOOD:
             best = int(near[curve[near].argmax()])
             n_on_line += 1

@@ -96,6 +96,15 @@ class TestCompare:
             found = compare(song[:200], twice, Place(0.0, seconds(200), seconds(start)))
             assert found.n_on_line == len(found.path) > 0
 
+    def test_takes_another_occurrence_for_the_place(self, song: NDArray[np.float32]) -> None:
+        rough = song.copy()
+        rough[:200] = np.where(np.random.default_rng(2).random((200, N_BANDS)) < 0.4, FLOOR_DB, song[:200])
+        twice = np.concatenate([rough[:500], song[:500]])  # the second is the better
+        place = Place(0.0, seconds(200), 0.0)
+
+        assert compare(song[:200], twice, place).n_on_line == 0
+        assert compare(song[:200], twice, place, occurrences=[seconds(500)]).n_on_line > 0
+
     def test_says_nothing_of_chance_without_other_places(self, song: NDArray[np.float32]) -> None:
         found = compare(song[:300], song[:310], Place(0.0, seconds(300), 0.0))
 
