@@ -34,6 +34,10 @@ FULL_STEP = 2
 """In the full tier every second vector of the query is made: a reference has one each 0.495 s, so none lies further off
 than a quarter of a second."""
 
+PLAIN_BREADTH = 4
+"""The plain tier looks into so many times more lists: other music over a copy leaves its vectors little alike. By trial
+on 3,188 recordings 32 of 40 such excerpts of 5 s were among the candidates, and 30 without."""
+
 PIECE_VECTORS = 60
 """Candidates are sought for each half minute of a query, half over the last: a short copy in a long output keeps its own
 votes."""
@@ -84,14 +88,14 @@ def limited_to(keys: Sequence[str], index: RecordingIndex | SegmentedIndex) -> R
 def plain_candidates(sound: AudioFingerprint, index: SegmentedIndex) -> list[int]:
     """Candidates at the query's own pitch and tempo."""
     vectors = sound.vectors.astype(np.float32) * np.float32(VECTOR_STEP)
-    return _of_pieces([Asked(vectors)], index)
+    return _of_pieces([Asked(vectors)], index, PLAIN_BREADTH)
 
 
 def full_candidates(levels: NDArray[np.float16], index: SegmentedIndex) -> list[int]:
     """Candidates at other pitches and tempos too."""
     variants = trained().embed_variants(levels, pitches=PITCHES, hop_s=FULL_STEP * SEGMENT_HOP_S)
     asked = [Asked(one.vectors.astype(np.float32), FULL_STEP, one.cost) for one in variants]
-    return _of_pieces(asked, index)
+    return _of_pieces(asked, index, 1)
 
 
 def together(plain: Sequence[int], full: Sequence[int]) -> list[int]:
@@ -99,8 +103,8 @@ def together(plain: Sequence[int], full: Sequence[int]) -> list[int]:
     return list(dict.fromkeys([*full, *plain[: N_CANDIDATES // 2]]))
 
 
-def _of_pieces(asked: Sequence[Asked], index: SegmentedIndex) -> list[int]:
-    found = [index.candidates(piece) for piece in _pieces(asked)]
+def _of_pieces(asked: Sequence[Asked], index: SegmentedIndex, breadth: int) -> list[int]:
+    found = [index.candidates(piece, breadth=breadth) for piece in _pieces(asked)]
     in_turn = [
         piece[rank] for rank in range(max(map(len, found), default=0)) for piece in found if rank < len(piece)
     ]

@@ -143,9 +143,9 @@ class Codebook:
                 found[begin + rows] = number * side + (here[rows] @ own.T).argmax(axis=1)
         return found
 
-    def lists_near(self, vectors: NDArray[np.float32]) -> NDArray[np.int64]:
-        """The ``n_probed`` lists nearest to each vector [shape=(n, n_probed)]."""
-        n_probed = min(self.n_probed, self.n_lists)
+    def lists_near(self, vectors: NDArray[np.float32], *, breadth: int = 1) -> NDArray[np.int64]:
+        """The ``n_probed`` lists nearest to each vector, or so many times more [shape=(n, breadth * n_probed)]."""
+        n_probed = min(breadth * self.n_probed, self.n_lists)
         likeness = vectors @ self.second.T
         return np.argpartition(-likeness, n_probed - 1, axis=1)[:, :n_probed]
 

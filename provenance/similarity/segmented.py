@@ -182,7 +182,7 @@ class SegmentedIndex:
             for row in np.flatnonzero(living).tolist():
                 yield part.keys[row], part.hashes[row]
 
-    def candidates(self, asked: Sequence[Asked], *, n: int = N_CANDIDATES) -> list[int]:
+    def candidates(self, asked: Sequence[Asked], *, n: int = N_CANDIDATES, breadth: int = 1) -> list[int]:
         """Find recordings in which a query's vectors come one after another, the most promising first.
 
         Parameters
@@ -191,6 +191,8 @@ class SegmentedIndex:
             The query under each guess that is to be tried.
         n : int
             How many at most.
+        breadth : int
+            How many times more lists are looked into than `Codebook.n_probed`: what is little alike lies further off.
 
         Returns
         -------
@@ -208,7 +210,7 @@ class SegmentedIndex:
         vectors, places, guess = vectors[heard], places[heard], guess[heard]
         if not len(vectors):
             return []
-        rows, likeness, owners, moments = self._nearest(vectors)
+        rows, likeness, owners, moments = self._nearest(vectors, breadth)
         weights = np.maximum(0.0, likeness - costs[guess[rows]] - LEAST_COSINE)
         at = np.rint(moments - places[rows]).astype(np.int64) + (1 << 16)
         lines = (owners.astype(np.int64) * len(asked) + guess[rows]) << 18
@@ -264,10 +266,10 @@ class SegmentedIndex:
             raise ValueError(f"this index was built at {self.path.name}, and can't be saved elsewhere")
 
     def _nearest(
-        self, vectors: NDArray[np.float32]
+        self, vectors: NDArray[np.float32], breadth: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.uint32], NDArray[np.int64]]:
         """For each vector the nearest codes: which vector, how alike, whose, and of which moment."""
-        lists = self.codebook.lists_near(vectors)
+        lists = self.codebook.lists_near(vectors, breadth=breadth)
         turned = self.codebook.turned(vectors)
         codes = self.codebook.codes_of(vectors)
         found = [
