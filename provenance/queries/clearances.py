@@ -35,7 +35,8 @@ CLEAR = "provenance.clear"  # the kind of job that works out the rest
 CHANGES_NO_ANSWER = (
     *("provenance.catalogue.brought", "provenance.catalogue.matched", "provenance.dataset.frozen"),
     *("provenance.evidence.kept", "provenance.evidence.opened", "provenance.evidence.made_confidential"),
-    *("provenance.evidence.linked", "provenance.index.built", "provenance.clearance.listed"),
+    *("provenance.evidence.linked", "provenance.index.built", "provenance.index.calibrated"),
+    "provenance.clearance.listed",
     *("provenance.dataset.left_out", "provenance.dataset.taken_back"),
 )
 

@@ -15,6 +15,7 @@ from generation.models import Check
 from governance.models import LedgerEvent
 from provenance import queries, services
 from provenance.models import Calibration, Dataset, DatasetVersion
+from provenance.queries.clearances import CHANGES_NO_ANSWER
 from provenance.services import calibrating
 from provenance.services.indexing import Indexed
 from provenance.similarity.strangers import StockError
@@ -62,6 +63,7 @@ class TestCalibrate:
         assert {"items", "peaks"} <= set(measured.parts)
         event = LedgerEvent.objects.get(kind="provenance.index.calibrated")
         assert event.body["calibration"] == str(kept.public_id)
+        assert event.kind in CHANGES_NO_ANSWER
         assert event.body["stock_sha256"] == a_stock().drawn(6).sha256
         assert indexed.as_json()["calibration"]["strangers"] == 6
         assert "Calibrated with 6 excerpts of 6 strangers." in indexed.words()
