@@ -222,7 +222,8 @@ def check(notes: Iterable[Note], index: NoteIndex) -> CompositionCheck:
     for run in _runs(voices, index):
         best[run.reference].append(run)
     matches = sorted(
-        (_match(runs, voices, index) for runs in best.values()), key=lambda match: (-match.score, match.key)
+        (_match(runs, voices, index) for runs in best.values()),
+        key=lambda match: (-match.score, -match.rarity_bits, match.key),
     )
     accepted = [match for match in matches if match.accepted]
     reasons = tuple(

@@ -125,6 +125,17 @@ class TestReadNotes:
         assert note.seconds == pytest.approx(1.5)
 
 
+class TestOrder:
+    def test_sets_the_longer_of_two_sure_matches_first(self) -> None:
+        whole, quoted = tune(1), [*tune(2)[:20], *moved(tune(1)[:24], later_s=30.0)]
+        others = [(f"work-{seed}", tune(seed)) for seed in range(20, 32)]
+        both = NoteIndex([("a-quotation", quoted), ("the-work", whole), *others])
+
+        answer = check(whole, both)
+
+        assert [match.key for match in answer.matches if match.score == 1.0] == ["the-work", "a-quotation"]
+
+
 class TestOrnaments:
     def test_are_left_out(self) -> None:
         plain = [Note(0.5 * at, 0.5, pitch) for at, pitch in enumerate([60, 65, 62, 67, 65, 60, 71, 69])]
