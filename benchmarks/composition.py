@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,8 @@ def measure(listed: Path | None, *, n_works: int = 0) -> Iterator[Figure]:
         name: _limit(each, _strangers("calibration", groups, listed, font))
         for name, each in baselines.items()
     }
+    for name, limit in limits.items():
+        yield Figure(f"composition-limit-{name}", limit, "score")
     queries = list(_members(groups["test"], font))
     strangers = list(_strangers("test", groups, listed, font))
     began = time.process_time()
@@ -135,7 +138,11 @@ def _told(ours: Sequence[Answer], theirs: dict[str, list[Answer]]) -> Iterator[F
                 yield Figure(name, mine, "of-1", f"{baseline}={other:.3f}", same / other if other else None)
     for collection in dict.fromkeys(one.query.collection for one in ours if one.query.work):
         kept = [one for one in ours if one.query.collection == collection]
-        yield Figure(f"composition-in-{collection}-found", _share(kept, "", "found"), "of-1")
+        for change in changes:
+            name = f"composition-{change or 'all'}-in-{collection}-found"
+            yield Figure(name, _share(kept, change, "found"), "of-1")
+    for work, n_missed in Counter(one.query.work for one in ours if one.query.work and not one.found).items():
+        yield Figure(f"composition-missed-{work}", n_missed, f"of-{len(renderings.CHANGES)}")
     for name, answers in {"ours": list(ours), **theirs}.items():
         alarms = [one for one in answers if not one.query.work and one.found]
         n_strangers = sum(not one.query.work for one in answers)
