@@ -28,6 +28,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from benchmarks import protocol
 from benchmarks.figures import ROOT, Figure, NothingToMeasureError
 from benchmarks.likeness import excerpt, found_and_placed
 from benchmarks.transformations import CONDITIONS, RATE_HZ
+from lib import plots
 from provenance import audio
 from provenance.similarity import cascade, recording, segmented
 from provenance.similarity.chromaprint import items_of
@@ -51,6 +53,8 @@ SIZES = (1_000, 10_000)
 CHANGES = ("clean", "noise_0db", "mixed_0db", "mel80", "pitch_plus_1.5", "tempo_minus_8")
 LENGTHS_S = (10.0, 5.0)
 N_ADDED = 10
+SEARCHED_WHOLE = 2_000
+"""Recordings up to which an index that is searched whole is measured beside it."""
 
 BLOCK_VECTORS = 16
 BLOCK_ITEMS = 4 * BLOCK_VECTORS
@@ -166,6 +170,7 @@ class Grown:
     index_kb_a_recording: float = 0.0
     prints_kb_a_recording: float = 0.0
     memory_mb: float = 0.0
+    """The most that this process ever held, with all that it made up."""
     fingerprint_ms: float = 0.0
     plain_candidates_ms: float = 0.0
     read_ms: float = 0.0
@@ -177,6 +182,9 @@ class Grown:
     full_ms: float = 0.0
     full_wall_ms: float = 0.0
     full_worst_ms: float = 0.0
+    whole_ms: float = 0.0
+    whole_wall_ms: float = 0.0
+    whole_worst_ms: float = 0.0
     queries: int = 0
     found: int = 0
     found_small: int = 0
@@ -194,7 +202,7 @@ def measure(
     seed: int = 1,
     work: Path | None = None,
 ) -> Iterator[Figure]:
-    """Measure at each size, and write ``benchmarks/out/scale.csv``."""
+    """Measure at each size, and write ``scale.csv`` and ``scale.svg`` under ``benchmarks/out``."""
     references = _prints(folder, "references")
     maker = Maker((one for one in _prints(folder, "test").values()), seed)
     yield from _crowding(folder, maker)
@@ -241,6 +249,14 @@ def _at(
     for query, in_small in zip(queries, known, strict=True):
         held = _held(query, index, small, times)
         tallies.setdefault(f"{query.change} {query.seconds:.0f} s", []).append((*held, in_small))
+    if size <= SEARCHED_WHOLE:
+        keys = [key for key in shelf.wanted if not key.startswith("added")]
+        whole = RecordingIndex.build((key, AudioFingerprint.unpack(shelf([key])[key])) for key in keys)
+        recording.check(queries[0].sound, whole)
+        for query in queries:
+            cpu, wall, _ = _timed(partial(recording.check, query.sound, whole, query_seconds=query.seconds))
+            times.setdefault("whole_ms", []).append(cpu)
+            times.setdefault("whole_wall_ms", []).append(wall)
     shelf.close()
     segmented._open.clear()
     rows = [row for tally in tallies.values() for row in tally]
@@ -255,7 +271,7 @@ def _at(
     }
     for name, values in times.items():
         setattr(out, name, 1e3 * float(np.mean(values)))
-        if name in {"plain_wall_ms", "full_wall_ms"}:
+        if name.endswith("_wall_ms"):
             setattr(out, name.replace("wall", "worst"), 1e3 * max(values))
     out.memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return out
@@ -383,6 +399,28 @@ def _write(grown: Sequence[Grown]) -> None:
         table = csv.writer(opened, lineterminator="\n")
         table.writerow(names)
         table.writerows([getattr(one, name) for name in names] for one in grown)
+    (OUT / "scale.svg").write_text(_drawn(sorted(grown, key=lambda one: one.recordings)), encoding="utf-8")
+
+
+def _drawn(grown: Sequence[Grown]) -> str:
+    curves = {
+        "plain tier": ("plain_ms", "solid"),
+        "both tiers": ("full_ms", "thin"),
+        "searched whole": ("whole_ms", "dashed"),
+    }
+    points = {
+        label: [(float(one.recordings), getattr(one, name)) for one in grown if getattr(one, name)]
+        for label, (name, _) in curves.items()
+    }
+    highest = max(value for line in points.values() for _, value in line)
+    sizes = [one.recordings for one in grown]
+    return plots.chart(
+        "CPU time of a check by the size of the index",
+        x=plots.Axis("recordings", min(sizes) / 2, max(sizes) * 2, is_log=True),
+        y=plots.Axis("ms of CPU", 0.0, 1.1 * highest),
+        curves=[plots.Curve(label, points[label], stroke) for label, (_, stroke) in curves.items()],
+        alone=True,
+    )
 
 
 def main(arguments: Sequence[str]) -> int:
