@@ -14,6 +14,9 @@ from provenance.similarity import musicnn
 from provenance.similarity.style import StyleError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from provenance.similarity.style import StyleEmbedder
 
 MUSICNN, NONE = "musicnn", "none"
@@ -36,8 +39,7 @@ def lacking() -> str:
     if _chosen == NONE:
         return "likeness of style is turned off here"
     if _chosen == MUSICNN:
-        missing = musicnn.package_folder() is None
-        return "likeness of style needs the package musicnn: run make install" if missing else ""
+        return musicnn.problem()
     from provenance.similarity import pretrained
 
     return pretrained.lacking(Path(_chosen))
@@ -63,6 +65,11 @@ def embedder() -> StyleEmbedder:
         If it can't serve; the reason says why.
     """
     return _loaded(_chosen)
+
+
+def centre() -> NDArray[np.float32] | None:
+    """Return what its vectors are on average; None where nobody knows, and nothing is loaded to learn that."""
+    return embedder().centre if _chosen == MUSICNN else None
 
 
 @cache

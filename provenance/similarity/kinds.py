@@ -6,6 +6,7 @@ recording and that an index of the kind is built from. A recording without a pri
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.similarity.excerpts import Excerpts
+
+logger = logging.getLogger(__name__)
 
 References = Iterable[tuple[str, bytes]]
 """Recordings by their keys, each with its print."""
@@ -152,7 +155,13 @@ RECORDING = Kind(
 def _style_print(heard: Heard) -> bytes | None:
     if heard.is_silent or embedders.lacking():
         return None
-    made = style.StylePrint.of(heard.excerpts, embedders.embedder())
+    try:
+        made = style.StylePrint.of(heard.excerpts, embedders.embedder())
+    except (
+        style.StyleError
+    ) as error:  # a model of the operator's that can't be read: the recording is not covered
+        logger.warning("no style print is made: %s", error.reason)
+        return None
     return made.packed if len(made) else None
 
 
@@ -160,7 +169,7 @@ def _build_styles(references: References, *, dataset: str, dataset_version: str)
     return style.StyleIndex.build(
         ((key, style.StylePrint.unpack(stored)) for key, stored in references),
         model_sha256=embedders.model_sha256(),
-        centre=embedders.embedder().centre,
+        centre=embedders.centre(),
         dataset=dataset,
         dataset_version=dataset_version,
     )

@@ -116,13 +116,7 @@ class Musicnn:
         PackageDamagedError
             If it holds other weights.
         """
-        folder = package_folder() if folder is None else folder
-        if folder is None:
-            raise PackageMissingError("the package musicnn is not installed: run make install")
-        table, shard = (
-            _verified(folder / MODEL / name, sha256)
-            for name, sha256 in ((".index", TABLE_SHA256), (".data-00000-of-00001", SHARD_SHA256))
-        )
+        table, shard = _files(package_folder() if folder is None else folder)
         try:
             arrays = read_checkpoint(table, shard, wanted=_is_of_network)
         except CheckpointError as error:
@@ -161,6 +155,16 @@ class Musicnn:
                 vectors[here] = made.numpy()
                 tags[here] = torch.sigmoid(logits).numpy()
         return vectors, tags
+
+
+@cache
+def problem() -> str:
+    """Say why the weights can't serve, the package missing or damaged; nothing where they can. Read once a process."""
+    try:
+        _files(package_folder())
+    except MusicnnError as error:
+        return error.reason
+    return ""
 
 
 def is_silent(samples: NDArray[np.int16]) -> bool:
@@ -334,6 +338,16 @@ def state_of(arrays: Mapping[str, NDArray[np.float32]]) -> dict[str, torch.Tenso
     except KeyError as error:
         raise PackageDamagedError(f"the checkpoint lacks {error.args[0]}") from error
     return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in told.items()}
+
+
+def _files(folder: Path | None) -> tuple[bytes, bytes]:
+    """Return the checkpoint's index and its numbers."""
+    if folder is None:
+        raise PackageMissingError("likeness of style needs the package musicnn: run make install")
+    return (
+        _verified(folder / MODEL / ".index", TABLE_SHA256),
+        _verified(folder / MODEL / ".data-00000-of-00001", SHARD_SHA256),
+    )
 
 
 def _verified(path: Path, sha256: str) -> bytes:

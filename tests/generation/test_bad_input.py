@@ -108,7 +108,7 @@ def embedding() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedders, "_chosen", embedders.MUSICNN)
         patch.setattr(embedders, "_loaded", lambda name: Loudness())
-        patch.setattr(musicnn, "package_folder", lambda: Path("/here"))
+        patch.setattr(musicnn, "problem", str)
         patch.setattr(musicnn, "SHARD_SHA256", Loudness.sha256)
         yield
 

@@ -84,6 +84,17 @@ class TestMusicnn:
             Musicnn.load(tmp_path)
 
 
+class TestProblem:
+    def test_says_what_a_package_lacks_without_raising(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        for folder, words in ((None, "needs the package musicnn"), (tmp_path, f"holds no {MODEL}")):
+            monkeypatch.setattr(musicnn, "package_folder", lambda folder=folder: folder)
+            said = musicnn.problem.__wrapped__()
+            assert words in said
+            assert said.endswith("run make install")
+
+
 class TestLogMel:
     def test_equals_the_spectrogram_that_the_network_was_taught_on(self) -> None:
         times = np.arange(2_048) / 16_000
