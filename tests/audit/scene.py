@@ -33,9 +33,10 @@ from provenance.models import (
     Registration,
     VersionEntry,
 )
+from provenance.similarity import thresholds
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-POLICY = {"id": "recording-2", "false_alarm_target": None, "calibrated": False}
+POLICY = {"id": thresholds.POLICY_ID, "false_alarm_target": None, "calibrated": False}
 
 
 def a_hash(name: str) -> str:

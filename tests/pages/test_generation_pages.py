@@ -191,7 +191,7 @@ class TestModelPage:
         assert "night-control@1" in text
 
     def test_says_what_the_checks_recorded_of_their_policy(self, house: House) -> None:
-        assert "The thresholds (recording-2) are not calibrated" in self.page(house)
+        assert f"The thresholds ({thresholds.POLICY_ID}) are not calibrated" in self.page(house)
         checks = Check.objects.filter(generation__model_version=house.version, control=False)
         newest = checks.order_by("-id")[:1].get()
         for target, said in [
@@ -202,7 +202,7 @@ class TestModelPage:
             newest.save(update_fields=["policy"])
             text = self.page(house)
             assert text.index(f"The thresholds (house-2) are {said}") < text.index(
-                "The thresholds (recording-2)"
+                f"The thresholds ({thresholds.POLICY_ID})"
             )
 
     def test_says_that_nothing_was_checked_yet(self, house: House) -> None:
