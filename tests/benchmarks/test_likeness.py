@@ -147,4 +147,4 @@ class TestProtocol:
 class TestNames:
     def test_lists_those_there_are_when_one_is_not(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert bench.main(["waltz"]) == 2
-        assert "There is no benchmark waltz: choose among catalogue, conflicts, " in capsys.readouterr().err
+        assert "There is no benchmark waltz: choose among catalogue, composition, " in capsys.readouterr().err
