@@ -25,7 +25,7 @@ from benchmarks import (
     style,
 )
 from benchmarks.figures import Figure, NothingToMeasureError
-from benchmarks.transformations import CONDITIONS
+from benchmarks.transformations import CONDITIONS, OWN_CODEC
 
 NAMES = (
     "conflicts",
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> int:
     of_likeness.add_argument(
         "--changes",
         nargs="+",
-        choices=list(CONDITIONS),
+        choices=[*CONDITIONS, OWN_CODEC],
         metavar="CHANGE",
         help="of benchmarks.transformations",
     )

@@ -24,7 +24,13 @@ import numpy as np
 
 from benchmarks import protocol, tunes
 from benchmarks.figures import Figure, NothingToMeasureError
-from benchmarks.transformations import CONDITIONS, RATE_HZ, Samples
+from benchmarks.transformations import CONDITIONS, OWN_CODEC, RATE_HZ, Condition, Samples, through_codec
+from generation.architectures.spectral_codec import (
+    SAMPLE_RATE_HZ,
+    SpectralCodec,
+    compressed_magnitudes,
+    fit_codec,
+)
 from provenance import audio
 from provenance.similarity import thresholds
 from provenance.similarity.align import error_curve
@@ -49,6 +55,10 @@ PARTS = COPIES, REPLICATIONS, FALSE_ALARMS = ("copies", "replications", "false-a
 REPLICATED = (0.02, 0.05, 0.10)
 OUTPUT_S = 30.0
 FADE_S = 0.005
+
+N_FITTED, FITTED_S = 24, 30.0
+N_CODES = 512
+"""Recordings and seconds of each that the codec is fitted to, and its codes a band."""
 
 WANTED = 'make bench ARGS="likeness --references DIR --strangers DIR".'
 
@@ -186,7 +196,8 @@ class Judge:
 
     def answer(self, heard: Samples) -> RecordingCheck:
         seconds = len(heard) / RATE_HZ
-        judging = self.calibration and Judging(self.calibration, thresholds.FALSE_ALARM_TARGET, seconds)
+        known = self.calibration
+        judging = Judging(known, thresholds.FALSE_ALARM_TARGET, seconds) if known else None
         sound = AudioFingerprint.of(heard, sample_rate_hz=RATE_HZ)
         return check(sound, self.index, query_seconds=seconds, judging=judging)
 
@@ -275,9 +286,12 @@ def _on_music(
     checks_s: list[float] = []
     for share in REPLICATED if only in ("", REPLICATIONS) else ():
         yield from _replications(share, known, unknown, judge, n_excerpts, rng)
+    wanted = dict(CONDITIONS)
+    if calibrates and only in ("", COPIES) and (not changes or OWN_CODEC in changes):
+        wanted[OWN_CODEC] = through_codec(_codec_of(known, rng))
     for length_s in LENGTHS_S if only in ("", COPIES) else ():
-        for name in changes or CONDITIONS:
-            yield from _copies(name, length_s, known, unknown, judge, n_excerpts, rng, checks_s)
+        for name in changes or wanted:
+            yield from _copies(name, wanted[name], length_s, known, unknown, judge, n_excerpts, rng, checks_s)
     for length_s in (*LENGTHS_S, OUTPUT_S) if only in ("", FALSE_ALARMS) else ():
         yield from _false_alarms(length_s, unknown, judge, n_excerpts, rng)
     if checks_s:
@@ -293,8 +307,20 @@ def _drawn(
     return [all_of_it[place] for place in sorted(rng.permutation(len(all_of_it))[:n_tracks])]
 
 
+def _codec_of(known: Sequence[tuple[Path, float]], rng: np.random.Generator) -> SpectralCodec:
+    """Fit the generators' codec to other moments of the references than are likely to be asked for."""
+    drawn = [known[place] for place in rng.permutation(len(known))[:N_FITTED]]
+    heard = []
+    for path, seconds in drawn:
+        start_s = float(rng.uniform(0, max(0.0, seconds - FITTED_S)))
+        samples = audio.read_samples(path, sample_rate_hz=SAMPLE_RATE_HZ, start_s=start_s, seconds=FITTED_S)
+        heard.append(compressed_magnitudes(samples))
+    return fit_codec(np.concatenate(heard), n_codes=N_CODES, seed=1)
+
+
 def _copies(
     name: str,
+    condition: Condition,
     length_s: float,
     known: Sequence[tuple[Path, float]],
     unknown: Sequence[tuple[Path, float]],
@@ -303,7 +329,6 @@ def _copies(
     rng: np.random.Generator,
     checks_s: list[float],
 ) -> Iterator[Figure]:
-    condition = CONDITIONS[name]
     taken_s = length_s * condition.tempo
     hits, naive = [], []
     for path, seconds in known:

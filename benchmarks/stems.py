@@ -64,8 +64,8 @@ def measure(
         hits, naive = [], []
         for path, start_s, heard in drawn:
             piece = heard[: round(length_s * RATE_HZ)]
-            found = judge.answer(piece)
-            hits.append(found_and_placed(found, judge.index, str(path), start_s, 1.0))
+            told = judge.answer(piece)
+            hits.append(found_and_placed(told, judge.index, str(path), start_s, 1.0))
             naive.append(baseline_answer(piece, judge.index) == str(path))
             if not hits[-1]:
                 print(f"missed at {length_s:.0f} s: {path.name} from {start_s:.1f} s", file=sys.stderr)
@@ -117,4 +117,6 @@ def _sounds(part: Samples, whole: Samples) -> bool:
 
 def _powers(samples: Samples, step: int) -> NDArray[np.float64]:
     whole = len(samples) // step * step
-    return np.square(samples[:whole].astype(np.float64)).reshape(-1, step).mean(axis=1)
+    squares = np.square(samples[:whole].astype(np.float64))
+    powers: NDArray[np.float64] = squares.reshape(-1, step).mean(axis=1)
+    return powers

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from generation.architectures.spectral_codec import N_FFT, SpectralCodec
+from generation.architectures.spectral_codec import SAMPLE_RATE_HZ as CODEC_RATE_HZ
 from tests.vocoding import griffin_lim
 
 RATE_HZ = 44_100
@@ -101,6 +103,23 @@ def _through_mel(n_bands: int, n_levels: int | None = None) -> Change:
         return _ffmpeg(heard, [], [], rate_in_hz=MEL_RATE_HZ)
 
     return change
+
+
+OWN_CODEC = "own_codec"
+"""The name of what `through_codec` makes: it has to be fitted to music first, and so stands in no list."""
+
+
+def through_codec(codec: SpectralCodec) -> Condition:
+    """Write an excerpt as the codes that this project's own generators learn, and sound them again."""
+
+    def change(piece: Samples, _other: Samples, rng: np.random.Generator) -> Samples:
+        lower = _ffmpeg(piece, ["-ar", str(CODEC_RATE_HZ)], [], rate_out_hz=CODEC_RATE_HZ)
+        padded = np.pad(lower, (N_FFT // 2, N_FFT))
+        heard = codec.decode(codec.encode(padded), seed=int(rng.integers(1 << 31)))
+        kept = heard[N_FFT // 2 : N_FFT // 2 + len(lower)]
+        return _ffmpeg(kept, [], [], rate_in_hz=CODEC_RATE_HZ)
+
+    return Condition(change)
 
 
 def _semitones(n: float) -> Condition:

@@ -217,4 +217,5 @@ def of_unit_length(vectors: NDArray[np.int8]) -> NDArray[np.float32]:
     """Return kept vectors as numbers, each of length 1; silent ones stay zeros."""
     numbers = vectors.astype(np.float32) * np.float32(VECTOR_STEP)
     lengths = np.linalg.norm(numbers, axis=1, keepdims=True)
-    return numbers / np.maximum(lengths, 1e-6)
+    made: NDArray[np.float32] = numbers / np.maximum(lengths, 1e-6)
+    return made

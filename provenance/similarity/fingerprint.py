@@ -185,7 +185,8 @@ def trained() -> LearnedFingerprint:
 def in_steps(vectors: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
     """Return vectors as they are kept."""
     steps = np.rint(vectors.astype(np.float32) / VECTOR_STEP)
-    return np.clip(steps, -127, 127).astype(np.int8)
+    kept: NDArray[np.int8] = np.clip(steps, -127, 127).astype(np.int8)
+    return kept
 
 
 def _n_blocks(n_frames: int) -> int:

@@ -262,8 +262,9 @@ class LearnedFingerprint:
         for kernel, bias, width in self._convolutions:
             seen = _convolved(seen, kernel, bias, width)
         hidden = np.maximum(seen.reshape(len(seen), -1) @ self._dense[0][0] + self._dense[0][1], 0.0)
-        made: NDArray[np.float32] = hidden @ self._dense[1][0] + self._dense[1][1]
-        return made / np.maximum(np.linalg.norm(made, axis=1, keepdims=True), 1e-12)
+        made = hidden @ self._dense[1][0] + self._dense[1][1]
+        made /= np.maximum(np.linalg.norm(made, axis=1, keepdims=True), 1e-12)
+        return np.asarray(made, dtype=np.float32)
 
 
 def _convolution(

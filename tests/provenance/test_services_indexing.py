@@ -19,6 +19,7 @@ from provenance.errors import EmptyDatasetError, StorageFullError
 from provenance.models import Dataset, Fingerprint, IndexBuild
 from provenance.services.indexing import Indexed, index_path
 from provenance.similarity.index import RecordingIndex
+from provenance.similarity.segmented import SegmentedIndex
 from tests import signals
 from tests.catalogues import a_catalogue, register, row, sound, table
 from tests.people import People, a_dataset
@@ -36,11 +37,11 @@ def build(dataset: Dataset, people: People) -> Indexed:
     return services.index_dataset(dataset=dataset, version=None, by=people.steward, now=timezone.now())
 
 
-def current(dataset: Dataset, people: People) -> tuple[IndexBuild, RecordingIndex]:
+def current(dataset: Dataset, people: People) -> tuple[IndexBuild, RecordingIndex | SegmentedIndex]:
     return services.current_index(dataset=dataset, version=None, by=people.steward, now=timezone.now())
 
 
-def inside(index: RecordingIndex) -> set[str]:
+def inside(index: RecordingIndex | SegmentedIndex) -> set[str]:
     return set(index.recordings)
 
 
