@@ -59,11 +59,12 @@ def check(
 
     Parameters
     ----------
-    sound, query_seconds, exclude, judging
-        As there.
+    sound : AudioFingerprint
     index : RecordingIndex or SegmentedIndex
     levels : np.ndarray [shape=(n_frames, N_BANDS)], optional
         Of the query (`provenance.similarity.levels`); without them a big index is searched at its own pitch and tempo.
+    query_seconds, exclude, judging
+        As there.
     """
     if not isinstance(index, SegmentedIndex):
         return recording.check(sound, index, query_seconds=query_seconds, exclude=exclude, judging=judging)

@@ -104,7 +104,7 @@ class WeightsDamagedError(LearnedFingerprintError):
 
 
 class LibraryMissingError(LearnedFingerprintError):
-    """safetensors is not installed."""
+    """The library safetensors is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
