@@ -63,8 +63,8 @@ what these are).
 {figures}
 
 The cosine is the median, less what its variant costs. These are no rates of false alarms: so few strangers say nothing
-of one in a thousand, and by these figures it was decided when to stop. No check searches it yet: what
-likeness reaches without it stands in `docs/likeness.md`.
+of one in a thousand, and by these figures it was decided when to stop. Checks search it at a query's own pitch, and
+believe it as far as the peaks at the same place bear it out: what they reach together stands in `docs/likeness.md`.
 
 ## What it is bad at
 
