@@ -72,6 +72,9 @@ def main(arguments: Sequence[str]) -> int:
     )
     of_likeness.add_argument("--seed", type=int, default=1)
     of_likeness.add_argument(
+        "--kept", type=Path, metavar="DIR", help="keep the fingerprints of --protocol there, for the next run"
+    )
+    of_likeness.add_argument(
         "--modules", type=Path, metavar="DIR", help="tracker modules and MIDI files, for stems"
     )
     of_conflicts = parser.add_argument_group("conflicts")
@@ -93,6 +96,7 @@ def main(arguments: Sequence[str]) -> int:
             chosen.references,
             chosen.strangers,
             listed=chosen.protocol,
+            kept=chosen.kept,
             n_tracks=chosen.tracks,
             n_excerpts=chosen.excerpts,
             only=chosen.only,
@@ -105,6 +109,7 @@ def main(arguments: Sequence[str]) -> int:
             stems.measure,
             listed=chosen.protocol,
             modules=chosen.modules,
+            kept=chosen.kept,
             n_tracks=chosen.tracks,
             seed=chosen.seed,
         ),

@@ -13,6 +13,7 @@ answers when a best bit error rate below 0.35 counts as found. Without music it 
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import tempfile
 import time
@@ -31,12 +32,20 @@ from generation.architectures.spectral_codec import (
     compressed_magnitudes,
     fit_codec,
 )
+from lib import files
 from provenance import audio
 from provenance.similarity import thresholds
 from provenance.similarity.align import error_curve
 from provenance.similarity.calibration import Calibration, Judging
 from provenance.similarity.calibration import measure as measure_strangers
-from provenance.similarity.chromaprint import BANDS, CHROMA, ITEM_S, ITEM_SPAN_S, items_of
+from provenance.similarity.chromaprint import (
+    BANDS,
+    CHROMA,
+    ITEM_S,
+    ITEM_SPAN_S,
+    FingerprintError,
+    items_of,
+)
 from provenance.similarity.fingerprint import AudioFingerprint
 from provenance.similarity.index import RecordingIndex
 from provenance.similarity.recording import RecordingCheck, RecordingMatch, check
@@ -65,10 +74,19 @@ WANTED = 'make bench ARGS="likeness --references DIR --strangers DIR".'
 
 @dataclass(frozen=True, slots=True)
 class Music:
-    """What is measured on: files of references and of strangers, each with its fingerprint."""
+    """What is measured on: references with their fingerprints, and how long these and the strangers last, in seconds."""
 
-    references: Mapping[Path, audio.Survey]
-    strangers: Mapping[Path, audio.Survey]
+    fingerprints: Mapping[Path, AudioFingerprint]
+    references: Mapping[Path, float]
+    strangers: Mapping[Path, float]
+
+    @classmethod
+    def of(cls, references: Mapping[Path, audio.Survey], strangers: Mapping[Path, audio.Survey]) -> Music:
+        return cls(
+            {path: surveyed.fingerprint for path, surveyed in references.items()},
+            {path: surveyed.seconds for path, surveyed in references.items()},
+            {path: surveyed.seconds for path, surveyed in strangers.items()},
+        )
 
 
 @dataclass(slots=True)
@@ -106,6 +124,7 @@ def measure(
     strangers: Path | None = None,
     *,
     listed: Path | None = None,
+    kept: Path | None = None,
     n_tracks: int = 0,
     n_excerpts: int = 1,
     only: str = "",
@@ -118,6 +137,8 @@ def measure(
     ----------
     listed : Path, optional
         The folder that holds the packages of `benchmarks.protocol`.
+    kept : Path, optional
+        A folder for the fingerprints of these, so that a second run need not decode.
     n_tracks : int
         References and strangers that excerpts are taken of, drawn by the seed; 0 for all.
     n_excerpts : int
@@ -133,16 +154,15 @@ def measure(
         If one folder is named without the other, is no folder, or holds no music.
     """
     if listed is not None:
-        yield from _on_music(_of_protocol(listed), n_tracks, n_excerpts, seed, only, changes)
+        yield from _on_music(_of_protocol(listed, kept), n_tracks, n_excerpts, seed, only, changes)
     elif references is None and strangers is None:
         yield from _made_up(n_excerpts, seed, only, changes)
     elif references is None or strangers is None:
         raise NothingToMeasureError("likeness needs two folders that share no recording: " + WANTED)
     else:
-        music = Music(_music_in(references), _music_in(strangers))
-        hashes = [
-            {one.samples_sha256 for one in side.values()} for side in (music.references, music.strangers)
-        ]
+        known, unknown = _music_in(references), _music_in(strangers)
+        music = Music.of(known, unknown)
+        hashes = [{one.samples_sha256 for one in side.values()} for side in (known, unknown)]
         if shared := hashes[0] & hashes[1]:
             raise NothingToMeasureError(
                 f"{len(shared)} recordings lie under {references} and under {strangers}: "
@@ -236,12 +256,28 @@ def _sounds_same(
     )
 
 
-def _of_protocol(folder: Path) -> Music:
-    sides: list[dict[Path, audio.Survey]] = []
-    for group in ("references", "test"):
-        found = protocol.located(folder, protocol.tracks(group))
-        sides.append({path: audio.survey(path) for path in found.values()})
-    return Music(*sides)
+def _of_protocol(folder: Path, kept: Path | None) -> Music:
+    references, strangers = (
+        protocol.located(folder, protocol.tracks(group)) for group in ("references", "test")
+    )
+    return Music(
+        {path: fingerprint_of(path, track.sha256, kept) for track, path in references.items()},
+        {path: track.seconds for track, path in references.items()},
+        {path: track.seconds for track, path in strangers.items()},
+    )
+
+
+def fingerprint_of(path: Path, sha256: str, kept: Path | None) -> AudioFingerprint:
+    """Fingerprint a file, or read what an earlier run kept of it under ``kept``."""
+    at = kept / f"{sha256}.fingerprint" if kept else None
+    if at is not None and at.exists():
+        with contextlib.suppress(FingerprintError):  # of an older method: made anew below
+            return AudioFingerprint.unpack(at.read_bytes())
+    made = audio.survey(path).fingerprint
+    if at is not None:
+        with files.replacing(at) as part:
+            part.write_bytes(made.packed)
+    return made
 
 
 def _made_up(n_excerpts: int, seed: int, only: str, changes: Sequence[str]) -> Iterator[Figure]:
@@ -258,7 +294,7 @@ def _made_up(n_excerpts: int, seed: int, only: str, changes: Sequence[str]) -> I
                 path = Path(folder) / name / f"{tune}.wav"
                 tunes.write(path, seed=number * N_TUNES + tune, seconds=TUNE_S, rate_hz=RATE_HZ)
             sides.append(_music_in(Path(folder) / name))
-        for found in _on_music(Music(*sides), 0, n_excerpts, seed, only, changes, calibrates=False):
+        for found in _on_music(Music.of(*sides), 0, n_excerpts, seed, only, changes, calibrates=False):
             yield replace(found, name=found.name.replace("likeness_", "likeness_made_up_", 1))
 
 
@@ -273,9 +309,7 @@ def _on_music(
     calibrates: bool = True,
 ) -> Iterator[Figure]:
     rng = np.random.default_rng(seed)
-    index = RecordingIndex.build(
-        (str(path), surveyed.fingerprint) for path, surveyed in music.references.items()
-    )
+    index = RecordingIndex.build((str(path), fingerprint) for path, fingerprint in music.fingerprints.items())
     judge = Judge.calibrated(index) if calibrates else Judge(index)
     known, unknown = (_drawn(side, n_tracks, rng) for side in (music.references, music.strangers))
     print(
@@ -298,10 +332,8 @@ def _on_music(
         yield Figure("likeness_check_cpu_s", float(np.median(checks_s)), "s")
 
 
-def _drawn(
-    side: Mapping[Path, audio.Survey], n_tracks: int, rng: np.random.Generator
-) -> list[tuple[Path, float]]:
-    all_of_it = [(path, surveyed.seconds) for path, surveyed in side.items()]
+def _drawn(side: Mapping[Path, float], n_tracks: int, rng: np.random.Generator) -> list[tuple[Path, float]]:
+    all_of_it = list(side.items())
     if not 0 < n_tracks < len(all_of_it):
         return all_of_it
     return [all_of_it[place] for place in sorted(rng.permutation(len(all_of_it))[:n_tracks])]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks import protocol
 from benchmarks.figures import Figure, NothingToMeasureError
-from benchmarks.likeness import LEAST_S, Judge, baseline_answer, found_and_placed
+from benchmarks.likeness import LEAST_S, Judge, baseline_answer, fingerprint_of, found_and_placed
 from benchmarks.muting import NotMutableError, alone, n_channels
 from benchmarks.transformations import RATE_HZ, Samples
 from provenance import audio
@@ -33,7 +33,12 @@ N_TRIES = 12
 
 
 def measure(
-    *, listed: Path | None = None, modules: Path | None = None, n_tracks: int = 0, seed: int = 1
+    *,
+    listed: Path | None = None,
+    modules: Path | None = None,
+    kept: Path | None = None,
+    n_tracks: int = 0,
+    seed: int = 1,
 ) -> Iterator[Figure]:
     """Measure on the modules and MIDI files of a folder.
 
@@ -52,9 +57,9 @@ def measure(
         raise NothingToMeasureError(
             f"No tracker module or MIDI file of {LEAST_S:g} s was found under {modules}."
         )
-    around = protocol.located(listed, protocol.tracks("references")).values()
+    around = protocol.located(listed, protocol.tracks("references"))
     references = [(str(path), one.fingerprint) for path, one in surveyed.items()]
-    references += [(str(path), audio.survey(path).fingerprint) for path in around]
+    references += [(str(path), fingerprint_of(path, track.sha256, kept)) for track, path in around.items()]
     judge = Judge.calibrated(RecordingIndex.build(references))
     paths = list(surveyed)
     if 0 < n_tracks < len(paths):
