@@ -13,21 +13,15 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lib import files
+from provenance.similarity import sealed
 from provenance.similarity.harmony import LEAST_FRAMES, METHOD, METHOD_VERSION, N_CLASSES, N_LEVELS, Tune
 from provenance.similarity.index import (
-    IndexDamagedError,
     IndexFacts,
-    IndexFormatError,
-    IndexMissingError,
-    IndexStaleError,
     set_hash,
 )
 
@@ -55,7 +49,6 @@ HARMONY_SHARES = (0.75, 0.25)
 
 FORMAT = 1
 _MAGIC = b"LNCX"
-_PREAMBLE = struct.Struct("<4sHxxI32s")
 
 _AT = (np.arange(WINDOW_FRAMES) + 0.5) / WINDOW_FRAMES
 _COSINES = np.stack([np.cos(np.pi * order * _AT) for order in range(N_COSINES)]).astype(np.float32)
@@ -111,7 +104,7 @@ class CompositionIndex:
             n_recordings=len(self._recordings),
             n_windows=int(self._starts[-1]),
             set_hash=described["set_hash"],
-            sha256=hashlib.sha256(_written(described)).hexdigest(),
+            sha256=hashlib.sha256(sealed.header_of(described)).hexdigest(),
         )
 
     @property
@@ -182,28 +175,13 @@ class CompositionIndex:
         IndexMissingError, IndexDamagedError, IndexFormatError, IndexStaleError
             As `provenance.similarity.index.RecordingIndex.load`.
         """
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError as error:
-            raise IndexMissingError(f"there is no index at {path.name}: build it") from error
-        if len(content) < _PREAMBLE.size or content[:4] != _MAGIC:
-            raise IndexDamagedError(f"{path.name} is no index of compositions: rebuild it")
-        _, layout, n_header, header_sha256 = _PREAMBLE.unpack_from(content)
-        header = content[_PREAMBLE.size : _PREAMBLE.size + n_header]
-        if layout == FORMAT and hashlib.sha256(header).digest() != header_sha256:
-            raise IndexDamagedError(f"the header of {path.name} is damaged: rebuild it")
-        described: dict[str, Any] = json.loads(header) if layout == FORMAT else {}
-        if (described.get("method"), described.get("method_version")) != (METHOD, METHOD_VERSION):
-            raise IndexFormatError(f"{path.name} was made by another method: rebuild it")
-        wanted = {"set_hash": set_hash, "dataset": dataset, "dataset_version": dataset_version}
-        for name, value in wanted.items():
-            if value is not None and described[name] != value:
-                raise IndexStaleError(
-                    f"{path.name} was built for {name} {described[name]!r}, not {value!r}: rebuild it"
-                )
-        body = content[_PREAMBLE.size + n_header :]
-        if hashlib.sha256(body).hexdigest() != described["body_sha256"]:
-            raise IndexDamagedError(f"the prints in {path.name} are damaged: rebuild it")
+        described, body = sealed.load(
+            path,
+            magic=_MAGIC,
+            layout=FORMAT,
+            made_by={"method": METHOD, "method_version": METHOD_VERSION},
+            wanted={"set_hash": set_hash, "dataset": dataset, "dataset_version": dataset_version},
+        )
         ends = np.cumsum([0, *(n_bytes for _, _, n_bytes in described["recordings"])]).tolist()
         return cls(described, [Tune.unpack(body[first:end]) for first, end in itertools.pairwise(ends)])
 
@@ -215,12 +193,13 @@ class CompositionIndex:
         lib.files.DiskFullError
             If the disk is full; the old file is untouched and nothing is left beside it.
         """
-        header = _written(self._described)
-        with files.replacing(path) as part, part.open("wb") as opened:
-            opened.write(_PREAMBLE.pack(_MAGIC, FORMAT, len(header), hashlib.sha256(header).digest()))
-            opened.write(header)
-            for tune in self.tunes:
-                opened.write(tune.packed)
+        sealed.save(
+            path,
+            magic=_MAGIC,
+            layout=FORMAT,
+            header=sealed.header_of(self._described),
+            body=(tune.packed for tune in self.tunes),
+        )
 
     def places(self, query: NDArray[np.float32]) -> dict[str, list[Place]]:
         """Find where a query lies best in each reference.
@@ -339,7 +318,3 @@ def _reduced(frames: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[
     lengths = np.sqrt(np.square(reduced).sum(axis=(2, 3), keepdims=True))
     units: NDArray[np.float32] = (reduced / np.maximum(lengths, 1e-6)).astype(np.float32)
     return units
-
-
-def _written(described: dict[str, Any]) -> bytes:
-    return json.dumps(described, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

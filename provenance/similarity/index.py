@@ -15,19 +15,23 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import struct
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from lib import files
+from provenance.similarity import sealed
 from provenance.similarity.by_vectors import LearnedVectors
 from provenance.similarity.chromaprint import N_COLUMNS
 from provenance.similarity.constellation import Constellations
 from provenance.similarity.fingerprint import METHOD, METHOD_VERSION, AudioFingerprint
 from provenance.similarity.landmarks import Landmarks
+from provenance.similarity.sealed import IndexDamagedError as IndexDamagedError
+from provenance.similarity.sealed import IndexFormatError as IndexFormatError
+from provenance.similarity.sealed import IndexMissingError as IndexMissingError
+from provenance.similarity.sealed import IndexStaleError as IndexStaleError
+from provenance.similarity.sealed import SimilarityIndexError as SimilarityIndexError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,31 +46,6 @@ WINDOW_BITS = 32 * WINDOW_ITEMS
 
 FORMAT = 2
 _MAGIC = b"LNIX"
-_PREAMBLE = struct.Struct("<4sHxxI32s")
-
-
-class SimilarityIndexError(Exception):
-    """An index file that cannot serve."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class IndexMissingError(SimilarityIndexError):
-    """There is no file."""
-
-
-class IndexDamagedError(SimilarityIndexError):
-    """The file is cut, altered, or no index at all."""
-
-
-class IndexFormatError(SimilarityIndexError):
-    """The file is whole and of a format or method that this program does not read."""
-
-
-class IndexStaleError(SimilarityIndexError):
-    """The file is whole and holds other recordings or fingerprints than it should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,20 +245,17 @@ class RecordingIndex:
         IndexStaleError
             If it was built from something else than it should.
         """
-        header, body = _read_verified(path)
-        described = _parse_header(header, path)
-        wanted = {"set_hash": set_hash, "dataset": dataset, "dataset_version": dataset_version}
-        for name, value in wanted.items():
-            if value is not None and described[name] != value:
-                raise IndexStaleError(
-                    f"{path.name} was built for {name} {described[name]!r}, not {value!r}: rebuild it"
-                )
-        if hashlib.sha256(body).hexdigest() != described["body_sha256"]:
-            raise IndexDamagedError(f"the fingerprints in {path.name} are damaged: rebuild it")
+        described, body = sealed.load(
+            path,
+            magic=_MAGIC,
+            layout=FORMAT,
+            made_by={"method": METHOD, "method_version": METHOD_VERSION, "window_items": WINDOW_ITEMS},
+            wanted={"set_hash": set_hash, "dataset": dataset, "dataset_version": dataset_version},
+        )
         ends = np.cumsum([0, *(n_bytes for _, _, n_bytes in described["recordings"])]).tolist()
         return cls(
             [recording for recording, _, _ in described["recordings"]],
-            [AudioFingerprint.unpack(bytes(body[first:end])) for first, end in itertools.pairwise(ends)],
+            [AudioFingerprint.unpack(body[first:end]) for first, end in itertools.pairwise(ends)],
             dataset=described["dataset"],
             dataset_version=described["dataset_version"],
         )
@@ -292,13 +268,8 @@ class RecordingIndex:
         lib.files.DiskFullError
             If the disk is full; the old file is untouched and nothing is left beside it.
         """
-        with files.replacing(path) as part, part.open("wb") as opened:
-            opened.write(
-                _PREAMBLE.pack(_MAGIC, FORMAT, len(self._header), hashlib.sha256(self._header).digest())
-            )
-            opened.write(self._header)
-            for fingerprint in self._fingerprints:
-                opened.write(fingerprint.packed)
+        prints = (fingerprint.packed for fingerprint in self._fingerprints)
+        sealed.save(path, magic=_MAGIC, layout=FORMAT, header=self._header, body=prints)
 
     @property
     def recordings(self) -> tuple[str, ...]:
@@ -391,7 +362,7 @@ class RecordingIndex:
             "set_hash": set_hash(pairs),
             "window_items": WINDOW_ITEMS,
         }
-        return json.dumps(described, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        return sealed.header_of(described)
 
     def _fill(self) -> list[Any]:
         import faiss
@@ -405,27 +376,3 @@ class RecordingIndex:
                     index.add(codes.view(np.uint8).reshape(len(codes), -1))
             columns.append(index)
         return columns
-
-
-def _read_verified(path: Path) -> tuple[bytes, memoryview]:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise IndexMissingError(f"there is no index at {path.name}: build it") from error
-    if len(content) < _PREAMBLE.size or content[:4] != _MAGIC:
-        raise IndexDamagedError(f"{path.name} is no index: rebuild it")
-    _, layout, header_bytes, header_sha256 = _PREAMBLE.unpack_from(content)
-    if layout != FORMAT:
-        raise IndexFormatError(f"{path.name} has format {layout} and this program reads {FORMAT}: rebuild it")
-    header = content[_PREAMBLE.size : _PREAMBLE.size + header_bytes]
-    if hashlib.sha256(header).digest() != header_sha256:
-        raise IndexDamagedError(f"the header of {path.name} is damaged: rebuild it")
-    return header, memoryview(content)[_PREAMBLE.size + header_bytes :]
-
-
-def _parse_header(header: bytes, path: Path) -> dict[str, Any]:
-    described: dict[str, Any] = json.loads(header)
-    made_by = (described["method"], described["method_version"], described["window_items"])
-    if made_by != (METHOD, METHOD_VERSION, WINDOW_ITEMS):
-        raise IndexFormatError(f"{path.name} was made by {made_by}: rebuild it")
-    return described

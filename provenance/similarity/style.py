@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import struct
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,14 +32,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from lib import files
+from provenance.similarity import sealed
 from provenance.similarity.excerpts import EXCERPT_S
 from provenance.similarity.index import (
-    IndexDamagedError,
     IndexFacts,
-    IndexFormatError,
-    IndexMissingError,
-    IndexStaleError,
     set_hash,
 )
 
@@ -83,7 +78,6 @@ _FORMAT = 1
 _HEADER = struct.Struct("<4sHH32sHH")
 _INDEX_MAGIC = b"LNSI"
 _INDEX_FORMAT = 1
-_PREAMBLE = struct.Struct("<4sHxxI32s")
 
 
 class StyleEmbedder(Protocol):
@@ -281,10 +275,6 @@ def _usual(units: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.sort(cosines.max(axis=1)).astype(np.float32)
 
 
-def _written(described: dict[str, Any]) -> bytes:
-    return json.dumps(described, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
 @dataclass(frozen=True, slots=True)
 class Share:
     """A share of the likeness, with its doubt.
@@ -384,7 +374,7 @@ class StyleIndex:
             n_recordings=len(self.recordings),
             n_windows=sum(n for _, _, n in described["recordings"]),
             set_hash=described["set_hash"],
-            sha256=hashlib.sha256(_written(described)).hexdigest(),
+            sha256=hashlib.sha256(sealed.header_of(described)).hexdigest(),
         )
 
     @property
@@ -468,37 +458,18 @@ class StyleIndex:
         IndexMissingError, IndexDamagedError, IndexFormatError, IndexStaleError
             As `provenance.similarity.index.RecordingIndex.load`; stale too if it is of another model.
         """
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError as error:
-            raise IndexMissingError(f"there is no index at {path.name}: build it") from error
-        if len(content) < _PREAMBLE.size or content[:4] != _INDEX_MAGIC:
-            raise IndexDamagedError(f"{path.name} is no index of style: rebuild it")
-        _, layout, n_header, header_sha256 = _PREAMBLE.unpack_from(content)
-        if layout != _INDEX_FORMAT:
-            raise IndexFormatError(
-                f"{path.name} has format {layout} and this program reads {_INDEX_FORMAT}: rebuild it"
-            )
-        header = content[_PREAMBLE.size : _PREAMBLE.size + n_header]
-        if hashlib.sha256(header).digest() != header_sha256:
-            raise IndexDamagedError(f"the header of {path.name} is damaged: rebuild it")
-        described: dict[str, Any] = json.loads(header)
-        if (described["method"], described["method_version"]) != (METHOD, METHOD_VERSION):
-            raise IndexFormatError(f"{path.name} was made by another method: rebuild it")
-        wanted = {
-            "set_hash": set_hash,
-            "dataset": dataset,
-            "dataset_version": dataset_version,
-            "model_sha256": model_sha256,
-        }
-        for name, value in wanted.items():
-            if value is not None and described[name] != value:
-                raise IndexStaleError(
-                    f"{path.name} was built for {name} {described[name]!r}, not {value!r}: rebuild it"
-                )
-        body = content[_PREAMBLE.size + n_header :]
-        if hashlib.sha256(body).hexdigest() != described["body_sha256"]:
-            raise IndexDamagedError(f"the vectors in {path.name} are damaged: rebuild it")
+        described, body = sealed.load(
+            path,
+            magic=_INDEX_MAGIC,
+            layout=_INDEX_FORMAT,
+            made_by={"method": METHOD, "method_version": METHOD_VERSION},
+            wanted={
+                "set_hash": set_hash,
+                "dataset": dataset,
+                "dataset_version": dataset_version,
+                "model_sha256": model_sha256,
+            },
+        )
         return cls(described, _Arrays.unpack(body, len(described["recordings"]), described["n_dimensions"]))
 
     def save(self, path: Path) -> None:
@@ -509,13 +480,13 @@ class StyleIndex:
         lib.files.DiskFullError
             If the disk is full; the old file is untouched and nothing is left beside it.
         """
-        header = _written(self._described)
-        with files.replacing(path) as part, part.open("wb") as opened:
-            opened.write(
-                _PREAMBLE.pack(_INDEX_MAGIC, _INDEX_FORMAT, len(header), hashlib.sha256(header).digest())
-            )
-            opened.write(header)
-            opened.write(self._arrays.packed)
+        sealed.save(
+            path,
+            magic=_INDEX_MAGIC,
+            layout=_INDEX_FORMAT,
+            header=sealed.header_of(self._described),
+            body=[self._arrays.packed],
+        )
 
     def cosines(
         self, means: NDArray[np.float32], among: NDArray[np.int64] | slice = slice(None)
