@@ -37,6 +37,9 @@ SAMPLES_A_LIST = 24
 
 _ROUNDS = 8
 _AT_ONCE = 32_768
+_BESIDE_CENTROIDS = 4_096
+"""Vectors whose products with first centroids are held at a time: more do not fit in a processor's cache."""
+
 _EXPECTED = np.sqrt(2 / np.pi)
 """Mean of the absolute value of a number drawn from a normal distribution of deviation 1."""
 
@@ -186,8 +189,9 @@ def cosines(turned: NDArray[np.float32], codes: NDArray[np.uint64]) -> NDArray[n
 
 def _nearest_of(vectors: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDArray[np.int64]:
     found = np.zeros(len(vectors), dtype=np.int64)
-    for begin in range(0, len(vectors), _AT_ONCE):
-        found[begin : begin + _AT_ONCE] = (vectors[begin : begin + _AT_ONCE] @ centroids.T).argmax(axis=1)
+    for begin in range(0, len(vectors), _BESIDE_CENTROIDS):
+        end = begin + _BESIDE_CENTROIDS
+        found[begin:end] = (vectors[begin:end] @ centroids.T).argmax(axis=1)
     return found
 
 

@@ -49,6 +49,7 @@ MOST_MOMENTS = 1 << 16
 _MAGIC = b"LNIS"
 _PREAMBLE = struct.Struct("<4sHxxI32s")
 _ALIGNED = 64
+_CODED_AT_ONCE = 32_768
 _ARRAYS = {"keys": "u1", "hashes": "u1", "short": "u1", "starts": "<u4", "codes": "<u8", "owners": "<u4"}
 
 
@@ -107,18 +108,19 @@ def coded(
         heard = np.flatnonzero(kept.any(axis=1))
         vectors.append(kept[heard])
         owners.append((np.uint32(number) << np.uint32(16)) | heard.astype(np.uint32))
-    together = (
-        np.concatenate(vectors).astype(np.float32) * np.float32(VECTOR_STEP)
-        if vectors
-        else np.zeros((0, N_DIMENSIONS), np.float32)
-    )
+    steps = np.concatenate([*vectors, np.zeros((0, N_DIMENSIONS), np.int8)])
+    lists, codes = np.zeros(len(steps), np.int64), np.zeros(len(steps), np.uint64)
+    for begin in range(0, len(steps), _CODED_AT_ONCE):
+        here = slice(begin, begin + _CODED_AT_ONCE)
+        numbers = steps[here].astype(np.float32) * np.float32(VECTOR_STEP)
+        lists[here], codes[here] = codebook.lists_of(numbers), codebook.codes_of(numbers)
     return Coded(
         keys,
         hashes,
         np.array(short, dtype=np.bool_),
-        codebook.lists_of(together),
-        codebook.codes_of(together),
-        np.concatenate(owners) if owners else np.zeros(0, np.uint32),
+        lists,
+        codes,
+        np.concatenate([*owners, np.zeros(0, np.uint32)]),
     )
 
 
