@@ -127,6 +127,8 @@ class Answer:
     troubles: tuple[str, ...]
     kinds_not_checked: tuple[str, ...]
     elapsed_s: float
+    kinds: tuple[str, ...] = ()
+    """The kinds of likeness that were asked for and looked for."""
 
     @property
     def verdict(self) -> str:
@@ -242,6 +244,7 @@ def check_file(path: Path, *, name: str, targets: Sequence[Target], kinds: Seque
         troubles=tuple(troubles),
         kinds_not_checked=not_checked,
         elapsed_s=time.perf_counter() - started,
+        kinds=tuple(kind for kind in kinds if kind not in not_checked),
     )
 
 

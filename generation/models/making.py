@@ -194,6 +194,7 @@ class Check(models.Model):
     seconds = models.FloatField(null=True, blank=True)
     verdict = models.CharField(max_length=20, choices=Verdict.choices)
     reasons = models.JSONField(default=list)
+    kinds = models.JSONField(default=list)  # of likeness, that were looked for
     kinds_not_checked = models.JSONField(default=list)
     policy = models.JSONField()
     covers_all = models.BooleanField()

@@ -242,6 +242,7 @@ class CheckSummarySerializer(RowSerializer[Check]):
         source="generation.public_id", default=None, allow_null=True, read_only=True
     )
     reasons = serializers.ListField(child=serializers.CharField(), read_only=True)
+    kinds = serializers.ListField(child=serializers.CharField(), read_only=True)
     kinds_not_checked = serializers.ListField(child=serializers.CharField(), read_only=True)
 
     class Meta:
@@ -254,6 +255,7 @@ class CheckSummarySerializer(RowSerializer[Check]):
             "generation",
             "verdict",
             "reasons",
+            "kinds",
             "kinds_not_checked",
             "covers_all",
             "control",

@@ -189,6 +189,7 @@ def record_check(
         seconds=answer.seconds,
         verdict=answer.verdict,
         reasons=[keepable(reason) for reason in pipeline.named_reasons(answer, known)],
+        kinds=list(answer.kinds),
         kinds_not_checked=list(answer.kinds_not_checked),
         policy=answer.policy,
         covers_all=answer.covers_all,

@@ -67,7 +67,9 @@ class TestCheckAudio:
         client = Client()
         client.force_login(people.officer)
         shown = client.get(reverse("generation:check", args=[Check.objects.get().public_id]))
-        assert "The tune or the harmony agrees" in shown.content.decode()
+        text = " ".join(shown.content.decode().split())
+        assert "The tune or the harmony agrees" in text
+        assert "<dd>recording, composition</dd>" in text.replace("<dd> ", "<dd>").replace(" </dd>", "</dd>")
 
     def test_says_no_match_of_another_tune_and_shows_the_nearest(
         self, songs: Dataset, tmp_path: Path

@@ -117,6 +117,7 @@ class TestCheckAudio:
         ).lines
 
         assert (line["verdict"], line["kinds_not_checked"]) == ("unverifiable", ["style"])
+        assert Check.objects.get().kinds == ["recording"]
         assert "likeness of style is turned off here" in line["reasons"]
 
 
