@@ -78,6 +78,8 @@ def run(
     held_out = Stock.load(strangers)
     told = [_told(one, index, calibration) for one in held_out.strangers]
     tables: dict[str, Any] = {
+        "policy": thresholds.POLICY_ID,
+        "parts": list(calibration.parts),
         "references": len(index.recordings),
         "strangers": calibration.n_strangers,
         "tracks": calibration.n_tracks,

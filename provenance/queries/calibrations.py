@@ -86,9 +86,12 @@ def needed(calibration: Calibration, target: float) -> list[Needed]:
 
 @cache
 def held_out() -> dict[str, Any] | None:
-    """Return what was found of strangers that no threshold was read off; None where it was never measured."""
+    """Return what was found of strangers that no threshold was read off; None where it was never measured.
+
+    What was measured of another policy says nothing of the one in force.
+    """
     try:
         told: dict[str, Any] = json.loads((FOLDER / HELD_OUT_NAME).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return told
+    return told if told.get("policy") == thresholds.POLICY_ID else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from provenance.models import Calibration, Dataset, DatasetVersion
 from provenance.queries.clearances import CHANGES_NO_ANSWER
 from provenance.services import calibrating
 from provenance.services.indexing import Indexed
-from provenance.similarity.strangers import StockError
+from provenance.similarity.strangers import HELD_OUT_NAME, StockError
 from provenance.similarity.thresholds import POLICY_ID
 from tests.catalogues import a_catalogue, register, row, run, sound, table
 from tests.people import People
@@ -213,3 +214,32 @@ class TestCalibrationPage:
         text = self.page(people, build(folk, people, n_excerpts=0))
 
         assert "Nobody has measured it. Fixed thresholds decide" in text
+
+    @pytest.mark.parametrize(("policy", "told"), [(POLICY_ID, True), ("recording-0", False)])
+    def test_tells_of_held_out_strangers_only_what_was_measured_of_the_policy_in_force(
+        self,
+        people: People,
+        folk: Dataset,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        policy: str,
+        told: bool,
+    ) -> None:
+        at_a_tenth = {
+            "seconds": 5.0,
+            "level": 0.1,
+            "n": 9,
+            "count": 1,
+            "share": 1 / 9,
+            "low": 0.0,
+            "high": 0.4,
+        }
+        (tmp_path / HELD_OUT_NAME).write_text(
+            json.dumps({"policy": policy, "references": 3, "held_out": [at_a_tenth], "by_package": []})
+        )
+        monkeypatch.setattr(queries.calibrations, "FOLDER", tmp_path)
+        queries.held_out.cache_clear()
+        try:
+            assert ("Does it keep its promise?" in self.page(people, build(folk, people))) is told
+        finally:
+            queries.held_out.cache_clear()
