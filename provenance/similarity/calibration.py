@@ -31,7 +31,7 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.similarity.index import SimilarityIndex
-    from provenance.similarity.matches import RecordingCheck, RecordingMatch, Verdict
+    from provenance.similarity.matches import RecordingMatch, Verdict
     from provenance.similarity.strangers import Stock, Stranger
 
 METHOD = "strangers"
@@ -210,11 +210,14 @@ class Calibration:
         Tracks of the stock that the index holds itself: they are no strangers here.
     stock_sha256 : str
         Of the strangers that were held against it.
+    policy : str
+        The thresholds that they were held against it by; one of ``thresholds.POLICIES``.
     """
 
     strata: tuple[Stratum, ...]
     left_out: tuple[str, ...]
     stock_sha256: str
+    policy: str = thresholds.POLICY_ID
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
@@ -293,7 +296,7 @@ class Calibration:
         return {
             "method": METHOD,
             "method_version": METHOD_VERSION,
-            "policy": thresholds.POLICY_ID,
+            "policy": self.policy,
             "stock_sha256": self.stock_sha256,
             "left_out": list(self.left_out),
             "strata": [
@@ -318,7 +321,7 @@ class Calibration:
             If another version of this method wrote it, or the search had other thresholds.
         """
         made_by = stored["method"], stored["method_version"], stored["policy"]
-        if made_by != (METHOD, METHOD_VERSION, thresholds.POLICY_ID):
+        if made_by[:2] != (METHOD, METHOD_VERSION) or stored["policy"] not in thresholds.POLICIES:
             raise ValueError(f"the calibration was made by {' '.join(made_by)}: build the index anew")
         strata = tuple(
             Stratum(
@@ -328,7 +331,7 @@ class Calibration:
             )
             for one in stored["strata"]
         )
-        return cls(strata, tuple(stored["left_out"]), stored["stock_sha256"])
+        return cls(strata, tuple(stored["left_out"]), stored["stock_sha256"], stored["policy"])
 
 
 _HIGHEST = 1e6
@@ -400,18 +403,55 @@ def n_segments(seconds: float, stratum_s: float) -> int:
     return max(1, math.ceil(2.0 * seconds * LENGTH_SLACK / stratum_s) - 1)
 
 
+class Placed(Protocol):
+    """A match as far as it says where a stranger lies."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def query_start_s(self) -> float: ...
+    @property
+    def occurrences(self) -> tuple[float, ...]: ...
+    @property
+    def tempo_ratio(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What one stranger came to: its highest strength by part, and the matches that lie beyond doubt."""
+
+    best: Mapping[str, float]
+    beyond_doubt: Sequence[Placed]
+
+
 def measure(
     index: SimilarityIndex, stock: Stock, *, progress: Callable[[int, int], object] | None = None
 ) -> Calibration:
-    """Hold every stranger of a stock against an index.
+    """Hold every stranger of a stock against an index of recordings."""
+
+    def held(one: Stranger) -> Reached:
+        found = recording.check(one.sound, index, query_seconds=one.excerpt.seconds)
+        return Reached(found.best, [match for match in found.matches if match.verdict == "blocked"])
+
+    return measured_by(held, stock, policy=thresholds.POLICY_ID, progress=progress)
+
+
+def measured_by(
+    held: Callable[[Stranger], Reached],
+    stock: Stock,
+    *,
+    policy: str,
+    progress: Callable[[int, int], object] | None = None,
+) -> Calibration:
+    """Hold every stranger of a stock against an index, by what ``held`` says of each.
 
     Tracks that the index holds itself are no strangers: where two excerpts of one lie on one line of one recording, far
     above every threshold, all of it is left out. One excerpt alone is never left out, however well it fits:
     that would take from the tail what the tail is measured for.
     """
-    heard: list[tuple[Stranger, RecordingCheck]] = []
+    heard: list[tuple[Stranger, Reached]] = []
     for n_done, one in enumerate(stock.strangers, start=1):
-        heard.append((one, recording.check(one.sound, index, query_seconds=one.excerpt.seconds)))
+        heard.append((one, held(one)))
         if progress is not None:
             progress(n_done, len(stock.strangers))
     members = _members(heard)
@@ -437,18 +477,17 @@ def measure(
         for one in stock.strangers
         if one.excerpt.track_sha256 in members
     )
-    return Calibration(tuple(strata), tuple(left_out), stock.sha256)
+    return Calibration(tuple(strata), tuple(left_out), stock.sha256, policy)
 
 
-def _members(heard: Iterable[tuple[Stranger, RecordingCheck]]) -> set[str]:
+def _members(heard: Iterable[tuple[Stranger, Reached]]) -> set[str]:
     """Tracks of which several excerpts were placed, beyond doubt, on one line of one recording."""
     origins: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
     for one, found in heard:
-        for match in found.matches:
-            if match.verdict == "blocked":
-                into = one.excerpt.start_s + match.query_start_s
-                places = [at - into * match.tempo_ratio for at in match.occurrences]
-                origins[one.excerpt.track_sha256, match.key].append(places)
+        for match in found.beyond_doubt:
+            into = one.excerpt.start_s + match.query_start_s
+            places = [at - into * match.tempo_ratio for at in match.occurrences]
+            origins[one.excerpt.track_sha256, match.key].append(places)
     return {track for (track, _), lists in origins.items() if _agree(lists)}
 
 

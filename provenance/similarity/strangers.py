@@ -2,11 +2,12 @@
 
     stock = Stock.load()              the one that is shipped, of the calibration group of ``benchmarks/protocol.tsv``
     Stock.load(folder)                another, as ``python -m benchmarks.strangers`` writes it
+    Stock.load(folder, unpack=Tune.unpack)    one of prints of another kind
     stock.drawn(200)                  some of it, every track alike
 
 Two files in a folder: ``strangers.tsv`` names each excerpt's recording by its hash and says where it begins;
 ``strangers.bin`` holds their packed fingerprints one after the other. A fingerprint is no audio, and none can be made
-of it.
+of it. In the folder ``composition`` the same is kept of compositions' prints.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from provenance.similarity.chromaprint import FingerprintError
 from provenance.similarity.fingerprint import AudioFingerprint
@@ -62,10 +64,10 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class Stranger:
-    """An excerpt with its fingerprint."""
+    """An excerpt with its fingerprint, or what else its stock keeps of it."""
 
     excerpt: Excerpt
-    sound: AudioFingerprint
+    sound: Any
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,10 @@ class Stock:
         return tuple(sorted({one.excerpt.seconds for one in self.strangers}))
 
     @classmethod
-    def load(cls, folder: Path = FOLDER) -> Stock:
-        """Read a stock.
+    def load(
+        cls, folder: Path = FOLDER, *, unpack: Callable[[bytes], Any] = AudioFingerprint.unpack
+    ) -> Stock:
+        """Read a stock; ``unpack`` reads what it keeps of an excerpt.
 
         Raises
         ------
@@ -109,7 +113,7 @@ class Stock:
             raise StockError(f"The stock of strangers in {folder} can't be read: {error}.") from error
         if sum(one.n_bytes for one in listed) != len(packed) or not listed:
             raise StockError(f"{folder / BYTES_NAME} is not what {LIST_NAME} lists.")
-        return cls(tuple(_unpacked(listed, packed)))
+        return cls(tuple(_unpacked(listed, packed, unpack)))
 
     @classmethod
     def save(cls, folder: Path, excerpts: Sequence[Excerpt], packed: Sequence[bytes]) -> None:
@@ -159,7 +163,7 @@ def _excerpt(row: dict[str, str]) -> Excerpt:
     )
 
 
-def _unpacked(listed: Sequence[Excerpt], packed: bytes) -> Iterator[Stranger]:
+def _unpacked(listed: Sequence[Excerpt], packed: bytes, unpack: Callable[[bytes], Any]) -> Iterator[Stranger]:
     at = 0
     for one in listed:
         piece = packed[at : at + one.n_bytes]
@@ -169,6 +173,6 @@ def _unpacked(listed: Sequence[Excerpt], packed: bytes) -> Iterator[Stranger]:
                 f"The fingerprint of {one.path} in {BYTES_NAME} is not the one that {LIST_NAME} names."
             )
         try:
-            yield Stranger(one, AudioFingerprint.unpack(piece))
-        except FingerprintError as error:
+            yield Stranger(one, unpack(piece))
+        except (FingerprintError, ValueError) as error:
             raise StockError(f"The stock of strangers was made by another method: {error}.") from error

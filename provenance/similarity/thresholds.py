@@ -191,6 +191,15 @@ LEAST_AUDIBLE_SHARE = 0.5
 
 # Composition
 
+COMPOSITION_POLICY_ID = "composition-1"
+"""Names the thresholds of compositions, here and in `provenance.similarity.composition`."""
+
+POLICIES = (POLICY_ID, COMPOSITION_POLICY_ID)
+"""Those in force: what was measured by others is not gone by."""
+
+COMPOSITION_FALSE_ALARM_TARGET = 0.01
+"""Share of outputs that carry none of an index's compositions that may be brought before a person."""
+
 GRAM_NOTES = 6
 """Notes of an n-gram: five steps and four ratios of time."""
 
