@@ -111,6 +111,7 @@ def main(arguments: Sequence[str]) -> int:
             modules=chosen.modules,
             kept=chosen.kept,
             n_tracks=chosen.tracks,
+            n_excerpts=chosen.excerpts,
             seed=chosen.seed,
         ),
         "style": partial(style.measure, chosen.protocol),

@@ -1,23 +1,27 @@
-"""How well one part of a recording alone is found: the drums, a bass, a lead that somebody took out of it.
+"""How well parts of a recording are found: the drums, a bass, a lead that somebody took out of it.
 
     make bench ARGS="stems --protocol DIR --modules DIR"
 
-Tracker modules and MIDI files under DIR are registered as they are, beside the references of the protocol. Of each one
-channel is heard alone, every other made silent in the file itself (`benchmarks.muting`): the truth is exact. Excerpts
-are drawn where the part sounds for at least half of the time, and no more than 30 dB below the whole.
+Tracker modules and MIDI files under DIR are registered as they are, beside the references of the protocol. Of each, two
+kinds of parts are heard alone, every other channel made silent in the file itself (`benchmarks.muting`), so that the
+truth is exact: a *stem*, which is what musicians call one, by the rule of `benchmarks.submixes`; and a single *channel*,
+which may be no more than a fill. Excerpts are drawn where the part sounds for at least half of the time, and no more
+than 30 dB below the whole. ``--excerpts N`` draws N stems and N channels of each piece that has so many.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import protocol
+from benchmarks import protocol, submixes
 from benchmarks.figures import Figure, NothingToMeasureError
 from benchmarks.likeness import LEAST_S, Judge, baseline_answer, fingerprint_of, found_and_placed
 from benchmarks.muting import NotMutableError, alone, n_channels
@@ -31,6 +35,33 @@ SOUNDING = 0.5
 STEP_S = 0.1
 N_TRIES = 12
 
+CHANNEL, STEM = "channel", "stem"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is heard of a piece.
+
+    Attributes
+    ----------
+    path : Path
+        Of the piece.
+    channels : tuple of int
+        That are heard.
+    start_s : float
+        Where the excerpt begins.
+    heard : np.ndarray [shape=(n_samples,), dtype=float32]
+        At ``RATE_HZ``.
+    level_db : float
+        Its power above that of the whole there: hardly ever above 0.
+    """
+
+    path: Path
+    channels: tuple[int, ...]
+    start_s: float
+    heard: Samples
+    level_db: float
+
 
 def measure(
     *,
@@ -38,6 +69,7 @@ def measure(
     modules: Path | None = None,
     kept: Path | None = None,
     n_tracks: int = 0,
+    n_excerpts: int = 1,
     seed: int = 1,
 ) -> Iterator[Figure]:
     """Measure on the modules and MIDI files of a folder.
@@ -64,22 +96,34 @@ def measure(
     paths = list(surveyed)
     if 0 < n_tracks < len(paths):
         paths = [paths[place] for place in sorted(rng.permutation(len(paths))[:n_tracks])]
-    drawn = [(path, *found) for path in paths if (found := _part(path, rng)) is not None]
-    for length_s in LENGTHS_S:
-        hits, naive = [], []
-        for path, start_s, heard in drawn:
-            piece = heard[: round(length_s * RATE_HZ)]
-            told = judge.answer(piece)
-            hits.append(found_and_placed(told, judge.index, str(path), start_s, 1.0))
-            naive.append(baseline_answer(piece, judge.index) == str(path))
-            if not hits[-1]:
-                print(f"missed at {length_s:.0f} s: {path.name} from {start_s:.1f} s", file=sys.stderr)
-        share, beside = float(np.mean(hits)), float(np.mean(naive))
-        ratio = share / beside if beside else None
+    for kind in (STEM, CHANNEL):
+        drawn = [part for path in paths for part in parts(path, kind, n_excerpts, seed)]
+        for length_s in LENGTHS_S if drawn else ():
+            yield _found(judge, kind, drawn, length_s)
         yield Figure(
-            f"likeness_found_stem_{length_s:.0f}s", share, "share", f"chromaprint_alone={beside:.3f}", ratio
+            f"likeness_{kind}s", len(drawn), "excerpts", f"of_{len({one.path for one in drawn})}_pieces"
         )
-    yield Figure("likeness_stems", len(drawn), "recordings")
+
+
+def _found(judge: Judge, kind: str, drawn: Sequence[Part], length_s: float) -> Figure:
+    hits, naive = [], []
+    for part in drawn:
+        piece = part.heard[: round(length_s * RATE_HZ)]
+        told = judge.answer(piece)
+        hits.append(found_and_placed(told, judge.index, str(part.path), part.start_s, 1.0))
+        naive.append(baseline_answer(piece, judge.index) == str(part.path))
+        if not hits[-1]:
+            channels = ",".join(map(str, part.channels))
+            print(
+                f"missed at {length_s:.0f} s: {part.path.name} from {part.start_s:.1f} s, channels {channels}, "
+                f"{part.level_db:.0f} dB",
+                file=sys.stderr,
+            )
+    share, beside = float(np.mean(hits)), float(np.mean(naive))
+    ratio = share / beside if beside else None
+    return Figure(
+        f"likeness_found_{kind}_{length_s:.0f}s", share, "share", f"chromaprint_alone={beside:.3f}", ratio
+    )
 
 
 def _modules_in(folder: Path) -> Iterator[tuple[Path, audio.Survey]]:
@@ -94,22 +138,33 @@ def _modules_in(folder: Path) -> Iterator[tuple[Path, audio.Survey]]:
             yield path, surveyed.without_levels()
 
 
-def _part(path: Path, rng: np.random.Generator) -> tuple[float, Samples] | None:
-    """An excerpt of a part that sounds, and where it begins; None where no part does for long enough."""
+def parts(path: Path, kind: str, n_excerpts: int, seed: int) -> Iterator[Part]:
+    """Draw excerpts of parts that sound, each of another part; fewer where fewer sound for long enough."""
+    rng = np.random.default_rng([seed, zlib.crc32(path.name.encode())])
     whole = audio.read_samples(path, sample_rate_hz=RATE_HZ)
     length = round(max(LENGTHS_S) * RATE_HZ)
+    known = [(number,) for number in range(n_channels(path))] if kind == CHANNEL else submixes.stems(path)
     if len(whole) < length:
-        return None
+        return
+    n_drawn = 0
     with tempfile.TemporaryDirectory(prefix="liner-bench-") as folder:
-        for channel in rng.permutation(n_channels(path))[:N_TRIES].tolist():
+        for number in rng.permutation(len(known))[: max(N_TRIES, 2 * n_excerpts)].tolist():
             muted = Path(folder) / path.name
-            muted.write_bytes(alone(path, channel))
+            muted.write_bytes(alone(path, known[number]))
             part = audio.read_samples(muted, sample_rate_hz=RATE_HZ)
             for start in rng.integers(0, max(1, min(len(part), len(whole)) - length), size=N_TRIES).tolist():
-                heard = part[start : start + length]
-                if len(heard) == length and _sounds(heard, whole[start : start + length]):
-                    return start / RATE_HZ, heard
-    return None
+                heard, around = part[start : start + length], whole[start : start + length]
+                if len(heard) == length and _sounds(heard, around):
+                    yield Part(path, known[number], start / RATE_HZ, heard, _decibels(heard, around))
+                    n_drawn += 1
+                    break
+            if n_drawn == n_excerpts:
+                return
+
+
+def _decibels(part: Samples, whole: Samples) -> float:
+    powers = [float(np.square(heard.astype(np.float64)).mean()) for heard in (part, whole)]
+    return float(10 * np.log10(powers[0] / powers[1]))
 
 
 def _sounds(part: Samples, whole: Samples) -> bool:
