@@ -83,14 +83,14 @@ def midi_of(folder: Path, voices: Sequence[tuple[int, int]]) -> Path:
 
 
 class TestAlone:
-    def test_keeps_of_a_mod_the_notes_of_its_channels_and_what_sets_the_time(self, tmp_path):
+    def test_keeps_of_a_mod_the_notes_of_its_channels_and_what_sets_the_time(self, tmp_path: Path) -> None:
         path = written(tmp_path, "a.mod", mod_of([[(100, 1), (200, 2), (300, 3), (400, 4)]]))
         heard = muting.alone(path, {0, 2})
         assert heard[1084:1100] == path.read_bytes()[1084:1088] + b"\0\0" + BREAK + path.read_bytes()[
             1092:1096
         ] + (b"\0\0" + BREAK)
 
-    def test_keeps_of_an_xm_the_notes_of_its_channels_and_what_sets_the_time(self, tmp_path):
+    def test_keeps_of_an_xm_the_notes_of_its_channels_and_what_sets_the_time(self, tmp_path: Path) -> None:
         path = written(tmp_path, "a.xm", xm_of([[(40, 1), (41, 2), (42, 3)]]))
         heard = muting.alone(path, {1})
         patterns, end = muting.xm_patterns(heard)
@@ -98,18 +98,18 @@ class TestAlone:
         assert [cell[3] for cell in patterns[0].cells] == [15, 15, 15]
         assert heard[end:] == b"behind"
 
-    def test_keeps_no_other_effect_of_a_silent_channel(self, tmp_path):
+    def test_keeps_no_other_effect_of_a_silent_channel(self, tmp_path: Path) -> None:
         path = written(tmp_path, "a.xm", xm_of([[(40, 1), (41, 2)]], effect=b"\x0a\x06"))
         patterns, _ = muting.xm_patterns(muting.alone(path, {0}))
         assert patterns[0].cells[1] == {}
 
-    def test_switches_all_other_channels_of_an_it_off(self, tmp_path):
+    def test_switches_all_other_channels_of_an_it_off(self, tmp_path: Path) -> None:
         path = written(tmp_path, "a.it", it_of(b""))
         assert muting.n_channels(path) == 3
         heard = muting.alone(path, {0, 2})
         assert [flag >= 0x80 for flag in heard[0x40:0x43]] == [False, True, False]
 
-    def test_keeps_of_midi_the_notes_of_its_voices_at_their_time(self, tmp_path):
+    def test_keeps_of_midi_the_notes_of_its_voices_at_their_time(self, tmp_path: Path) -> None:
         path = midi_of(tmp_path, [(0, 0), (1, 33), (9, 0)])
         whole = mido.MidiFile(path)
         written(tmp_path, "part.mid", muting.alone(path, {0, 2}))
@@ -119,17 +119,17 @@ class TestAlone:
             sum(m.time for m in track) for track in whole.tracks
         ]
 
-    def test_refuses_what_it_does_not_know(self, tmp_path):
+    def test_refuses_what_it_does_not_know(self, tmp_path: Path) -> None:
         with pytest.raises(muting.NotMutableError, match=r"noise\.bin is no IT"):
             muting.alone(written(tmp_path, "noise.bin", b"noise"), {0})
 
 
 class TestByInstruments:
-    def test_joins_channels_that_play_the_same_for_half_of_their_notes(self):
+    def test_joins_channels_that_play_the_same_for_half_of_their_notes(self) -> None:
         notes = {0: Counter({1: 6, 2: 4}), 1: Counter({1: 5, 3: 5}), 2: Counter({1: 4, 4: 6})}
         assert submixes.by_instruments(notes) == [(0, 1), (2,)]
 
-    def test_lets_the_fewest_notes_join_the_channel_beside_them(self):
+    def test_lets_the_fewest_notes_join_the_channel_beside_them(self) -> None:
         notes = {
             0: Counter({1: 50}),
             1: Counter({2: 60}),
@@ -139,31 +139,33 @@ class TestByInstruments:
         }
         assert submixes.by_instruments(notes) == [(0,), (1,), (2,), (3, 4)]
 
-    def test_leaves_out_channels_without_notes(self):
+    def test_leaves_out_channels_without_notes(self) -> None:
         assert submixes.by_instruments({0: Counter({1: 5}), 1: Counter(), 2: Counter({2: 5})}) == [(0,), (2,)]
 
 
 class TestStems:
-    def test_tells_drums_basses_leads_and_accompaniment_of_midi_apart(self, tmp_path):
+    def test_tells_drums_basses_leads_and_accompaniment_of_midi_apart(self, tmp_path: Path) -> None:
         path = midi_of(tmp_path, [(0, 0), (1, 33), (9, 0), (2, 80), (3, 48), (4, 114)])
         assert submixes.stems(path) == [(0, 4), (1,), (2, 5), (3,)]
 
-    def test_are_none_where_all_channels_are_one(self, tmp_path):
+    def test_are_none_where_all_channels_are_one(self, tmp_path: Path) -> None:
         assert submixes.stems(midi_of(tmp_path, [(0, 32), (1, 33)])) == []
 
-    def test_reads_the_instruments_of_a_mod(self, tmp_path):
+    def test_reads_the_instruments_of_a_mod(self, tmp_path: Path) -> None:
         row = [(100, 1), (200, 17), (300, 1), (0, 3)]
         assert submixes.stems(written(tmp_path, "a.mod", mod_of([row] * 3))) == [(0, 2), (1,)]
 
-    def test_reads_the_instruments_of_an_xm_and_takes_the_one_before_where_none_is_told(self, tmp_path):
+    def test_reads_the_instruments_of_an_xm_and_takes_the_one_before_where_none_is_told(
+        self, tmp_path: Path
+    ) -> None:
         rows = [[(40, 1), (41, 2), (42, 1), (97, 7)], [(40, 0), (41, 0), (42, 0), (0, 0)]]
         assert submixes.stems(written(tmp_path, "a.xm", xm_of(rows))) == [(0, 2), (1,)]
 
-    def test_reads_the_instruments_of_an_it_whose_cells_repeat_what_was_told(self, tmp_path):
+    def test_reads_the_instruments_of_an_it_whose_cells_repeat_what_was_told(self, tmp_path: Path) -> None:
         first = b"\x81\x03\x3c\x01" + b"\x82\x03\x3c\x02" + b"\x83\x03\x3c\x01" + b"\0"
         again = b"\x81\x30" + b"\x82\x30" + b"\x83\x30" + b"\0"
         assert submixes.stems(written(tmp_path, "a.it", it_of(first + again))) == [(0, 2), (1,)]
 
-    def test_numbers_the_channels_of_an_s3m_that_are_switched_on(self, tmp_path):
+    def test_numbers_the_channels_of_an_s3m_that_are_switched_on(self, tmp_path: Path) -> None:
         cells = b"\x20\x40\x01" + b"\x21\x40\x05" + b"\x22\x40\x02" + b"\xe3\x40\x01\x20\x01\x01" + b"\0"
         assert submixes.stems(written(tmp_path, "a.s3m", s3m_of(cells))) == [(0, 2), (1,)]
