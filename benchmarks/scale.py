@@ -21,12 +21,13 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
-import mmap
+import json
 import resource
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
@@ -41,7 +42,7 @@ from benchmarks.likeness import excerpt, found_and_placed
 from benchmarks.transformations import CONDITIONS, RATE_HZ
 from lib import plots
 from provenance import audio
-from provenance.similarity import cascade, recording, segmented
+from provenance.similarity import cascade, fingerprint, recording, segmented, segmented_build
 from provenance.similarity.chromaprint import items_of
 from provenance.similarity.fingerprint import METHOD_VERSION, VECTOR_STEP, AudioFingerprint, in_steps
 from provenance.similarity.index import RecordingIndex
@@ -53,6 +54,7 @@ SIZES = (1_000, 10_000)
 CHANGES = ("clean", "noise_0db", "mixed_0db", "mel80", "pitch_plus_1.5", "tempo_minus_8")
 LENGTHS_S = (10.0, 5.0)
 N_ADDED = 10
+N_WEIGHED = 500
 SEARCHED_WHOLE = 2_000
 """Recordings up to which an index that is searched whole is measured beside it."""
 
@@ -62,89 +64,181 @@ BLOCK_FRAMES = 16 * BLOCK_VECTORS
 BLOCKS = (20, 41)
 """Stretches of a made-up recording, the last exclusive: four minutes on average."""
 
-MOVED_BANDS = 3
+MOVED_BANDS = range(-3, 4)
+MADE_UP = "made-up-"
 N_MASKS = 64
 
 Vectors = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """Eight seconds of real music."""
-
-    items: NDArray[np.uint32]
-    peaks: Peaks
-    vectors: Vectors
-
-
 class Maker:
-    """Makes up recordings out of stretches of real ones."""
+    """Makes up recordings out of stretches of eight seconds of real ones, each out of its number alone."""
 
     def __init__(self, sources: Iterable[AudioFingerprint], seed: int) -> None:
-        self.stretches = [stretch for one in sources for stretch in _stretches(one)]
+        taken = [stretch for one in sources for stretch in _stretches(one)]
+        self.items = np.stack([one.items for one in taken])
+        self.vectors = np.stack([one.vectors.astype(np.float32) for one in taken])
+        self._counts = [np.bincount(one.peaks.frames // 16, minlength=16).astype(np.uint8) for one in taken]
+        self._peaks = [[_moved(one.peaks, by) for by in MOVED_BANDS] for one in taken]
         rng = np.random.default_rng(seed)
         words = rng.integers(0, 2**32, (4, N_MASKS, BLOCK_ITEMS, 2), dtype=np.uint32)
         self._masks = words[0] & words[1] & words[2] & words[3]
         self._seed = seed
+        told = hashlib.sha256(f"{METHOD_VERSION} {seed}".encode())
+        told.update(self.items.tobytes() + self.vectors.tobytes())
+        self.sha256 = told.hexdigest()
 
     def made(self, number: int) -> AudioFingerprint:
+        return AudioFingerprint.unpack(self.packed(number))
+
+    def packed(self, number: int) -> bytes:
         rng = np.random.default_rng((self._seed, number))
         n_blocks = int(rng.integers(*BLOCKS))
-        one = [self.stretches[at] for at in rng.integers(len(self.stretches), size=n_blocks)]
-        other = [self.stretches[at] for at in rng.integers(len(self.stretches), size=n_blocks)]
-        share = np.repeat(rng.uniform(0.5, 1.0, n_blocks), BLOCK_VECTORS)[:, None].astype(np.float32)
-        mixed = np.sqrt(share) * np.concatenate([stretch.vectors for stretch in one])
-        mixed += np.sqrt(1 - share) * np.concatenate([stretch.vectors for stretch in other])
-        mixed /= np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-9)
+        one, other = (rng.integers(len(self.items), size=n_blocks) for _ in range(2))
+        share = rng.uniform(0.5, 1.0, n_blocks).astype(np.float32)[:, None, None]
         masks = rng.integers(N_MASKS, size=n_blocks)
-        items = np.concatenate(
-            [stretch.items ^ self._masks[at] for stretch, at in zip(one, masks, strict=True)]
+        moved = rng.integers(len(MOVED_BANDS), size=n_blocks)
+        mixed = np.sqrt(share) * self.vectors[one] + np.sqrt(1 - share) * self.vectors[other]
+        mixed *= 1 / np.maximum(np.linalg.norm(mixed, axis=2, keepdims=True), 1e-9)
+        peaks = [self._peaks[at][by] for at, by in zip(one.tolist(), moved.tolist(), strict=True)]
+        parts = (
+            self.items[one] ^ self._masks[masks],
+            *(self._counts[at] for at in one.tolist()),
+            *peaks,
+            in_steps(mixed),
         )
-        frames = [stretch.peaks.frames + at * BLOCK_FRAMES for at, stretch in enumerate(one)]
-        moved = rng.integers(-MOVED_BANDS, MOVED_BANDS + 1, n_blocks)
-        bands = [stretch.peaks.bands.astype(np.int16) + by for stretch, by in zip(one, moved, strict=True)]
-        peaks = Peaks(
-            np.concatenate(frames).astype(np.int32),
-            np.clip(np.concatenate(bands), 0, N_BANDS - 1).astype(np.uint8),
-            np.concatenate([stretch.peaks.strong for stretch in one]),
+        header = fingerprint._HEADER.pack(
+            fingerprint._MAGIC,
+            fingerprint._FORMAT,
+            int(METHOD_VERSION),
+            n_blocks * BLOCK_ITEMS,
+            n_blocks * BLOCK_FRAMES,
+            sum(map(len, peaks)),
+            n_blocks * BLOCK_VECTORS,
         )
-        return AudioFingerprint(items, peaks, n_blocks * BLOCK_FRAMES, in_steps(mixed))
+        return header + b"".join(part.tobytes() for part in parts)
 
 
-def _stretches(one: AudioFingerprint) -> Iterator[Stretch]:
+def _stretches(one: AudioFingerprint) -> Iterator[AudioFingerprint]:
     n_blocks = min(len(one.items) // BLOCK_ITEMS, len(one.vectors) // BLOCK_VECTORS)
-    vectors = one.vectors.astype(np.float32) * np.float32(VECTOR_STEP)
     for at in range(min(n_blocks, one.n_frames // BLOCK_FRAMES)):
         first = at * BLOCK_FRAMES
-        yield Stretch(
+        yield AudioFingerprint(
             one.items[at * BLOCK_ITEMS : (at + 1) * BLOCK_ITEMS],
             one.peaks.between(first, first + BLOCK_FRAMES).moved(-first),
-            vectors[at * BLOCK_VECTORS : (at + 1) * BLOCK_VECTORS],
+            BLOCK_FRAMES,
+            one.vectors[at * BLOCK_VECTORS : (at + 1) * BLOCK_VECTORS],
         )
+
+
+def _moved(peaks: Peaks, by: int) -> NDArray[np.uint16]:
+    """Peaks of a stretch as a fingerprint keeps them, so many bands higher."""
+    bands = np.clip(peaks.bands.astype(np.int16) + by, 0, N_BANDS - 1).astype(np.uint16)
+    strong = np.where(peaks.strong, fingerprint._STRONG, 0).astype(np.uint16)
+    coded = (peaks.frames % 16).astype(np.uint16) << fingerprint._FRAME_SHIFT | strong | bands
+    return coded.astype(np.uint16)
 
 
 class Shelf:
-    """Stored fingerprints in one file, read through a map of it: what the database is to the product."""
+    """Stored fingerprints, as the database is to the product: real ones, and made-up ones that are made when asked for.
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w+b")
-        self._places: dict[str, tuple[int, int]] = {}
-        self.wanted: dict[str, str] = {}
-        self.n_bytes = 0
+    Of these nothing is kept but digests, in a file that the next run finds, for 60 KB of each would be 60 GB of a
+    million.
 
-    def put(self, key: str, payload: bytes) -> None:
-        self._file.write(payload)
-        self._places[key] = self.n_bytes, self.n_bytes + len(payload)
-        self.wanted[key] = hashlib.sha256(payload).hexdigest()
-        self.n_bytes += len(payload)
+    Parameters
+    ----------
+    real : mapping of str to AudioFingerprint
+    maker : Maker
+    n_made : int
+        How many to make up.
+    place : Path
+        Folder of the file of digests.
+    """
 
-    def close(self) -> None:
-        self._file.close()
+    def __init__(self, real: Mapping[str, AudioFingerprint], maker: Maker, n_made: int, place: Path) -> None:
+        self._real = {key: one.packed for key, one in real.items()}
+        self._maker = maker
+        self._fresh: dict[str, bytes] = {}
+        self._known = np.memmap(
+            _grown(place / f"{maker.sha256[:16]}.digests", 32 * n_made), np.uint8, "r+"
+        ).reshape(-1, 32)
+        self.keys = [*self._real, *(f"{MADE_UP}{number:07}" for number in range(n_made))]
+        self.made_s = 0.0
+        """CPU seconds of making up."""
 
     def __call__(self, keys: Sequence[str]) -> Mapping[str, bytes]:
-        self._file.flush()
-        with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            return {key: mapped[slice(*self._places[key])] for key in keys if key in self._places}
+        return {key: self._fresh.pop(key, b"") or self._real.get(key) or self._made(key) for key in keys}
+
+    def digest(self, key: str) -> str:
+        if key in self._real:
+            return hashlib.sha256(self._real[key]).hexdigest()
+        known = self._known[int(key.removeprefix(MADE_UP))]
+        if not known.any():
+            self._fresh[key] = self._made(key)
+            known[:] = np.frombuffer(hashlib.sha256(self._fresh[key]).digest(), np.uint8)
+            if len(self._fresh) > segmented_build.BATCH:
+                del self._fresh[next(iter(self._fresh))]
+        return bytes(known).hex()
+
+    def _made(self, key: str) -> bytes:
+        began = time.process_time()
+        made = self._maker.packed(int(key.removeprefix(MADE_UP)))
+        self.made_s += time.process_time() - began
+        return made
+
+
+class Wanted(Mapping[str, str]):
+    """The keys of a shelf, each with its digest, which is not made before it is asked for."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._keys = dict.fromkeys(shelf.keys)
+        self._digest = shelf.digest
+
+    def __getitem__(self, key: str) -> str:
+        if key not in self._keys:
+            raise KeyError(key)
+        return self._digest(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
+def _grown(path: Path, n_bytes: int) -> Path:
+    with path.open("ab") as opened:
+        opened.truncate(max(n_bytes, opened.tell()))
+    return path
+
+
+class Spent:
+    """What building an index has taken so far, in a file, for a build that was stopped goes on in another run."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.so_far: dict[str, float] = {"build_s": 0.0, "build_wall_s": 0.0, "make_up_s": 0.0}
+        if path.exists():
+            self.so_far = json.loads(path.read_text(encoding="utf-8"))
+
+    @contextmanager
+    def building(self, shelf: Shelf) -> Iterator[Callable[[int, int], None]]:
+        """Give what a build tells its progress."""
+        before, cpu, wall = dict(self.so_far), time.process_time(), time.perf_counter()
+
+        def told(*_: int) -> None:
+            self.so_far = {
+                "build_s": before["build_s"] + time.process_time() - cpu - shelf.made_s,
+                "build_wall_s": before["build_wall_s"] + time.perf_counter() - wall,
+                "make_up_s": before["make_up_s"] + shelf.made_s,
+            }
+            self._path.write_text(json.dumps(self.so_far), encoding="utf-8")
+
+        yield told
+        if shelf.made_s or not any(before.values()):
+            told()
+        else:
+            self.so_far = before  # it stood already
 
 
 @dataclass(frozen=True)
@@ -165,12 +259,20 @@ class Grown:
     recordings: int = 0
     vectors: int = 0
     build_s: float = 0.0
+    """CPU of all runs that built it, without making recordings up."""
+    build_wall_s: float = 0.0
+    """With making them up."""
+    make_up_s: float = 0.0
     add_ten_s: float = 0.0
     index_mb: float = 0.0
     index_kb_a_recording: float = 0.0
     prints_kb_a_recording: float = 0.0
+    build_memory_mb: float = 0.0
+    """The most that this process held until then, with pages of mapped files and all that it made up."""
     memory_mb: float = 0.0
-    """The most that this process ever held, with all that it made up."""
+    """The same until the end."""
+    unmapped_mb: float = 0.0
+    """What it holds at the end without pages of mapped files."""
     fingerprint_ms: float = 0.0
     plain_candidates_ms: float = 0.0
     read_ms: float = 0.0
@@ -212,8 +314,12 @@ def measure(
     known = [_found(recording.check(q.sound, small, query_seconds=q.seconds), small, q) for q in queries]
     grown = []
     for size in sizes:
-        with tempfile.TemporaryDirectory(prefix="liner-scale-", dir=work) as place:
-            grown.append(_at(size, references, maker, queries, known, small, Path(place)))
+        with ExitStack() as kept:
+            place = work and work / f"scale-{size}"
+            if place is None:
+                place = Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="liner-scale-")))
+            place.mkdir(parents=True, exist_ok=True)
+            grown.append(_at(size, references, maker, queries, known, small, place))
         _write(grown)
         for name, value in asdict(grown[-1]).items():
             if isinstance(value, (int, float)):
@@ -231,33 +337,36 @@ def _at(
     small: RecordingIndex,
     place: Path,
 ) -> Grown:
-    shelf = Shelf(place / "prints")
-    for key, one in references.items():
-        shelf.put(key, one.packed)
-    for number in range(size - len(references)):
-        shelf.put(f"made-up-{number:07}", maker.made(number).packed)
-    build_s, _, index = _timed(lambda: segmented.build(place / "index", shelf.wanted, shelf))
-    out = Grown(recordings=len(index), vectors=index.facts.n_windows, build_s=build_s)
-    for number in range(N_ADDED):
-        shelf.put(f"added-{number}", maker.made(10**7 + number).packed)
-    out.add_ten_s, _, index = _timed(lambda: segmented.build(place / "index", shelf.wanted, shelf))
+    path, told = place / "index", Spent(place / "spent.json")
+    shelf = Shelf(references, maker, size - len(references), place)
+    with told.building(shelf) as progress:
+        index = segmented_build.build(path, Wanted(shelf), shelf, progress=progress)
+    out = Grown(recordings=len(index), vectors=index.facts.n_windows)
+    for name, value in told.so_far.items():
+        setattr(out, name, value)
     out.index_mb = index.n_bytes / 1e6
     out.index_kb_a_recording = index.n_bytes / len(index) / 1e3
-    out.prints_kb_a_recording = shelf.n_bytes / len(index) / 1e3
+    out.build_memory_mb = _most_mb()
+    few = shelf(shelf.keys[-N_WEIGHED:])
+    out.prints_kb_a_recording = sum(map(len, few.values())) / len(few) / 1e3
+    added = Shelf(references, maker, size - len(references) + N_ADDED, place)
+    wanted = Wanted(added)
+    took, _, index = _timed(lambda: segmented_build.build(path, wanted, added))
+    out.add_ten_s = took - added.made_s
     tallies: dict[str, list[tuple[bool, bool, bool, bool]]] = {}
     times: dict[str, list[float]] = {}
     for query, in_small in zip(queries, known, strict=True):
         held = _held(query, index, small, times)
         tallies.setdefault(f"{query.change} {query.seconds:.0f} s", []).append((*held, in_small))
     if size <= SEARCHED_WHOLE:
-        keys = [key for key in shelf.wanted if not key.startswith("added")]
-        whole = RecordingIndex.build((key, AudioFingerprint.unpack(shelf([key])[key])) for key in keys)
+        whole = RecordingIndex.build(
+            (key, AudioFingerprint.unpack(payload)) for key, payload in shelf(shelf.keys).items()
+        )
         recording.check(queries[0].sound, whole)
         for query in queries:
             cpu, wall, _ = _timed(partial(recording.check, query.sound, whole, query_seconds=query.seconds))
             times.setdefault("whole_ms", []).append(cpu)
             times.setdefault("whole_wall_ms", []).append(wall)
-    shelf.close()
     segmented._open.clear()
     rows = [row for tally in tallies.values() for row in tally]
     out.queries = len(rows)
@@ -273,7 +382,7 @@ def _at(
         setattr(out, name, 1e3 * float(np.mean(values)))
         if name.endswith("_wall_ms"):
             setattr(out, name.replace("wall", "worst"), 1e3 * max(values))
-    out.memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    out.memory_mb, out.unmapped_mb = _most_mb(), _unmapped_mb()
     return out
 
 
@@ -385,6 +494,15 @@ def _timed(work: Callable[[], Any]) -> tuple[float, float, Any]:
     return time.process_time() - cpu, time.perf_counter() - wall, done
 
 
+def _most_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _unmapped_mb() -> float:
+    told = Path("/proc/self/status").read_text(encoding="ascii")
+    return float(told.partition("RssAnon:")[2].split()[0]) / 1024
+
+
 def _unit(name: str) -> str:
     for suffix, unit in (("_ms", "ms"), ("_s", "s_cpu"), ("_mb", "MB"), ("kb_a_recording", "KB")):
         if name.endswith(suffix):
@@ -430,7 +548,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--excerpts", type=int, default=10, metavar="N", help="references to take them of")
     parser.add_argument("--changes", nargs="+", choices=list(CONDITIONS), default=CHANGES, metavar="CHANGE")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--work", type=Path, metavar="DIR", help="where the index is built, and then deleted")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        metavar="DIR",
+        help="where indexes are kept, and one that was begun is gone on with",
+    )
     chosen = parser.parse_args(arguments)
     sizes = [int(size) for size in chosen.tracks.split(",")]
     try:

@@ -17,9 +17,10 @@ from provenance import queries
 from provenance.errors import EmptyDatasetError, StorageFullError
 from provenance.models import Calibration, Dataset, DatasetVersion, Fingerprint, IndexBuild
 from provenance.services.calibrating import calibrate
-from provenance.similarity import kinds, segmented
+from provenance.similarity import kinds, segmented, segmented_build
 from provenance.similarity.index import RecordingIndex, SimilarityIndexError, set_hash
 from provenance.similarity.kinds import RECORDING, Kind, KindIndex
+from provenance.similarity.manifest import is_segmented
 from provenance.similarity.segmented import SegmentedIndex
 
 Progress = Callable[[int, int], object]
@@ -208,7 +209,7 @@ def _saved(
     """Build an index where it is to be: of many recordings in segments, of which those that hold are kept."""
     dataset_id, version_key = str(dataset.public_id), _version_key(version)
     if kind is RECORDING and n_expected >= segmented.FROM_RECORDINGS:
-        return segmented.build(
+        return segmented_build.build(
             path,
             dict(_identities(kind, dataset, version)),
             _stored,
@@ -239,7 +240,7 @@ def _load(
 ) -> KindIndex:
     path = Path(settings.INDEX_DIR) / build.file
     of = {"dataset": str(dataset.public_id), "dataset_version": _version_key(version)}
-    if kind is RECORDING and segmented.is_segmented(path):
+    if kind is RECORDING and is_segmented(path):
         return segmented.load(path, _stored, set_hash=wanted, **of)
     return kind.load(path, set_hash=wanted, **of)
 

@@ -1,50 +1,34 @@
 """The index of a big dataset: on disk, in segments, searched by short codes of learned vectors.
 
-    index = segmented.build(path, wanted, prints, dataset="…", dataset_version="3")
+    index = segmented.load(path, prints)                  # what `segmented_build.build` wrote
     numbers = index.candidates([Asked(vectors)])          # the most promising of a million
     few = index.narrowed(numbers)                         # an index of these alone, as `RecordingIndex` is
 
 What is here finds candidates and decides nothing: `narrowed` reads the stored fingerprints of the candidates, and what
 judges a small index judges them.
 
-The file at ``path`` is a *manifest*: it names a codebook and the segments (`provenance.similarity.segment`) that lie in
-the folder beside it, with their digests. A segment never changes. A build writes what is missing as new segments, puts
-small ones together, and then replaces the manifest in one step; killed before that, the old manifest still names what
-it always did, and the next build takes up the segments that were finished. Adding ten recordings to a million writes a
-segment of ten. What was taken out of the dataset stays in its segment, marked as dead, until a quarter of it is.
+The file at ``path`` is a manifest (`provenance.similarity.manifest`): it names a codebook and the segments
+(`provenance.similarity.segment`) that lie in the folder beside it, with their digests.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import itertools
-import json
 import shutil
-import struct
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lib import files
-from provenance.similarity import segment as segments
-from provenance.similarity.codebook import SAMPLES_A_LIST, Codebook, cosines, side_for
-from provenance.similarity.fingerprint import METHOD, METHOD_VERSION, VECTOR_STEP, AudioFingerprint
-from provenance.similarity.index import (
-    IndexDamagedError,
-    IndexFacts,
-    IndexFormatError,
-    IndexMissingError,
-    IndexStaleError,
-    RecordingIndex,
-    set_hash,
-)
-from provenance.similarity.learned import N_DIMENSIONS, WEIGHTS_SHA256
-from provenance.similarity.segment import MOST_RECORDINGS, Segment
+from provenance.similarity.codebook import Codebook, cosines
+from provenance.similarity.fingerprint import METHOD, METHOD_VERSION, AudioFingerprint
+from provenance.similarity.index import IndexFacts, RecordingIndex, set_hash
+from provenance.similarity.manifest import Manifest, folder_of, read_codebook
+from provenance.similarity.sealed import IndexDamagedError, IndexMissingError, IndexStaleError
+from provenance.similarity.segment import Segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,23 +39,11 @@ if TYPE_CHECKING:
 Prints = Callable[[Sequence[str]], Mapping[str, bytes]]
 """Gives the stored fingerprints of recordings by their keys: those that it has."""
 
-Progress = Callable[[int, int], object]
-
 FROM_RECORDINGS = 5_000
 """Recordings from which an index is built in segments; a smaller one is searched whole.
 
 Both cost a check the same at about 700 (`docs/scale.md`). Searched whole, an index is calibrated, and finds more of what
 other music covers; that is worth seconds, and not minutes and memory."""
-
-FORMAT = 1
-BATCH = 4_096
-"""Recordings of a segment when it is first written: what a build that is killed does again at most."""
-
-TOGETHER = 8
-"""So many segments of about one size are put together into one."""
-
-MOST_DEAD = 0.25
-"""Share of dead recordings from which a segment is written anew without them."""
 
 N_KEPT = 100
 """Codes that vote for each vector of a query, the nearest ones."""
@@ -84,8 +56,6 @@ N_CANDIDATES = 32
 
 _DIAGONAL = 2
 _MOST_AT_ONCE = 3_000_000
-_MAGIC = b"LNIM"
-_PREAMBLE = struct.Struct("<4sHxxI32s")
 _open: dict[Path, SegmentedIndex] = {}
 
 
@@ -118,9 +88,7 @@ class SegmentedIndex:
     Parameters
     ----------
     path : Path
-    manifest : dict
-    sha256 : str
-        Of the manifest.
+    manifest : Manifest
     parts : sequence of Segment
     codebook : Codebook
     prints : callable
@@ -130,8 +98,7 @@ class SegmentedIndex:
     def __init__(
         self,
         path: Path,
-        manifest: dict[str, Any],
-        sha256: str,
+        manifest: Manifest,
         parts: Sequence[Segment],
         codebook: Codebook,
         prints: Prints,
@@ -141,17 +108,17 @@ class SegmentedIndex:
         self.codebook = codebook
         self._prints = prints
         self._alive = [np.ones(len(part), dtype=np.bool_) for part in parts]
-        for living, told in zip(self._alive, manifest["segments"], strict=True):
-            living[told["dead"]] = False
+        for living, told in zip(self._alive, manifest.segments, strict=True):
+            living[list(told.dead)] = False
         self.facts = IndexFacts(
             method=METHOD,
             method_version=METHOD_VERSION,
-            dataset=manifest["dataset"],
-            dataset_version=manifest["dataset_version"],
+            dataset=manifest.dataset,
+            dataset_version=manifest.dataset_version,
             n_recordings=sum(int(living.sum()) for living in self._alive),
             n_windows=sum(len(part.codes) for part in parts),
-            set_hash=manifest["set_hash"],
-            sha256=sha256,
+            set_hash=manifest.set_hash,
+            sha256=manifest.sha256,
         )
 
     def __len__(self) -> int:
@@ -240,7 +207,7 @@ class SegmentedIndex:
             part = self.segments[number >> 16]
             wanted[part.keys[number & 0xFFFF]] = part.hashes[number & 0xFFFF]
         return RecordingIndex.build(
-            _verified(wanted, self._prints),
+            verified(wanted, self._prints),
             dataset=self.facts.dataset,
             dataset_version=self.facts.dataset_version,
         )
@@ -325,72 +292,6 @@ def _in_segment(
         yield rows, likeness, whose, (owners & np.uint32(0xFFFF)).astype(np.int64)
 
 
-def build(
-    path: Path,
-    wanted: Mapping[str, str],
-    prints: Prints,
-    *,
-    dataset: str = "",
-    dataset_version: str = "",
-    side: int | None = None,
-    batch: int = BATCH,
-    progress: Progress | None = None,
-) -> SegmentedIndex:
-    """Bring an index to cover just what is wanted; until that is done the old one serves.
-
-    Segments that hold what is wanted are kept, also those that a build left behind that was killed.
-
-    Parameters
-    ----------
-    path : Path
-        Where the manifest is, or is to be.
-    wanted : mapping of str to str
-        The key of each recording, and the SHA-256 of its fingerprint.
-    prints : callable
-        As `Prints`; asked for what no segment holds alone.
-    dataset, dataset_version : str
-        Kept in the manifest and checked when it is loaded.
-    side : int, optional
-        First centroids of a codebook, where one has to be made; as many as the vectors need without it.
-    batch : int
-        Recordings that are coded at a time.
-    progress : callable, optional
-        Told how many recordings are covered, and of how many.
-
-    Raises
-    ------
-    PrintMissingError
-        If a fingerprint that is wanted is not there.
-    lib.files.DiskFullError
-        If the disk is full.
-    """
-    folder = folder_of(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
-        codebook = _codebook(path, folder, wanted, prints, side)
-        kept: list[tuple[Segment, NDArray[np.bool_]]] = []
-        covered: set[str] = set()
-        for part in _whole_segments(path, folder, codebook):
-            living = np.zeros(len(part), dtype=np.bool_)
-            for row, (key, digest) in enumerate(zip(part.keys, part.hashes, strict=True)):
-                if key not in covered and wanted.get(key) == digest:
-                    living[row] = True
-                    covered.add(key)
-            if living.any():
-                kept.append((part, living))
-        missing = sorted(key for key in wanted if key not in covered)
-        for first in range(0, len(missing), batch):
-            if progress is not None:
-                progress(len(covered) + first, len(wanted))
-            here = {key: wanted[key] for key in missing[first : first + batch]}
-            part = _written(folder, segments.coded(here, _verified(here, prints), codebook), codebook)
-            kept.append((part, np.ones(len(part), dtype=np.bool_)))
-        kept = _put_together(folder, kept, codebook)
-        _replace_manifest(path, kept, codebook, wanted, dataset, dataset_version)
-        _sweep(path, folder, kept, codebook)
-    return load(path, prints)
-
-
 def load(
     path: Path,
     prints: Prints,
@@ -426,255 +327,50 @@ def load(
     return index
 
 
-def is_segmented(path: Path) -> bool:
-    """Tell whether the file at ``path`` is a manifest."""
-    try:
-        with path.open("rb") as opened:
-            return opened.read(len(_MAGIC)) == _MAGIC
-    except OSError:
-        return False
-
-
 def forget(path: Path) -> None:
     """Remove the segments of an index that was replaced by a small one."""
     _open.pop(path, None)
     shutil.rmtree(folder_of(path), ignore_errors=True)
 
 
-def folder_of(path: Path) -> Path:
-    """Where the segments of the index at ``path`` lie."""
-    return path.with_name(f"{path.name}.segments")
+def verified_segments(path: Path) -> dict[str, Segment]:
+    """Segments of an index that this process has opened before, by their names: they need not be read again."""
+    known = _open.get(path)
+    return {part.path.name: part for part in known.segments} if known else {}
 
 
 def _opened(path: Path, prints: Prints) -> SegmentedIndex:
-    manifest, sha256 = _manifest(path)
+    manifest = Manifest.read(path)
     known = _open.get(path)
-    if known is not None and known.facts.sha256 == sha256:
+    if known is not None and known.facts.sha256 == manifest.sha256:
         known._prints = prints
         return known
-    folder = folder_of(path)
-    verified = {part.path.name: part for part in known.segments} if known else {}
+    folder, seen = folder_of(path), verified_segments(path)
     parts = []
-    for told in manifest["segments"]:
-        part = verified.get(told["file"]) or Segment(folder / told["file"])
-        if part.sha256 != told["sha256"]:
-            raise IndexDamagedError(f"{told['file']} is not the segment that {path.name} names: rebuild it")
+    for told in manifest.segments:
+        part = seen.get(told.file) or Segment(folder / told.file)
+        if part.sha256 != told.sha256:
+            raise IndexDamagedError(f"{told.file} is not the segment that {path.name} names: rebuild it")
         parts.append(part)
-    index = SegmentedIndex(
-        path, manifest, sha256, parts, _read_codebook(folder, manifest["codebook_sha256"]), prints
-    )
-    if set_hash(index.identities()) != manifest["set_hash"]:
+    codebook = read_codebook(folder, manifest.codebook_sha256)
+    index = SegmentedIndex(path, manifest, parts, codebook, prints)
+    if set_hash(index.identities()) != manifest.set_hash:
         raise IndexDamagedError(f"the segments of {path.name} do not hold what it names: rebuild it")
     _open[path] = index
     return index
 
 
-def _manifest(path: Path) -> tuple[dict[str, Any], str]:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise IndexMissingError(f"there is no index at {path.name}: build it") from error
-    if len(content) < _PREAMBLE.size or content[:4] != _MAGIC:
-        raise IndexDamagedError(f"{path.name} is no index: rebuild it")
-    _, layout, n_bytes, digest = _PREAMBLE.unpack_from(content)
-    if layout != FORMAT:
-        raise IndexFormatError(f"{path.name} has format {layout} and this program reads {FORMAT}: rebuild it")
-    body = content[_PREAMBLE.size :]
-    if len(body) != n_bytes or hashlib.sha256(body).digest() != digest:
-        raise IndexDamagedError(f"{path.name} is damaged: rebuild it")
-    manifest: dict[str, Any] = json.loads(body)
-    made_by = tuple(manifest[name] for name in ("method", "method_version", "model_sha256"))
-    if made_by != (METHOD, METHOD_VERSION, WEIGHTS_SHA256):
-        raise IndexFormatError(f"{path.name} was made by {made_by}: rebuild it")
-    return manifest, digest.hex()
+def verified(wanted: Mapping[str, str], prints: Prints) -> Iterator[tuple[str, AudioFingerprint]]:
+    """Read stored fingerprints, each held against its digest.
 
-
-def _replace_manifest(
-    path: Path,
-    kept: Sequence[tuple[Segment, NDArray[np.bool_]]],
-    codebook: Codebook,
-    wanted: Mapping[str, str],
-    dataset: str,
-    dataset_version: str,
-) -> None:
-    body = json.dumps(
-        {
-            "method": METHOD,
-            "method_version": METHOD_VERSION,
-            "model_sha256": WEIGHTS_SHA256,
-            "codebook_sha256": codebook.sha256,
-            "dataset": dataset,
-            "dataset_version": dataset_version,
-            "set_hash": set_hash(wanted.items()),
-            "segments": [
-                {
-                    "file": part.path.name,
-                    "sha256": part.sha256,
-                    "dead": np.flatnonzero(~living).tolist(),
-                }
-                for part, living in kept
-            ],
-        },
-        sort_keys=True,
-        separators=(",", ":"),
-        ensure_ascii=False,
-    ).encode()
-    files.write_bytes(path, _PREAMBLE.pack(_MAGIC, FORMAT, len(body), hashlib.sha256(body).digest()) + body)
-
-
-def _verified(wanted: Mapping[str, str], prints: Prints) -> Iterator[tuple[str, AudioFingerprint]]:
+    Raises
+    ------
+    PrintMissingError
+        If one is missing, or is another.
+    """
     stored = prints(list(wanted))
     for key, digest in wanted.items():
         payload = stored.get(key)
         if payload is None or hashlib.sha256(payload).hexdigest() != digest:
             raise PrintMissingError(f"the fingerprint of {key} is missing or is not the one that was indexed")
         yield key, AudioFingerprint.unpack(payload)
-
-
-def _codebook(
-    path: Path, folder: Path, wanted: Mapping[str, str], prints: Prints, side: int | None
-) -> Codebook:
-    """The codebook that the index has, one that a killed build left, or a new one.
-
-    One is good enough for four times as many vectors as it was made for.
-    """
-    rng = np.random.default_rng(len(wanted))
-    keys = sorted(wanted)
-    n_vectors = _vectors_a_recording(folder, wanted, prints) * len(wanted)
-    needed = side or side_for(round(n_vectors))
-    for known in _codebooks(path, folder):
-        if len(known.first) == needed or (side is None and len(known.first) >= needed // 2):
-            return known
-    n_recordings = round(needed**2 * SAMPLES_A_LIST * max(1, len(wanted)) / max(1.0, n_vectors)) + 64
-    chosen = [keys[at] for at in rng.permutation(len(keys))[:n_recordings]]
-    sample = [np.zeros((0, N_DIMENSIONS), np.float32)]
-    for first in range(0, len(chosen), 256):
-        here = {key: wanted[key] for key in chosen[first : first + 256]}
-        sample += [
-            one.vectors.astype(np.float32) * np.float32(VECTOR_STEP) for _, one in _verified(here, prints)
-        ]
-    made = Codebook.train(np.concatenate(sample), side=needed)
-    files.write_bytes(folder / _codebook_name(made.sha256), made.packed)
-    return made
-
-
-def _vectors_a_recording(folder: Path, wanted: Mapping[str, str], prints: Prints) -> float:
-    """On average: of the segments that lie there, or else of a few recordings."""
-    parts = []
-    for entry in sorted(folder.glob("*.segment")):
-        with suppress(IndexMissingError, IndexDamagedError, IndexFormatError):
-            parts.append(Segment(entry, verify=False))
-    if any(map(len, parts)):
-        return sum(len(part.codes) for part in parts) / sum(map(len, parts))
-    few = {key: wanted[key] for key in sorted(wanted)[:64]}
-    return sum(len(one.vectors) for _, one in _verified(few, prints)) / max(1, len(few))
-
-
-def _codebooks(path: Path, folder: Path) -> Iterator[Codebook]:
-    """That of the manifest first, then whatever lies there whole."""
-    names = [entry.name for entry in sorted(folder.glob("*.codebook"))]
-    with suppress(IndexMissingError, IndexDamagedError, IndexFormatError):
-        names.insert(0, _codebook_name(_manifest(path)[0]["codebook_sha256"]))
-    for name in names:
-        try:
-            yield _read_codebook(folder, name.removesuffix(".codebook"))
-        except (IndexMissingError, IndexDamagedError):
-            continue
-
-
-def _codebook_name(sha256: str) -> str:
-    return f"{sha256}.codebook"
-
-
-def _read_codebook(folder: Path, sha256: str) -> Codebook:
-    try:
-        content = (folder / _codebook_name(sha256)).read_bytes()
-    except FileNotFoundError as error:
-        raise IndexMissingError("the codebook of the index is missing: rebuild it") from error
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise IndexDamagedError("the codebook of the index is damaged: rebuild it")
-    return Codebook.unpack(content)
-
-
-def _whole_segments(path: Path, folder: Path, codebook: Codebook) -> Iterator[Segment]:
-    """Segments that lie there whole and have these codes: those that the manifest names first."""
-    names = {entry.name for entry in folder.glob("*.segment")}
-    try:
-        named = [told["file"] for told in _manifest(path)[0]["segments"]]
-    except (IndexMissingError, IndexDamagedError, IndexFormatError):
-        named = []
-    known = _open.get(path)
-    verified = {part.path.name: part for part in known.segments} if known else {}
-    for name in [*named, *sorted(names - set(named))]:
-        try:
-            part = verified.get(name) or Segment(folder / name)
-        except (IndexMissingError, IndexDamagedError, IndexFormatError):
-            continue
-        if part.codebook_sha256 == codebook.sha256:
-            yield part
-
-
-def _written(folder: Path, content: segments.Coded, codebook: Codebook) -> Segment:
-    lines = "".join(f"{key} {digest}\n" for key, digest in zip(content.keys, content.hashes, strict=True))
-    name = hashlib.sha256((codebook.sha256 + lines).encode()).hexdigest()[:24]
-    path = folder / f"{name}.segment"
-    segments.write(path, content, codebook)
-    return Segment(path, verify=False)
-
-
-def _put_together(
-    folder: Path, kept: Sequence[tuple[Segment, NDArray[np.bool_]]], codebook: Codebook
-) -> list[tuple[Segment, NDArray[np.bool_]]]:
-    """Put segments of about one size together, and write anew what is mostly dead, until nothing is left to do."""
-    done = list(kept)
-    while group := _next_group(done):
-        chosen = [done[at] for at in group]
-        content = segments.merged([part for part, _ in chosen], [living for _, living in chosen], codebook)
-        part = _written(folder, content, codebook)
-        done = [one for at, one in enumerate(done) if at not in group]
-        done.append((part, np.ones(len(part), dtype=np.bool_)))
-    return done
-
-
-def _next_group(kept: Sequence[tuple[Segment, NDArray[np.bool_]]]) -> set[int]:
-    living = [int(alive.sum()) for _, alive in kept]
-    for at, (part, _) in enumerate(kept):
-        if living[at] < (1 - MOST_DEAD) * len(part):
-            return {at}
-    by_size: dict[int, list[int]] = {}
-    for at, n in enumerate(living):
-        size = 0
-        while TOGETHER ** (size + 1) <= n:
-            size += 1
-        by_size.setdefault(size, []).append(at)
-    for _, group in sorted(by_size.items()):
-        fitting: set[int] = set()
-        for at in sorted(group, key=lambda at: living[at]):
-            if sum(living[other] for other in fitting) + living[at] <= MOST_RECORDINGS:
-                fitting.add(at)
-        if len(group) >= TOGETHER and len(fitting) >= TOGETHER:
-            return set(sorted(fitting, key=lambda at: living[at])[: 4 * TOGETHER])
-    return set()
-
-
-def _sweep(
-    path: Path, folder: Path, kept: Sequence[tuple[Segment, NDArray[np.bool_]]], codebook: Codebook
-) -> None:
-    """Remove what the manifest does not name. Whoever has it open keeps reading it."""
-    needed = {part.path.name for part, _ in kept} | {_codebook_name(codebook.sha256), _LOCK}
-    for entry in folder.iterdir():
-        if entry.name not in needed:
-            entry.unlink(missing_ok=True)
-    for entry in path.parent.glob(f".{path.name}.*{files.PART_SUFFIX}"):
-        entry.unlink(missing_ok=True)
-
-
-_LOCK = "lock"
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process builds here; one that is killed lets go."""
-    with (folder / _LOCK).open("wb") as opened:
-        fcntl.flock(opened, fcntl.LOCK_EX)
-        yield

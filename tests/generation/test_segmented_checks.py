@@ -17,6 +17,7 @@ from provenance import services
 from provenance.models import Dataset, Fingerprint, IndexBuild
 from provenance.services.indexing import index_path
 from provenance.similarity import segmented
+from provenance.similarity.manifest import folder_of
 from provenance.similarity.segmented import SegmentedIndex
 from tests import signals
 from tests.catalogues import RATE_HZ, a_catalogue, register, samples
@@ -108,7 +109,7 @@ class TestCurrentIndex:
 
     def test_writes_what_is_new_alone(self, folk: Dataset, people: People, tmp_path: Path) -> None:
         target_of(folk, people)
-        folder = segmented.folder_of(index_path(folk, None))
+        folder = folder_of(index_path(folk, None))
         before = {path.name: path.stat().st_ino for path in folder.glob("*.segment")}
         register("folk", a_catalogue(tmp_path / "more", 1, first_seed=40), people.steward, people.house)
         target = target_of(folk, people)
@@ -120,7 +121,7 @@ class TestCurrentIndex:
 
     def test_is_built_anew_where_it_is_damaged(self, folk: Dataset, people: People, tmp_path: Path) -> None:
         target_of(folk, people)
-        path = next(segmented.folder_of(index_path(folk, None)).glob("*.segment"))
+        path = next(folder_of(index_path(folk, None)).glob("*.segment"))
         path.write_bytes(path.read_bytes()[:-9])
         segmented._open.clear()
 
@@ -133,5 +134,5 @@ class TestCurrentIndex:
         monkeypatch.setattr(segmented, "FROM_RECORDINGS", 1_000)
         services.index_dataset(dataset=folk, version=None, by=people.steward, now=timezone.now())
 
-        assert not segmented.folder_of(index_path(folk, None)).exists()
+        assert not folder_of(index_path(folk, None)).exists()
         assert len(target_of(folk, people).index.recordings) == 3  # type: ignore[union-attr]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from provenance.similarity import segmented
+from provenance.similarity import segmented, segmented_build
 from provenance.similarity.chromaprint import N_COLUMNS
 from provenance.similarity.codebook import Codebook, cosines, side_for
 from provenance.similarity.fingerprint import VECTOR_STEP, AudioFingerprint, in_steps
@@ -25,6 +25,7 @@ from provenance.similarity.index import (
     set_hash,
 )
 from provenance.similarity.learned import N_DIMENSIONS
+from provenance.similarity.manifest import folder_of, is_segmented
 from provenance.similarity.peaks import Peaks
 from provenance.similarity.segmented import Asked, PrintMissingError, SegmentedIndex
 
@@ -78,7 +79,7 @@ def shelf() -> Shelf:
 def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("segmented") / "index"
     shelf = shelf_of(24)
-    segmented.build(path, shelf.wanted(), shelf, side=8, batch=10, dataset="songs", dataset_version="3")
+    segmented_build.build(path, shelf.wanted(), shelf, side=8, batch=10, dataset="songs", dataset_version="3")
     return path
 
 
@@ -86,7 +87,7 @@ def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def path(built_once: Path, tmp_path: Path) -> Path:
     """An index of 24 recordings in three segments."""
     shutil.copy(built_once, tmp_path / "index")
-    shutil.copytree(segmented.folder_of(built_once), segmented.folder_of(tmp_path / "index"))
+    shutil.copytree(folder_of(built_once), folder_of(tmp_path / "index"))
     return tmp_path / "index"
 
 
@@ -108,7 +109,7 @@ def found_first(index: SegmentedIndex, seed: int) -> str | None:
 
 
 def segment_files(path: Path) -> dict[str, int]:
-    return {one.name: one.stat().st_ino for one in segmented.folder_of(path).glob("*.segment")}
+    return {one.name: one.stat().st_ino for one in folder_of(path).glob("*.segment")}
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +161,7 @@ class TestIndex:
         assert dict(index.identities()) == shelf.wanted()
         assert index.facts.n_recordings == len(index) == 24
         assert index.facts.set_hash == set_hash(shelf.wanted().items())
-        assert segmented.is_segmented(path)
+        assert is_segmented(path)
 
     def test_finds_recordings_in_every_segment(self, path: Path, shelf: Shelf) -> None:
         index = segmented.load(path, shelf)
@@ -216,12 +217,12 @@ class TestIndex:
 
     def test_names_what_is_too_short(self, tmp_path: Path) -> None:
         shelf = Shelf({"long": made(1).packed, "short": made(2, n_vectors=1, n_items=3).packed})
-        index = segmented.build(tmp_path / "index", shelf.wanted(), shelf)
+        index = segmented_build.build(tmp_path / "index", shelf.wanted(), shelf)
 
         assert index.too_short == ("short",)
 
     def test_of_nothing_holds_nothing(self, tmp_path: Path) -> None:
-        index = segmented.build(tmp_path / "index", {}, Shelf({}))
+        index = segmented_build.build(tmp_path / "index", {}, Shelf({}))
 
         assert index.recordings == ()
         assert index.candidates([Asked(units(5, seed=1))]) == []
@@ -238,7 +239,7 @@ class TestBuild:
     def test_of_ten_more_asks_for_these_alone(self, path: Path, shelf: Shelf) -> None:
         before = segment_files(path)
         shelf.stored |= shelf_of(2, first=100).stored
-        index = segmented.build(path, shelf.wanted(), shelf)
+        index = segmented_build.build(path, shelf.wanted(), shelf)
 
         assert sorted(shelf.asked) == ["recording-100", "recording-101"]
         assert before.items() < segment_files(path).items()
@@ -248,7 +249,7 @@ class TestBuild:
     def test_forgets_what_is_not_wanted(self, path: Path, shelf: Shelf) -> None:
         before = segment_files(path)
         del shelf.stored["recording-004"]
-        index = segmented.build(path, shelf.wanted(), shelf)
+        index = segmented_build.build(path, shelf.wanted(), shelf)
 
         assert segment_files(path) == before
         assert "recording-004" not in index.recordings
@@ -257,7 +258,7 @@ class TestBuild:
 
     def test_takes_a_new_fingerprint_for_an_old(self, path: Path, shelf: Shelf) -> None:
         shelf.stored["recording-004"] = made(400).packed
-        index = segmented.build(path, shelf.wanted(), shelf)
+        index = segmented_build.build(path, shelf.wanted(), shelf)
 
         assert found_first(index, 400) == "recording-004"
         assert found_first(index, 4) != "recording-004"
@@ -265,14 +266,14 @@ class TestBuild:
     def test_writes_anew_what_is_mostly_dead(self, path: Path, shelf: Shelf) -> None:
         for n in range(4):
             del shelf.stored[f"recording-{n:03}"]
-        index = segmented.build(path, shelf.wanted(), shelf)
+        index = segmented_build.build(path, shelf.wanted(), shelf)
 
         assert sum(map(len, index.segments)) == len(index) == 20
         assert found_first(index, 9) == "recording-009"
         assert shelf.asked == []
 
     def test_puts_small_segments_together(self, tmp_path: Path, shelf: Shelf) -> None:
-        index = segmented.build(tmp_path / "index", shelf.wanted(), shelf, side=8, batch=2)
+        index = segmented_build.build(tmp_path / "index", shelf.wanted(), shelf, side=8, batch=2)
 
         assert len(index.segments) < 8
         assert [found_first(index, seed) for seed in range(24)] == list(index.recordings)
@@ -280,7 +281,7 @@ class TestBuild:
 
     def test_tells_how_far_it_is(self, tmp_path: Path, shelf: Shelf) -> None:
         told: list[tuple[int, int]] = []
-        segmented.build(
+        segmented_build.build(
             tmp_path / "index",
             shelf.wanted(),
             shelf,
@@ -292,14 +293,14 @@ class TestBuild:
 
     def test_refuses_what_has_no_fingerprint(self, path: Path, shelf: Shelf) -> None:
         with pytest.raises(PrintMissingError):
-            segmented.build(path, {**shelf.wanted(), "ghost": "0" * 64}, shelf)
+            segmented_build.build(path, {**shelf.wanted(), "ghost": "0" * 64}, shelf)
 
         assert len(segmented.load(path, shelf)) == 24
 
     def test_refuses_a_key_of_two_lines(self, tmp_path: Path) -> None:
         shelf = Shelf({"one\ntwo": made(1).packed})
         with pytest.raises(ValueError, match="more than one line"):
-            segmented.build(tmp_path / "index", shelf.wanted(), shelf)
+            segmented_build.build(tmp_path / "index", shelf.wanted(), shelf)
 
 
 class TestLoad:
@@ -314,14 +315,14 @@ class TestLoad:
     def test_refuses_where_there_is_none(self, path: Path, shelf: Shelf) -> None:
         with pytest.raises(IndexMissingError):
             segmented.load(path.with_name("other"), shelf)
-        next(segmented.folder_of(path).glob("*.segment")).unlink()
+        next(folder_of(path).glob("*.segment")).unlink()
         with pytest.raises(IndexMissingError):
             segmented.load(path, shelf)
 
     @pytest.mark.parametrize("suffix", ["segment", "codebook"])
     @pytest.mark.parametrize("place", [60, -9])
     def test_refuses_a_flipped_bit(self, path: Path, shelf: Shelf, suffix: str, place: int) -> None:
-        damaged = next(segmented.folder_of(path).glob(f"*.{suffix}"))
+        damaged = next(folder_of(path).glob(f"*.{suffix}"))
         content = bytearray(damaged.read_bytes())
         content[place] ^= 4
         damaged.write_bytes(content)
@@ -330,7 +331,7 @@ class TestLoad:
             segmented.load(path, shelf)
 
     def test_refuses_a_cut_segment_and_a_cut_manifest(self, path: Path, shelf: Shelf) -> None:
-        cut = next(segmented.folder_of(path).glob("*.segment"))
+        cut = next(folder_of(path).glob("*.segment"))
         content = cut.read_bytes()
         cut.write_bytes(content[:-1])
         with pytest.raises(IndexDamagedError):
@@ -352,16 +353,16 @@ class TestLoad:
             segmented.load(path, shelf)
 
     def test_refuses_segments_that_are_not_those_named(self, path: Path, shelf: Shelf) -> None:
-        one, other, *_ = sorted(segmented.folder_of(path).glob("*.segment"))
+        one, other, *_ = sorted(folder_of(path).glob("*.segment"))
         shutil.copy(other, one)
 
         with pytest.raises(IndexDamagedError):
             segmented.load(path, shelf)
 
     def test_is_repaired_by_building(self, path: Path, shelf: Shelf) -> None:
-        damaged = next(segmented.folder_of(path).glob("*.segment"))
+        damaged = next(folder_of(path).glob("*.segment"))
         damaged.write_bytes(damaged.read_bytes()[:-1])
-        index = segmented.build(path, shelf.wanted(), shelf)
+        index = segmented_build.build(path, shelf.wanted(), shelf)
 
         assert len(index) == 24
         assert 0 < len(set(shelf.asked)) < 24
@@ -374,12 +375,13 @@ KILLED_AT_EVERY_STEP = """
 import os, shutil, signal, sys
 from pathlib import Path
 from lib import files
-from provenance.similarity import segmented
+from provenance.similarity import segmented, segmented_build
+from provenance.similarity.manifest import folder_of
 from tests.provenance.test_similarity_segmented import shelf_of
 
 kept = Path(sys.argv[1]) / "kept"
 old, new = shelf_of(6), shelf_of(26)
-segmented.build(kept / "index", old.wanted(), old, side=8)
+segmented_build.build(kept / "index", old.wanted(), old, side=8)
 really = files._flush
 
 def build(path, fatal):
@@ -392,7 +394,7 @@ def build(path, fatal):
         really(at)
     files._flush = flush
     new.asked.clear()
-    segmented.build(path, new.wanted(), new, batch=3)
+    segmented_build.build(path, new.wanted(), new, batch=3)
     files._flush = really
 
 for fatal in range(1, 99):
@@ -409,7 +411,7 @@ for fatal in range(1, 99):
     build(path, 0)
     segmented._open.clear()
     assert len(segmented.load(path, new)) == 26
-    left = {entry.name for entry in [*folder.iterdir(), *segmented.folder_of(path).iterdir()]}
+    left = {entry.name for entry in [*folder.iterdir(), *folder_of(path).iterdir()]}
     assert not [name for name in left if name.endswith(".part")], left
     if not os.WIFSIGNALED(status):
         assert served == 26
