@@ -317,11 +317,16 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": _log_level("WARNING")},
 }
 
-FALSE_ALARM_TARGET = _number("FALSE_ALARM_TARGET", 0.001, float)
-if not 1e-5 <= FALSE_ALARM_TARGET <= 0.1:
-    raise ImproperlyConfigured(
-        f"FALSE_ALARM_TARGET is {FALSE_ALARM_TARGET:g}: use a share of outputs between 0.00001 and 0.1."
-    )
+
+def _false_alarm_target(name: str, usual: float) -> float:
+    share = float(_number(name, usual, float))
+    if not 1e-5 <= share <= 0.1:
+        raise ImproperlyConfigured(f"{name} is {share:g}: use a share of outputs between 0.00001 and 0.1.")
+    return share
+
+
+FALSE_ALARM_TARGET = _false_alarm_target("FALSE_ALARM_TARGET", 0.001)
+COMPOSITION_FALSE_ALARM_TARGET = _false_alarm_target("COMPOSITION_FALSE_ALARM_TARGET", 0.01)
 CALIBRATION_EXCERPTS = _number("CALIBRATION_EXCERPTS", 130, int)  # of each length; 0 measures nothing
 
 

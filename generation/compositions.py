@@ -3,15 +3,16 @@
 from generation.pipeline import HOLDERS, Candidate, Said
 from provenance import audio
 from provenance.similarity import composition
+from provenance.similarity.calibration import Judging
 from provenance.similarity.composition import CompositionMatch
 from provenance.similarity.composition_index import CompositionIndex
 from provenance.similarity.harmony import tune_of
 from provenance.similarity.kinds import COMPOSITION
 
 
-def carried(survey: audio.Survey, index: CompositionIndex) -> Said:
+def carried(survey: audio.Survey, index: CompositionIndex, judging: Judging | None) -> Said:
     """Say which recordings hold the same composition: at most for ``review``."""
-    found = composition.check(tune_of(survey.levels), index)
+    found = composition.check(tune_of(survey.levels), index, judging=judging)
     return found.verdict, found.reasons, tuple(_candidate(match) for match in found.matches)
 
 
@@ -36,6 +37,8 @@ def _candidate(match: CompositionMatch) -> Candidate:
             "alike": match.n_alike,
             "common": match.common,
         },
+        p_value=match.p_value,
+        p_kind=match.p_kind,
     )
 
 

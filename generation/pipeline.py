@@ -10,7 +10,8 @@ from typing import Any
 from governance.models import Organisation
 from provenance import audio
 from provenance.models import Dataset, DatasetVersion, IndexBuild, Recording
-from provenance.similarity import cascade
+from provenance.similarity import cascade, thresholds
+from provenance.similarity import kinds as likeness_kinds
 from provenance.similarity import recording as likeness
 from provenance.similarity.calibration import Calibration, Judging
 from provenance.similarity.index import RecordingIndex
@@ -79,6 +80,8 @@ class Held:
     build: IndexBuild | None
     index: KindIndex | None
     problem: str = ""
+    calibrated: Calibrated | None = None
+    """What strangers reach in this index, where the kind can be calibrated."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,8 @@ class Finding:
     judged_by: Calibrated | None = None
     """The calibration that its verdict follows from; None where the fixed thresholds held."""
     n_searched: int = 0
-    """Of how many indexes that were searched this is one; 0 where recordings were not searched."""
+    """Of how many indexes of its kind that were searched this is one; 0 where none was, or the kind decides nothing."""
+    kind: str = likeness_kinds.RECORDING.name
 
 
 @dataclass(frozen=True)
@@ -161,16 +165,30 @@ class Answer:
 
     @property
     def policy(self) -> dict[str, Any]:
-        """By what it was decided: calibrated only where every index that was searched was.
+        """By what it was decided: calibrated only where every index that was searched was, of every kind that decides.
 
-        ``false_alarm_target`` is for the output against all of them; each index was given an equal share of it.
+        ``false_alarm_target`` is for the output against all indexes of the first kind that was searched; each was given
+        an equal share of it. What was decided of another kind stands under its name: it has a target of its own.
         """
-        searched = [finding for finding in self.findings if finding.n_searched]
+        first, *others = [kind for kind in POLICIES if self._searched(kind)] or [
+            likeness_kinds.RECORDING.name
+        ]
+        policy = self._policy_of(first)
+        beside = {kind: self._policy_of(kind) for kind in others}
+        if not all(one["calibrated"] for one in beside.values()):
+            policy = {**policy, "calibrated": False}
+        return {**policy, **beside}
+
+    def _searched(self, kind: str) -> list[Finding]:
+        return [finding for finding in self.findings if finding.kind == kind and finding.n_searched]
+
+    def _policy_of(self, kind: str) -> dict[str, Any]:
+        searched = self._searched(kind)
         calibrated = [finding.judged_by for finding in searched if finding.judged_by is not None]
         if not searched or len(calibrated) < len(searched):
-            return UNCALIBRATED
+            return {"id": POLICIES[kind], "false_alarm_target": None, "calibrated": False}
         return {
-            "id": likeness.POLICY_ID,
+            "id": POLICIES[kind],
             "false_alarm_target": min(one.target for one in calibrated),
             "calibrated": True,
             "indexes": max(finding.n_searched for finding in searched),
@@ -193,10 +211,15 @@ class Answer:
 Said = tuple[str, tuple[str, ...], tuple[Candidate, ...]]
 """A verdict, its reasons and the candidates behind it."""
 
-HOLDERS: dict[str, Callable[[audio.Survey, Any], Said]] = {}
-"""By the name of a kind other than ``recording``: from a survey and an index of the kind, what it says."""
+HOLDERS: dict[str, Callable[[audio.Survey, Any, Judging | None], Said]] = {}
+"""By the name of a kind other than ``recording``: from a survey, an index of the kind and what decides by strangers where
+they were measured, what it says."""
 
-UNCALIBRATED = {"id": likeness.POLICY_ID, "false_alarm_target": None, "calibrated": False}
+POLICIES = {
+    likeness_kinds.RECORDING.name: thresholds.POLICY_ID,
+    likeness_kinds.COMPOSITION.name: thresholds.COMPOSITION_POLICY_ID,
+}
+"""Of each kind that decides, the one that accuses first before the other."""
 
 
 def _hash_of(path: Path) -> str:
@@ -226,7 +249,9 @@ def check_file(path: Path, *, name: str, targets: Sequence[Target], kinds: Seque
     n_searched = sum(target.index is not None and not target.hears_nothing for target in targets)
     held = [_hold_against(survey, target, n_searched) for target in targets] if "recording" in kinds else []
     wanted = [kind for kind in kinds if kind in HOLDERS]
-    held += [_hold_in_kind(survey, target, kind) for kind in wanted for target in targets]
+    for kind in wanted:
+        n_of_kind = sum(_has_index(target, kind) for target in targets) if kind in POLICIES else 0
+        held += [_hold_in_kind(survey, target, kind, n_of_kind) for target in targets]
     findings = tuple(held) if held else tuple(Finding(target) for target in targets)
     troubles = []
     unknown = tuple(kind for kind in kinds if kind != "recording" and kind not in HOLDERS)
@@ -254,7 +279,7 @@ def _hold_against(survey: audio.Survey, target: Target, n_searched: int) -> Find
         return Finding(target, "unverifiable" if target.gap_decides else "", (target.problem,))
     if target.hears_nothing and not target.gap_decides:
         return Finding(target, "", (_gap(target),))
-    judging = _judging(target, survey.seconds, n_searched)
+    judging = _judging(target.calibrated, survey.seconds, n_searched)
     found = cascade.check(
         survey.fingerprint,
         target.index,
@@ -278,11 +303,11 @@ def _hold_against(survey: audio.Survey, target: Target, n_searched: int) -> Find
     return Finding(target, verdict, reasons, candidates, judged_by, 0 if target.hears_nothing else n_searched)
 
 
-def _judging(target: Target, seconds: float, n_searched: int) -> Judging | None:
+def _judging(calibrated: Calibrated | None, seconds: float, n_searched: int) -> Judging | None:
     """Return what decides by strangers; None where none were measured, or none as short as this."""
-    if target.calibrated is None:
+    if calibrated is None:
         return None
-    judging = Judging(target.calibrated.calibration, target.calibrated.target / max(1, n_searched), seconds)
+    judging = Judging(calibrated.calibration, calibrated.target / max(1, n_searched), seconds)
     return judging if judging.applies else None
 
 
@@ -290,18 +315,24 @@ def _has_index(target: Target, kind: str) -> bool:
     return kind in target.others and target.others[kind].index is not None
 
 
-def _hold_in_kind(survey: audio.Survey, target: Target, kind: str) -> Finding:
+def _hold_in_kind(survey: audio.Survey, target: Target, kind: str, n_searched: int) -> Finding:
     held = target.others.get(kind, Held(None, None, f"{kind} likeness of {target.dataset.name} has no index"))
     if held.index is None or held.build is None:
-        return Finding(target, "unverifiable" if target.gap_decides else "", (held.problem,))
-    verdict, reasons, candidates = HOLDERS[kind](survey, held.index)
+        return Finding(target, "unverifiable" if target.gap_decides else "", (held.problem,), kind=kind)
+    judging = _judging(held.calibrated, survey.seconds, n_searched)
+    judged_by = held.calibrated if judging else None
+    verdict, reasons, found = HOLDERS[kind](survey, held.index, judging)
+    candidates = tuple(
+        replace(one, calibration=judged_by.id) if judged_by and one.p_value is not None else one
+        for one in found
+    )
     if held.build.covers_all:
-        return Finding(target, verdict, reasons, candidates)
+        return Finding(target, verdict, reasons, candidates, judged_by, n_searched, kind)
     covered, expected = held.build.n_recordings, held.build.n_expected
     gap = f"the {kind} index of {target.dataset.name} covers {covered} of {expected} recordings"
     if target.gap_decides:
         verdict = min(verdict or "unverifiable", "unverifiable", key=STRICTEST_FIRST.index)
-    return Finding(target, verdict, (*reasons, gap), candidates)
+    return Finding(target, verdict, (*reasons, gap), candidates, judged_by, n_searched, kind)
 
 
 def _gap(target: Target) -> str:

@@ -2,6 +2,7 @@
 
 from generation.pipeline import HOLDERS, Candidate, Said
 from provenance import audio
+from provenance.similarity.calibration import Judging
 from provenance.similarity.kinds import STYLE
 from provenance.similarity.style import Influence, NearInStyle, StyleError, StyleIndex, StylePrint, influence
 
@@ -9,7 +10,7 @@ MOST_NAMED = 10
 NO_FINDING = "likeness of style is shown and decides nothing"
 
 
-def resembled(survey: audio.Survey, index: StyleIndex) -> Said:
+def resembled(survey: audio.Survey, index: StyleIndex, _judging: Judging | None = None) -> Said:
     """Say which recordings are nearest in style; ``no_match``, whoever they are."""
     try:
         stored = STYLE.print_of(survey)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from django.conf import settings
 from django.db import transaction
 
 from generation import pipeline
@@ -23,8 +22,7 @@ from provenance import services as provenance
 from provenance.errors import EmptyDatasetError, IndexMissingError
 from provenance.models import Dataset, DatasetEntry, DatasetKind, DatasetVersion, IndexBuild, Recording
 from provenance.similarity import kinds as likeness_kinds
-from provenance.similarity.index import RecordingIndex
-from provenance.similarity.kinds import Kind
+from provenance.similarity.kinds import Kind, KindIndex
 from provenance.similarity.segmented import SegmentedIndex
 from provenance.storage import local_file
 
@@ -104,19 +102,20 @@ def _target(
 
 
 def _calibrated(
-    build: IndexBuild, index: RecordingIndex | SegmentedIndex, *, by: User, now: datetime
+    build: IndexBuild, index: KindIndex | SegmentedIndex, *, by: User, now: datetime
 ) -> Calibrated | None:
     row = provenance.calibration_for(build=build, index=index, by=by, now=now)
     measured = provenance_queries.measured(row) if row else None
     if row is None or measured is None or not measured.strata:
         return None
-    return Calibrated(str(row.public_id), measured, settings.FALSE_ALARM_TARGET)
+    return Calibrated(str(row.public_id), measured, provenance_queries.false_alarm_target(build.kind))
 
 
 def _held(kind: Kind, dataset: Dataset, version: DatasetVersion | None, *, by: User, now: datetime) -> Held:
     if problem := kind.lacking():
         return Held(None, None, problem)
-    return Held(*provenance.current_index_of(kind, dataset=dataset, version=version, by=by, now=now))
+    build, index = provenance.current_index_of(kind, dataset=dataset, version=version, by=by, now=now)
+    return Held(build, index, calibrated=_calibrated(build, index, by=by, now=now) if kind.chance else None)
 
 
 def _of_any_music(target: Target, origins: Sequence[ModelVersion]) -> Target:

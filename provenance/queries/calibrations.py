@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from django.conf import settings
+
 from provenance.models import Calibration, IndexBuild
 from provenance.similarity import calibration as engine
 from provenance.similarity import thresholds
+from provenance.similarity.kinds import COMPOSITION
 from provenance.similarity.strangers import FOLDER, HELD_OUT_NAME
 
 
@@ -59,6 +62,13 @@ class Needed:
     def drift(self) -> float | None:
         """How much more is asked for than before."""
         return None if self.review_before is None else self.review - self.review_before
+
+
+def false_alarm_target(kind: str) -> float:
+    """Return the share of false alarms that is aimed at in checks of a kind of likeness."""
+    if kind == COMPOSITION.name:
+        return float(settings.COMPOSITION_FALSE_ALARM_TARGET)
+    return float(settings.FALSE_ALARM_TARGET)
 
 
 def tails_of(measured: engine.Calibration) -> list[tuple[float, str]]:

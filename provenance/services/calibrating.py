@@ -15,18 +15,19 @@ from governance.models import User
 from provenance import queries
 from provenance.models import Calibration, IndexBuild
 from provenance.similarity import calibration as engine
-from provenance.similarity.index import RecordingIndex
+from provenance.similarity import kinds
+from provenance.similarity.index import SimilarityIndex
+from provenance.similarity.kinds import Chance, KindIndex
 from provenance.similarity.segmented import SegmentedIndex
 from provenance.similarity.strangers import Stock, StockError
 
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], object]
+AnyIndex = KindIndex | SimilarityIndex
 
 
-def calibration_for(
-    *, build: IndexBuild, index: RecordingIndex | SegmentedIndex, by: User, now: datetime
-) -> Calibration | None:
+def calibration_for(*, build: IndexBuild, index: AnyIndex, by: User, now: datetime) -> Calibration | None:
     """Return what strangers reach in an index, measured now if it was not yet; None where nothing can be measured."""
     return queries.calibration_of(build) or calibrate(build=build, index=index, by=by, now=now)
 
@@ -34,34 +35,44 @@ def calibration_for(
 def calibrate(
     *,
     build: IndexBuild,
-    index: RecordingIndex | SegmentedIndex,
+    index: AnyIndex,
     by: User,
     now: datetime,
     n_excerpts: int | None = None,
     progress: Progress | None = None,
 ) -> Calibration | None:
-    """Hold strangers against an index and keep what they reach.
+    """Hold strangers against an index of a kind that can be calibrated, and keep what they reach.
 
     The draft and a version that hold the same are measured once. No transaction is open while it is measured. An index
     in segments is not calibrated: it looks for other pitches in the levels of a query, and the stock keeps none.
     """
     wanted = settings.CALIBRATION_EXCERPTS if n_excerpts is None else n_excerpts
-    if not wanted or not build.n_recordings or isinstance(index, SegmentedIndex):
+    chance = _chance_of(build.kind)
+    if chance is None or not wanted or not build.n_recordings or isinstance(index, SegmentedIndex):
         return None
     try:
-        stock = _stock(wanted)
+        stock = _stock(build.kind, wanted)
     except StockError as error:
         logger.warning("Nothing is calibrated: %s", error)
         return None
     started = time.perf_counter()
     known = queries.calibration_of_the_same(build, stock.sha256)
-    measured = known.measured if known else engine.measure(index, stock, progress=progress).as_json()
+    measured = known.measured if known else chance.measure(index, stock, progress=progress).as_json()
     return _record(build, measured, seconds=time.perf_counter() - started, by=by, now=now)
 
 
+def _chance_of(kind: str) -> Chance | None:
+    named = kinds.named(kind)
+    return named.chance if named else None
+
+
 @cache
-def _stock(n_excerpts: int) -> Stock:
-    return Stock.load().drawn(n_excerpts)
+def _stock(kind: str, n_excerpts: int) -> Stock:
+    """Return some of the strangers that are shipped for a kind that has them."""
+    chance = _chance_of(kind)
+    if chance is None:
+        raise StockError(f"There are no strangers for {kind}.")
+    return chance.stock().drawn(n_excerpts)
 
 
 @transaction.atomic

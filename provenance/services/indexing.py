@@ -1,8 +1,8 @@
 """Indexes: built from stored fingerprints, used only when they are whole and hold what they should."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -34,6 +34,8 @@ class Indexed:
     not_covered: tuple[tuple[str, str], ...]  # (external id, why)
     others: tuple[IndexBuild, ...] = ()
     calibration: Calibration | None = None
+    other_calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    """Of those of the other kinds that could be calibrated, by the kind's name."""
 
     def as_json(self) -> dict[str, Any]:
         build = self.build
@@ -53,12 +55,16 @@ class Indexed:
                     "recordings": one.n_recordings,
                     "expected": one.n_expected,
                     "index": str(one.public_id),
+                    "calibration": calibration_as_json(self._calibration_of(one)),
                 }
                 for one in (build, *self.others)
             },
             "calibration": calibration_as_json(self.calibration),
             "not_covered": [{"external_id": name, "reason": why} for name, why in self.not_covered],
         }
+
+    def _calibration_of(self, build: IndexBuild) -> Calibration | None:
+        return self.calibration if build == self.build else self.other_calibrations.get(build.kind)
 
     def words(self) -> str:
         build = self.build
@@ -118,15 +124,22 @@ def index_dataset(
     if not build.n_recordings:
         return Indexed(build, not_covered, others)
     index = _load(RECORDING, build, dataset, version, build.contents_sha256)
-    calibration = calibrate(
-        build=build,
-        index=cast("RecordingIndex | SegmentedIndex", index),
-        by=by,
-        now=now,
-        n_excerpts=n_excerpts,
-        progress=calibrating,
-    )
-    return Indexed(build, not_covered, others, calibration)
+    asked: dict[str, Any] = {"by": by, "now": now, "n_excerpts": n_excerpts, "progress": calibrating}
+    calibration = calibrate(build=build, index=index, **asked)
+    of_others = {other.kind: _calibrated(other, dataset, version, asked) for other in others}
+    known = {kind: one for kind, one in of_others.items() if one is not None}
+    return Indexed(build, not_covered, others, calibration, known)
+
+
+def _calibrated(
+    build: IndexBuild, dataset: Dataset, version: DatasetVersion | None, asked: dict[str, Any]
+) -> Calibration | None:
+    """Calibrate an index of another kind, if that kind can be."""
+    kind = kinds.named(build.kind)
+    if kind is None or kind.chance is None:
+        return None
+    index = _load(kind, build, dataset, version, build.contents_sha256)
+    return calibrate(build=build, index=index, **asked)
 
 
 def current_index(

@@ -22,13 +22,19 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from provenance.similarity import thresholds
+from provenance.similarity.calibration import Calibration, Reached, measured_by, score_of
 from provenance.similarity.composition_index import HARMONY_SHARES, PARTS, Place, directions, resampled
 from provenance.similarity.harmony import LEAST_FRAMES, N_CLASSES, TUNE_HOP_S, Tune
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    from provenance.similarity.calibration import Judging
     from provenance.similarity.composition_index import CompositionIndex
+    from provenance.similarity.strangers import Stock, Stranger
 
 SEGMENT_FRAMES = 97
 LONGEST_FRAMES = 129
@@ -68,6 +74,10 @@ MAX_ALIKE = 3
 THRESHOLDS: Mapping[str, float] = {"harmony": 1.25, "melody": 1.95}
 """Margin from which a person has to look, by part: 2 of 193 calibration strangers reach one of them."""
 
+ITSELF_SEMITONES = 0.3
+ITSELF_TEMPO = 0.04
+"""By how much a stranger may miss the key and the tempo of a reference that is the same recording."""
+
 OCCURRENCE_SHARE = 0.9
 N_SHOWN = 10
 
@@ -82,7 +92,7 @@ class CompositionMatch:
         The recording, as the index names it.
     verdict : {"no_match", "review"}
     score : float
-        In [0, 1]; 0.5 at the threshold.
+        In [0, 1]; ``REVIEW_SCORE`` at the target of a calibration, 0.5 at the fixed threshold.
     query_start_s, query_end_s, reference_start_s, reference_end_s : float
         The matched stretch in both.
     occurrences : tuple of float
@@ -103,6 +113,11 @@ class CompositionMatch:
         Other references that hold the same stretch.
     common : bool
         Whether so many do that it is common material.
+    p_value : float, optional
+        How probable it is that a stranger of the query's length reaches as much anywhere in the index; None without
+        a calibration.
+    p_kind : {"empirical", "extrapolated"}, optional
+        As `provenance.similarity.matches.RecordingMatch` has it.
     """
 
     key: str
@@ -120,6 +135,8 @@ class CompositionMatch:
     statistic: float
     n_alike: int
     common: bool
+    p_value: float | None = None
+    p_kind: str | None = None
     kind: Literal["composition"] = "composition"
 
     @property
@@ -159,8 +176,15 @@ class _Path:
         return (self.reference_end - self.reference_start) / max(1.0, self.query_end - self.query_start)
 
 
-def check(tune: Tune, index: CompositionIndex) -> CompositionCheck:
+def check(tune: Tune, index: CompositionIndex, *, judging: Judging | None = None) -> CompositionCheck:
     """Hold what is played against the compositions of an index.
+
+    Parameters
+    ----------
+    tune : Tune
+    index : CompositionIndex
+    judging : Judging, optional
+        By what strangers reach in this index; ``THRESHOLDS`` hold without it, and where the tune is shorter than any.
 
     Returns
     -------
@@ -179,16 +203,42 @@ def check(tune: Tune, index: CompositionIndex) -> CompositionCheck:
         segment = frames if len(frames) <= LONGEST_FRAMES else frames[start : start + SEGMENT_FRAMES]
         places = index.places(segment)
         for part in PARTS:
-            for match in _judged(segment, places[part][:N_ALIGNED], part, index, tune.tuning):
+            for match in _judged(segment, places[part][:N_ALIGNED], part, index, tune.tuning, judging):
                 reached[part] = max(reached.get(part, -math.inf), match.statistic)
                 known = best.get(match.key)
-                if known is None or match.score > known.score:
+                if known is None or _sureness(match) > _sureness(known):
                     best[match.key] = _moved(match, start * TUNE_HOP_S)
-    matches = tuple(sorted(best.values(), key=lambda match: (-match.score, match.key))[:N_SHOWN])
+    in_order = sorted(best.values(), key=lambda match: match.key)
+    matches = tuple(sorted(in_order, key=_sureness, reverse=True)[:N_SHOWN])
     reasons = [_reason(match) for match in matches if match.accepted]
     reasons += [_common(match) for match in matches[:1] if match.common]
     found = any(match.accepted for match in matches)
     return CompositionCheck(matches, "review" if found else "no_match", tuple(reasons), reached)
+
+
+def measure(
+    index: CompositionIndex, stock: Stock, *, progress: Callable[[int, int], object] | None = None
+) -> Calibration:
+    """Hold every stranger of a stock of prints against an index.
+
+    What lies beyond doubt, for `provenance.similarity.calibration.measured_by`, is accepted at its own key and tempo.
+    """
+
+    def held(one: Stranger) -> Reached:
+        found = check(one.sound, index)
+        return Reached(found.best, [_at_own_tempo(match) for match in found.matches if _is_itself(match)])
+
+    return measured_by(held, stock, policy=thresholds.COMPOSITION_POLICY_ID, progress=progress)
+
+
+def _is_itself(match: CompositionMatch) -> bool:
+    is_in_key = abs(match.pitch_shift_semitones) <= ITSELF_SEMITONES
+    return match.accepted and is_in_key and abs(match.tempo_ratio - 1.0) <= ITSELF_TEMPO
+
+
+def _at_own_tempo(match: CompositionMatch) -> CompositionMatch:
+    """Return it at a tempo of 1: what a path drifts would move a line by seconds a minute further on."""
+    return replace(match, tempo_ratio=1.0)
 
 
 def _segments(n_frames: int) -> list[int]:
@@ -196,6 +246,11 @@ def _segments(n_frames: int) -> list[int]:
         return [0]
     last = n_frames - SEGMENT_FRAMES
     return [*range(0, last, SEGMENT_FRAMES // 2), last]
+
+
+def _sureness(match: CompositionMatch) -> tuple[float, float]:
+    """By what matches are ordered: their scores; where as many strangers reach as much, their statistics."""
+    return match.score, match.statistic / THRESHOLDS[match.part]
 
 
 def _moved(match: CompositionMatch, by_s: float) -> CompositionMatch:
@@ -218,7 +273,12 @@ def _common(match: CompositionMatch) -> str:
 
 
 def _judged(
-    segment: NDArray[np.float32], places: Sequence[Place], part: str, index: CompositionIndex, tuning: float
+    segment: NDArray[np.float32],
+    places: Sequence[Place],
+    part: str,
+    index: CompositionIndex,
+    tuning: float,
+    judging: Judging | None,
 ) -> list[CompositionMatch]:
     """Align the places of one part, and set each beside its rivals."""
     paths = sorted(_aligned(segment, places, part, index), key=lambda path: -path.agreement)
@@ -239,21 +299,20 @@ def _judged(
         ]
         nearest = [max(floor, rival) for rival in [*rivals[:N_RIVALS], *[0.0] * N_RIVALS][:N_RIVALS]]
         statistic = path.agreement - sum(nearest) / N_RIVALS
-        ratio = statistic / THRESHOLDS[part]
         reference_tuning = index.tunes[reference].tuning
         shift = (path.place.rotation + 6) % N_CLASSES - 6 + tuning - reference_tuning
-        found = statistic >= THRESHOLDS[part]
+        said = _said(statistic, part, judging)
         at = path.reference_start - path.place.frame
         judged.append(
             CompositionMatch(
                 key=index.recordings[reference],
-                verdict="review" if found else "no_match",
-                score=1.0 / (1.0 + math.exp(-4.0 * (max(-5.0, min(5.0, ratio)) - 1.0))),
+                verdict="review" if said.found else "no_match",
+                score=said.score,
                 query_start_s=path.query_start * TUNE_HOP_S,
                 query_end_s=path.query_end * TUNE_HOP_S,
                 reference_start_s=path.reference_start * TUNE_HOP_S,
                 reference_end_s=path.reference_end * TUNE_HOP_S,
-                occurrences=_occurrences(segment, path, part, index, at) if found else (),
+                occurrences=_occurrences(segment, path, part, index, at) if said.found else (),
                 tempo_ratio=round(path.drifted_tempo, 3),
                 pitch_shift_semitones=round(shift, 1),
                 part=part,
@@ -261,9 +320,31 @@ def _judged(
                 statistic=statistic,
                 n_alike=len(alike) if number == 0 or reference in alike else 0,
                 common=common and (number == 0 or reference in alike),
+                p_value=said.p_value,
+                p_kind=said.p_kind,
             )
         )
     return judged
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a statistic comes to."""
+
+    found: bool
+    score: float
+    p_value: float | None = None
+    p_kind: str | None = None
+
+
+def _said(statistic: float, part: str, judging: Judging | None) -> _Said:
+    """Judge by strangers; by the fixed threshold where none were measured, or none as short as this."""
+    chance = judging.calibration.chance(part, statistic, seconds=judging.seconds) if judging else None
+    if judging is None or chance is None:
+        ratio = max(-5.0, min(5.0, statistic / THRESHOLDS[part]))
+        return _Said(ratio >= 1.0, 1.0 / (1.0 + math.exp(-4.0 * (ratio - 1.0))))
+    score = score_of(chance.p, judging.target)
+    return _Said(chance.p <= judging.target, score, chance.told().p, chance.kind)
 
 
 def _occurrences(

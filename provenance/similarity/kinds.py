@@ -9,20 +9,31 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
-from provenance.similarity import embedders, fingerprint, harmony, learned, style
+from provenance.similarity import (
+    calibration,
+    composition,
+    embedders,
+    fingerprint,
+    harmony,
+    learned,
+    strangers,
+    style,
+)
 from provenance.similarity.composition_index import CompositionIndex
 from provenance.similarity.fingerprint import AudioFingerprint
 from provenance.similarity.index import IndexFacts, RecordingIndex
+from provenance.similarity.strangers import Stock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from provenance.similarity.calibration import Calibration
     from provenance.similarity.excerpts import Excerpts
 
 logger = logging.getLogger(__name__)
@@ -94,6 +105,45 @@ class Load(Protocol):
         ...
 
 
+class Measure(Protocol):
+    """Holds a stock of strangers against an index of the kind."""
+
+    def __call__(
+        self, index: Any, stock: Stock, *, progress: Callable[[int, int], object] | None = None
+    ) -> Calibration:
+        """Return what they reach."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """What a kind is calibrated by.
+
+    Attributes
+    ----------
+    measure : callable
+        Holds strangers against its index.
+    folder : Path
+        Of the stock that is shipped.
+    unpack : callable
+        Reads what the stock keeps of an excerpt.
+    """
+
+    measure: Measure
+    folder: Path
+    unpack: Callable[[bytes], Any]
+
+    def stock(self) -> Stock:
+        """Return the strangers that are shipped.
+
+        Raises
+        ------
+        provenance.similarity.strangers.StockError
+            If they can't be read.
+        """
+        return Stock.load(self.folder, unpack=self.unpack)
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of likeness.
@@ -112,6 +162,8 @@ class Kind:
         Make and read its index.
     lacking : callable
         Why no print can be made in this installation; nothing where it can.
+    chance : Chance, optional
+        What it is calibrated by; None where its matches have no p-value.
     """
 
     name: str
@@ -122,6 +174,7 @@ class Kind:
     load: Load
     lacking: Callable[[], str] = str
     model: Callable[[], str] = str
+    chance: Chance | None = None
 
     @property
     def model_sha256(self) -> str:
@@ -141,6 +194,12 @@ def _build_recordings(references: References, *, dataset: str, dataset_version: 
     )
 
 
+def _measure_recordings(
+    index: Any, stock: Stock, *, progress: Callable[[int, int], object] | None = None
+) -> Calibration:
+    return calibration.measure(index, stock, progress=progress)
+
+
 RECORDING = Kind(
     name="recording",
     method=fingerprint.METHOD,
@@ -149,6 +208,7 @@ RECORDING = Kind(
     build=_build_recordings,
     load=RecordingIndex.load,
     model=lambda: learned.WEIGHTS_SHA256,
+    chance=Chance(_measure_recordings, strangers.FOLDER, AudioFingerprint.unpack),
 )
 
 
@@ -211,6 +271,7 @@ COMPOSITION = Kind(
     print_of=_composition_print,
     build=CompositionIndex.build,
     load=CompositionIndex.load,
+    chance=Chance(composition.measure, strangers.COMPOSITION_FOLDER, harmony.Tune.unpack),
 )
 
 ALL = (RECORDING, COMPOSITION, STYLE)

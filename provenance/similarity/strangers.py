@@ -25,6 +25,7 @@ from provenance.similarity.chromaprint import FingerprintError
 from provenance.similarity.fingerprint import AudioFingerprint
 
 FOLDER = Path(__file__).parent / "stock"
+COMPOSITION_FOLDER = FOLDER / "composition"
 LIST_NAME = "strangers.tsv"
 BYTES_NAME = "strangers.bin"
 HELD_OUT_NAME = "held_out.json"

@@ -19,7 +19,7 @@ from provenance.models import Calibration, Dataset, DatasetVersion
 from provenance.queries.clearances import CHANGES_NO_ANSWER
 from provenance.services import calibrating
 from provenance.services.indexing import Indexed
-from provenance.similarity.strangers import HELD_OUT_NAME, StockError
+from provenance.similarity.strangers import HELD_OUT_NAME, Stock, StockError
 from provenance.similarity.thresholds import POLICY_ID
 from tests.catalogues import a_catalogue, register, row, run, sound, table
 from tests.people import People
@@ -43,7 +43,14 @@ def folk(registered: Dataset, people: People) -> Dataset:
 @pytest.fixture(autouse=True)
 def few_strangers(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     settings.CALIBRATION_EXCERPTS = 6
-    monkeypatch.setattr(calibrating, "_stock", a_stock().drawn)
+    monkeypatch.setattr(calibrating, "_stock", strangers_for_recordings)
+
+
+def strangers_for_recordings(kind: str, n_excerpts: int) -> Stock:
+    """Return a few that are made up; of compositions there are none here."""
+    if kind != "recording":
+        raise StockError(f"There are no strangers for {kind}.")
+    return a_stock().drawn(n_excerpts)
 
 
 def build(dataset: Dataset, people: People, *, version: DatasetVersion | None = None, **more: Any) -> Indexed:
@@ -103,7 +110,7 @@ class TestCalibrate:
     def test_is_left_out_where_none_is_asked_for_or_there_is_no_stock(
         self, people: People, folk: Dataset, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        def missing(n: int) -> None:
+        def missing(kind: str, n: int) -> None:
             raise StockError("The stock is gone.")
 
         assert build(folk, people, n_excerpts=0).calibration is None
