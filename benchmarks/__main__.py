@@ -75,6 +75,9 @@ def main(arguments: Sequence[str]) -> int:
         "--kept", type=Path, metavar="DIR", help="keep the fingerprints of --protocol there, for the next run"
     )
     of_likeness.add_argument(
+        "--answers", type=Path, metavar="FILE", help="add what each query of --protocol was answered to it"
+    )
+    of_likeness.add_argument(
         "--modules", type=Path, metavar="DIR", help="tracker modules and MIDI files, for stems"
     )
     of_conflicts = parser.add_argument_group("conflicts")
@@ -101,6 +104,7 @@ def main(arguments: Sequence[str]) -> int:
             n_excerpts=chosen.excerpts,
             only=chosen.only,
             changes=chosen.changes or (),
+            answers=chosen.answers,
             seed=chosen.seed,
         ),
         "lists": lists.measure,

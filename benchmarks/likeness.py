@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import protocol, tunes
+from benchmarks.answers import STRANGER, Answers
 from benchmarks.figures import Figure, NothingToMeasureError
 from benchmarks.transformations import CONDITIONS, OWN_CODEC, RATE_HZ, Condition, Samples, through_codec
 from generation.architectures.spectral_codec import (
@@ -129,6 +130,7 @@ def measure(
     n_excerpts: int = 1,
     only: str = "",
     changes: Sequence[str] = (),
+    answers: Path | None = None,
     seed: int = 1,
 ) -> Iterator[Figure]:
     """Measure on the listed music, on two folders of music, or without them on tunes made up here.
@@ -147,6 +149,8 @@ def measure(
         One of ``PARTS``; both without it.
     changes : sequence of str
         Conditions under which copies are looked for; all without them.
+    answers : Path, optional
+        A file that what each query was answered is added to (`benchmarks.answers`); with ``listed`` alone.
 
     Raises
     ------
@@ -154,7 +158,10 @@ def measure(
         If one folder is named without the other, is no folder, or holds no music.
     """
     if listed is not None:
-        yield from _on_music(_of_protocol(listed, kept), n_tracks, n_excerpts, seed, only, changes)
+        told = Answers(answers, listed) if answers else None
+        yield from _on_music(
+            _of_protocol(listed, kept), n_tracks, n_excerpts, seed, only, changes, answers=told
+        )
     elif references is None and strangers is None:
         yield from _made_up(n_excerpts, seed, only, changes)
     elif references is None or strangers is None:
@@ -209,17 +216,43 @@ class Judge:
 
     index: RecordingIndex
     calibration: Calibration | None = None
+    answers: Answers | None = None
+    checks_s: list[float] = field(default_factory=list)
+    """Processor time of every check."""
 
     @classmethod
-    def calibrated(cls, index: RecordingIndex) -> Judge:
-        return cls(index, measure_strangers(index, Stock.load()))
+    def calibrated(cls, index: RecordingIndex, answers: Answers | None = None) -> Judge:
+        return cls(index, measure_strangers(index, Stock.load()), answers)
 
     def answer(self, heard: Samples) -> RecordingCheck:
+        began = time.process_time()
         seconds = len(heard) / RATE_HZ
         known = self.calibration
         judging = Judging(known, thresholds.FALSE_ALARM_TARGET, seconds) if known else None
         sound = AudioFingerprint.of(heard, sample_rate_hz=RATE_HZ)
-        return check(sound, self.index, query_seconds=seconds, judging=judging)
+        told = check(sound, self.index, query_seconds=seconds, judging=judging)
+        self.checks_s.append(time.process_time() - began)
+        return told
+
+    def found(self, heard: Samples, path: Path, start_s: float, *, change: str, tempo: float = 1.0) -> bool:
+        """Whether something accepted is the very place of a reference, or one that sounds the same."""
+        told = self.answer(heard)
+        right = [one for one in told.matches if _is_right(one, self.index, str(path), start_s, tempo)]
+        self._keep(change, heard, path, told, right)
+        return any(one.accepted for one in right)
+
+    def accuses(self, heard: Samples, path: Path) -> RecordingMatch | None:
+        """Return what a stranger is accepted as."""
+        told = self.answer(heard)
+        self._keep(STRANGER, heard, path, told, [])
+        return told.matches[0] if told.verdict not in {"no_match", "unverifiable"} else None
+
+    def _keep(
+        self, change: str, heard: Samples, path: Path, told: RecordingCheck, right: list[RecordingMatch]
+    ) -> None:
+        if self.answers is not None:
+            seconds = round(len(heard) / RATE_HZ, 1)
+            self.answers.add(change, seconds, path, right=right, shown=told.matches, verdict=told.verdict)
 
 
 def found_and_placed(
@@ -307,29 +340,30 @@ def _on_music(
     changes: Sequence[str] = (),
     *,
     calibrates: bool = True,
+    answers: Answers | None = None,
 ) -> Iterator[Figure]:
     rng = np.random.default_rng(seed)
     index = RecordingIndex.build((str(path), fingerprint) for path, fingerprint in music.fingerprints.items())
-    judge = Judge.calibrated(index) if calibrates else Judge(index)
+    judge = Judge.calibrated(index, answers) if calibrates else Judge(index)
     known, unknown = (_drawn(side, n_tracks, rng) for side in (music.references, music.strangers))
     print(
         f"{len(music.references)} references, {index.facts.n_windows} windows; {len(music.strangers)} strangers; "
         f"excerpts of {len(known)} and {len(unknown)}",
         file=sys.stderr,
     )
-    checks_s: list[float] = []
     for share in REPLICATED if only in ("", REPLICATIONS) else ():
         yield from _replications(share, known, unknown, judge, n_excerpts, rng)
     wanted = dict(CONDITIONS)
     if calibrates and only in ("", COPIES) and (not changes or OWN_CODEC in changes):
         wanted[OWN_CODEC] = through_codec(_codec_of(known, rng))
+    judge.checks_s.clear()
     for length_s in LENGTHS_S if only in ("", COPIES) else ():
         for name in changes or wanted:
-            yield from _copies(name, wanted[name], length_s, known, unknown, judge, n_excerpts, rng, checks_s)
+            yield from _copies(name, wanted[name], length_s, known, unknown, judge, n_excerpts, rng)
+    if judge.checks_s:
+        yield Figure("likeness_check_cpu_s", float(np.median(judge.checks_s)), "s")
     for length_s in (*LENGTHS_S, OUTPUT_S) if only in ("", FALSE_ALARMS) else ():
         yield from _false_alarms(length_s, unknown, judge, n_excerpts, rng)
-    if checks_s:
-        yield Figure("likeness_check_cpu_s", float(np.median(checks_s)), "s")
 
 
 def _drawn(side: Mapping[Path, float], n_tracks: int, rng: np.random.Generator) -> list[tuple[Path, float]]:
@@ -359,7 +393,6 @@ def _copies(
     judge: Judge,
     n_excerpts: int,
     rng: np.random.Generator,
-    checks_s: list[float],
 ) -> Iterator[Figure]:
     taken_s = length_s * condition.tempo
     hits, naive = [], []
@@ -371,10 +404,7 @@ def _copies(
                 excerpt(other_path, other_seconds, taken_s, rng)[1] if name.startswith("mixed") else piece[:0]
             )
             heard = condition.of(piece, other, length_s, rng)
-            began = time.process_time()
-            found = judge.answer(heard)
-            checks_s.append(time.process_time() - began)
-            hits.append(found_and_placed(found, judge.index, str(path), start_s, condition.tempo))
+            hits.append(judge.found(heard, path, start_s, change=name, tempo=condition.tempo))
             naive.append(baseline_answer(heard, judge.index) == str(path))
     if hits:
         yield _share(f"likeness_found_{name}_{length_s:.0f}s", hits, naive)
@@ -398,8 +428,8 @@ def _replications(
             _, heard = excerpt(other_path, other_seconds, OUTPUT_S, rng)
             at = int(rng.integers(max(1, len(heard) - len(piece))))
             heard = _replaced(heard, piece, at)
-            found = judge.answer(heard)
-            hits.append(found_and_placed(found, judge.index, str(path), start_s - at / RATE_HZ, 1.0))
+            change = f"replicated_{share:.0%}".replace("%", "pct")
+            hits.append(judge.found(heard, path, start_s - at / RATE_HZ, change=change))
             naive.append(baseline_answer(heard, judge.index) == str(path))
     if hits:
         yield _share(f"likeness_found_replicated_{share:.0%}".replace("%", "pct"), hits, naive)
@@ -428,14 +458,13 @@ def _false_alarms(
     for path, seconds in unknown:
         for _ in range(n_excerpts):
             _, heard = excerpt(path, seconds, length_s, rng)
-            found = judge.answer(heard)
-            if found.verdict not in {"no_match", "unverifiable"}:
-                best = found.matches[0]
+            best = judge.accuses(heard, path)
+            if best is not None:
                 print(
                     f"false alarm: {path.name} as {Path(best.key).name}, score {best.score:.2f}",
                     file=sys.stderr,
                 )
-            alarms.wrong.setdefault(path, []).append(found.verdict not in {"no_match", "unverifiable"})
+            alarms.wrong.setdefault(path, []).append(best is not None)
             alarms.naive.append(baseline_answer(heard, judge.index) is not None)
     if alarms.wrong:
         name = f"likeness_false_alarms_{length_s:.0f}s"
