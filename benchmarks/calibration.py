@@ -1,13 +1,13 @@
 """Whether p-values keep their promise: strangers that no threshold was read off, against an index that was calibrated.
 
     python -m benchmarks.strangers DIR --group test --excerpts 5 --lengths 5 10 --out STRANGERS
-    python -m benchmarks.calibration DIR --strangers STRANGERS [--copies 24] [--kept KEPT] [--out docs/calibration]
+    python -m benchmarks.calibration DIR --strangers STRANGERS [--answers ANSWERS] [--kept KEPT] [--out docs/calibration]
 
 DIR holds the packages of benchmarks/protocol.py. The references are indexed, the index is calibrated as ``index_dataset``
 does it, with the shipped stock, and every excerpt of the test group is given its p-value. If the p-values are right, a
 tenth of the excerpts have one of at most a tenth, a hundredth one of at most a hundredth; fewer is cautious, more is
-wrong. Intervals come from drawing tracks anew. ``--copies`` takes as many references, changed as
-benchmarks/transformations.py says, for what is found at each share of false alarms. ``--out`` writes the drawings
+wrong. Intervals come from drawing tracks anew. ANSWERS is what ``make bench ARGS="likeness --protocol DIR --answers
+ANSWERS"`` kept of copies and of strangers: what is missed at each share of false alarms. ``--out`` writes the drawings
 there, and the tables beside the shipped stock. KEPT holds what benchmarks.fingerprint_music keeps of a file, so that a
 second run need not decode. ``--shapes`` alone tells, of the calibration group itself, what another shape of the tail
 would do.
@@ -21,23 +21,23 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import protocol
+from benchmarks.answers import STRANGER, read
 from benchmarks.figures import Figure, NothingToMeasureError
 from benchmarks.fingerprint_music import hear
-from benchmarks.likeness import excerpt, found_and_placed
-from benchmarks.transformations import CONDITIONS, RATE_HZ
 from provenance import audio
 from provenance.similarity import thresholds
 from provenance.similarity.calibration import Calibration, Judging, Tail, measure
-from provenance.similarity.drawing import promise_chart, tail_chart
+from provenance.similarity.drawing import groups_chart, misses_chart, promise_chart, tail_chart
 from provenance.similarity.fingerprint import AudioFingerprint
 from provenance.similarity.index import RecordingIndex
+from provenance.similarity.musicnn import Musicnn
 from provenance.similarity.recording import RecordingCheck, check
 from provenance.similarity.strangers import FOLDER, HELD_OUT_NAME, Stock, Stranger
 
@@ -47,8 +47,34 @@ LEVELS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.001)
 SHARES = (0.25, 0.5, 1.0)
 """Shares of the references that an index is built of, to see what growth does."""
 
-FOUND = ("clean", "noise_0db", "mixed_0db", "pitch_plus_2", "mel80")
-TARGETS = (0.01, 0.001, 0.0001)
+P_LEVELS = tuple(10.0 ** (step / 4.0) for step in range(-24, 1))
+"""From a millionth to one."""
+
+GENRES = {
+    "classical": 1,
+    "techno": 3,
+    "electronic": 6,
+    "rock": 7,
+    "ambient": 10,
+    "indian": 16,
+    "opera": 17,
+    "pop": 29,
+    "new age": 37,
+    "dance": 38,
+    "country": 46,
+    "metal": 47,
+}
+"""Places of the genres among the 50 tags that musicnn names."""
+
+FAMILIES = {
+    "codecs, filters, noise": ("clean", "mp3", "opus", "lowpass", "noise", "reverb", "echo"),
+    "tempo, speed, pitch": ("tempo", "speed", "pitch"),
+    "other music over it": ("mixed",),
+    "put together anew": ("mel", "own_codec"),
+    "a twentieth of half a minute": ("replicated_5pct",),
+}
+"""Changes that are drawn as one, by how their names begin."""
+
 SHAPES = (0.0, 0.1, 0.2)
 N_SPLITS = 40
 N_BOOTSTRAPS = 2_000
@@ -66,7 +92,7 @@ class Told:
 
 
 def run(
-    folder: Path, strangers: Path, kept: Path | None, n_copies: int, n_excerpts: int, out: Path | None
+    folder: Path, strangers: Path, kept: Path | None, answers: Path | None, n_excerpts: int, out: Path | None
 ) -> Iterator[Figure]:
     """Measure, yield figures, and write tables and drawings under ``out``."""
     references = list(_references(folder, kept))
@@ -84,7 +110,8 @@ def run(
         "strangers": calibration.n_strangers,
         "tracks": calibration.n_tracks,
         "held_out": _promise(told),
-        "by_package": _by_package(told),
+        "by_package": _by_group(told, {track.sha256: track.package for track in protocol.tracks("test")}),
+        "by_genre": _by_group(told, _genres(folder)),
         "needed": _needed(calibration),
     }
     for row in tables["held_out"]:
@@ -92,10 +119,8 @@ def run(
         yield Figure(name, row["share"], "share", f"of={row['n']},from={row['low']:.4f},to={row['high']:.4f}")
     if out is not None:
         _write(out, tables, calibration)
-    if n_copies:
-        tables["found"] = _found(folder, index, calibration, n_copies)
-        for row in tables["found"]:
-            yield Figure(f"calibration_found_{row['change']}_at_{row['target']:g}", row["share"], "share")
+    if answers is not None:
+        tables["misses"] = _misses(answers)
     tables["growth"] = list(_growth(references, n_excerpts))
     if out is not None:
         _write(out, tables, calibration)
@@ -165,22 +190,36 @@ def _share(told: Sequence[Told], level: float) -> tuple[float, float, float]:
     return share, float(low), float(high)
 
 
-def _by_package(told: Sequence[Told]) -> list[dict[str, Any]]:
-    """What the music is like matters: the same shares for each package of the test group."""
+def _by_group(told: Sequence[Told], group_of: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What the music is like matters: the same shares for each group of the test tracks."""
     rows = []
-    for package in sorted({one.stranger.excerpt.package for one in told}):
-        here = [one for one in told if one.stranger.excerpt.package == package]
+    for name in sorted(set(group_of.values())):
+        here = [one for one in told if group_of.get(one.stranger.excerpt.track_sha256) == name]
+        _, low, high = _share(here, 0.1)
         rows.append(
             {
-                "package": package,
+                "name": name,
                 "tracks": len({one.stranger.excerpt.track_sha256 for one in here}),
                 "n": len(here),
                 "tenth": sum(one.p <= 0.1 for one in here),
                 "hundredth": sum(one.p <= 0.01 for one in here),
                 "thousandth": sum(one.p <= 0.001 for one in here),
+                "low": low,
+                "high": high,
             }
         )
     return rows
+
+
+def _genres(folder: Path) -> dict[str, str]:
+    """What musicnn calls each track of the test group, of the genres among its tags: nobody else says it of most."""
+    heard = Musicnn.load()
+    places, names = list(GENRES.values()), list(GENRES)
+    named = {}
+    for track, path in protocol.located(folder, protocol.tracks("test")).items():
+        tags = np.nanmean(heard.tags(audio.survey(path).excerpts), axis=0)
+        named[track.sha256] = names[int(np.argmax(tags[places]))]
+    return named
 
 
 def _needed(calibration: Calibration) -> list[dict[str, Any]]:
@@ -200,36 +239,39 @@ def _needed(calibration: Calibration) -> list[dict[str, Any]]:
     ]
 
 
-def _found(
-    folder: Path, index: RecordingIndex, calibration: Calibration, n_tracks: int
-) -> list[dict[str, Any]]:
-    """Share of copies, 10 s each, that are found and placed at each target."""
-    rng = np.random.default_rng(1)
-    known = list(protocol.located(folder, protocol.tracks("references")).items())
-    chosen = [known[place] for place in sorted(rng.permutation(len(known))[:n_tracks])]
-    others = list(protocol.located(folder, protocol.tracks("test")).items())
+def _misses(answers: Path) -> list[dict[str, Any]]:
+    """What was asked of each family of changes and length: which share of the copies is missed at each p.
+
+    Beside it, at the same p, the share of strangers of that length that are stopped.
+    """
+    asked = read(answers)
+    strangers = {
+        seconds: np.sort([one.best_p for one in asked if one.change == STRANGER and one.seconds == seconds])
+        for seconds in {one.seconds for one in asked}
+    }
+    right: dict[tuple[str, float], list[float]] = defaultdict(list)
+    for one in asked:
+        if one.change != STRANGER:
+            right[_family(one.change), one.seconds].append(one.right_p)
     rows = []
-    for name in FOUND:
-        condition = CONDITIONS[name]
-        length_s = 10.0
-        asked: list[tuple[RecordingCheck, str, float]] = []
-        for track, path in chosen:
-            start_s, piece = excerpt(path, track.seconds, length_s * condition.tempo, rng)
-            other_track, other_path = others[int(rng.integers(len(others)))]
-            other = piece[:0]
-            if name.startswith("mixed"):
-                other = excerpt(other_path, other_track.seconds, length_s * condition.tempo, rng)[1]
-            heard = condition.of(piece, other, length_s, rng)
-            sound = AudioFingerprint.of(heard, sample_rate_hz=RATE_HZ)
-            found = _ask(sound, index, calibration, length_s, max(TARGETS))
-            asked.append((found, str(path), start_s))
-        for target in TARGETS:
-            hits = [
-                found_and_placed(_up_to(target, found), index, key, start_s, condition.tempo)
-                for found, key, start_s in asked
-            ]
-            rows.append({"change": name, "target": target, "n": len(hits), "share": float(np.mean(hits))})
+    for (family, seconds), ps in sorted(right.items()):
+        null = strangers.get(seconds, np.zeros(0))
+        points = [
+            {
+                "p": level,
+                "missed": float(np.mean(np.array(ps) > level)),
+                "stopped": float(np.searchsorted(null, level, side="right")) / max(1, len(null)),
+            }
+            for level in P_LEVELS
+        ]
+        rows.append(
+            {"family": family, "seconds": seconds, "n": len(ps), "strangers": len(null), "points": points}
+        )
     return rows
+
+
+def _family(change: str) -> str:
+    return next((family for family, names in FAMILIES.items() if change.startswith(names)), change)
 
 
 def shapes(calibration: Calibration) -> Iterator[Figure]:
@@ -261,12 +303,6 @@ def shapes(calibration: Calibration) -> Iterator[Figure]:
                 yield Figure(name, share / level, "times_promised", f"of={len(told)}")
 
 
-def _up_to(target: float, found: RecordingCheck) -> RecordingCheck:
-    """What is left of an answer if no larger p counts."""
-    kept = [match for match in found.matches if match.p_value is not None and match.p_value <= target]
-    return replace(found, matches=tuple(kept))
-
-
 def _growth(references: Sequence[tuple[str, AudioFingerprint]], n_excerpts: int) -> Iterator[dict[str, Any]]:
     """What the target asks for in indexes of a part of the references."""
     order = np.random.default_rng(1).permutation(len(references))
@@ -281,6 +317,12 @@ def _write(out: Path, tables: Mapping[str, Any], calibration: Calibration) -> No
     told = json.dumps(tables, indent=1) + "\n"
     (FOLDER / HELD_OUT_NAME).write_text(told, encoding="utf-8")
     (out / "promise.svg").write_text(promise_chart(tables["held_out"], alone=True), encoding="utf-8")
+    for grouping in ("by_package", "by_genre"):
+        drawn = groups_chart(tables[grouping], alone=True)
+        (out / f"{grouping.replace('_', '-')}.svg").write_text(drawn, encoding="utf-8")
+    for seconds in sorted({row["seconds"] for row in tables.get("misses", [])}):
+        drawn = misses_chart([row for row in tables["misses"] if row["seconds"] == seconds], alone=True)
+        (out / f"misses-{seconds:.0f}s.svg").write_text(drawn, encoding="utf-8")
     for stratum in calibration.strata:
         for part in calibration.parts:
             drawn = tail_chart(
@@ -299,7 +341,7 @@ def main(arguments: Sequence[str]) -> int:
         action="store_true",
         help="compare shapes of the tail on the whole stock, and nothing else",
     )
-    parser.add_argument("--copies", type=int, default=0, metavar="N")
+    parser.add_argument("--answers", type=Path, metavar="FILE")
     parser.add_argument(
         "--excerpts", type=int, default=EXCERPTS, metavar="N", help="of each length, of the stock"
     )
@@ -313,7 +355,7 @@ def main(arguments: Sequence[str]) -> int:
         elif chosen.strangers is None:
             parser.error("--strangers is needed, but for --shapes")
         else:
-            figures = run(music, chosen.strangers, kept, chosen.copies, chosen.excerpts, chosen.out)
+            figures = run(music, chosen.strangers, kept, chosen.answers, chosen.excerpts, chosen.out)
         for figure in figures:
             print(figure.line(), flush=True)
     except NothingToMeasureError as error:

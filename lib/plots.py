@@ -1,4 +1,4 @@
-"""Line charts as SVG, for pages and for documents: ink of the text around them, told apart by stroke and word."""
+"""Line charts and rows of intervals as SVG, for pages and documents: ink of the text around, told apart by stroke."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from html import escape
 WIDTH, HEIGHT = 640, 360
 LEFT, RIGHT, TOP, BOTTOM = 64, 18, 16, 44
 LEGEND_LINE = 20
+ROW, NAMES, NOTES = 26, 200, 90
 _ALONE = (
     "<style>svg{color:#15181b;background:#fff;font:13px Helvetica,Arial,sans-serif}"
     "@media(prefers-color-scheme:dark){svg{color:#e8eaec;background:#15181b}}</style>"
@@ -19,6 +20,7 @@ STROKES = {
     "thin": 'stroke-width="1.2"',
     "dashed": 'stroke-width="1.6" stroke-dasharray="6 4"',
     "dotted": 'stroke-width="1.6" stroke-dasharray="1.5 4" stroke-linecap="round"',
+    "dash-dotted": 'stroke-width="1.6" stroke-dasharray="9 4 1.5 4"',
 }
 
 Point = tuple[float, float]
@@ -47,6 +49,17 @@ class Mark:
 
     label: str
     x: float
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with how far it may be wrong; ``note`` stands behind it."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,6 +113,47 @@ def chart(
         *(_curve(curve, place) for curve in curves),
         *_legend([one for one in names if one[0]]),
     ]
+    return _framed(said, height, parts, alone=alone)
+
+
+def intervals(
+    said: str, rows: Sequence[Interval], *, x: Axis, mark: Mark | None = None, alone: bool = False
+) -> str:
+    """Draw figures under each other, each with its name, its interval and its note. ``said`` is as in `chart`."""
+    bottom = TOP + ROW * len(rows) + ROW // 2
+    right = WIDTH - NOTES
+
+    def across(value: float) -> float:
+        return NAMES + (right - NAMES) * x.share(value)
+
+    parts = [f'<path d="M{NAMES} {bottom}H{right}" stroke="currentColor" fill="none"/>']
+    for tick in x.ticks:
+        at = across(tick)
+        parts.append(
+            f'<path d="M{at:.1f} {TOP}V{bottom + 5}" stroke="currentColor" stroke-opacity="0.18" fill="none"/>'
+        )
+        parts.append(f'<text x="{at:.1f}" y="{bottom + 19}" text-anchor="middle">{_told(tick)}</text>')
+    parts.append(
+        f'<text x="{(NAMES + right) / 2}" y="{bottom + 38}" text-anchor="middle">{escape(x.label)}</text>'
+    )
+    if mark is not None:
+        at = across(mark.x)
+        parts.append(
+            f'<path d="M{at:.1f} {TOP}V{bottom}" stroke="currentColor" stroke-dasharray="2 3" fill="none"/>'
+            f'<text x="{at:.1f}" y="{TOP - 3}" text-anchor="middle">{escape(mark.label)}</text>'
+        )
+    for number, row in enumerate(rows):
+        at = TOP + ROW * (number + 0.75)
+        parts.append(
+            f'<text x="{NAMES - 12}" y="{at + 4:.1f}" text-anchor="end">{escape(row.label)}</text>'
+            f'<path d="M{across(row.low):.1f} {at:.1f}H{across(row.high):.1f}" stroke="currentColor" fill="none"/>'
+            f'<circle cx="{across(row.value):.1f}" cy="{at:.1f}" r="3.6"/>'
+            f'<text x="{right + 12}" y="{at + 4:.1f}">{escape(row.note)}</text>'
+        )
+    return _framed(said, bottom + BOTTOM, parts, alone=alone)
+
+
+def _framed(said: str, height: float, parts: Sequence[str], *, alone: bool) -> str:
     opening = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="100%" '
         f'role="img" aria-label="{escape(said)}" class="plot" fill="currentColor" font-size="13">'

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lib.plots import Axis, Band, Curve, Mark, chart
+from lib.plots import Axis, Band, Curve, Interval, Mark, chart, intervals
 from provenance.similarity import thresholds
 
 if TYPE_CHECKING:
@@ -101,5 +101,72 @@ def promise_chart(rows: Sequence[Mapping[str, Any]], *, alone: bool = False) -> 
         y=Axis("share of strangers with no larger one", lowest, 1.0, is_log=True),
         curves=curves,
         bands=bands,
+        alone=alone,
+    )
+
+
+def groups_chart(rows: Sequence[Mapping[str, Any]], *, alone: bool = False) -> str:
+    """Draw, for each group of strangers, the share with a p-value of a tenth at most.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        ``name``, ``n``, and ``tenth``, ``low`` and ``high``: the count and the interval of its share.
+    alone : bool
+        Whether it is a file of its own.
+
+    Returns
+    -------
+    str
+        SVG.
+    """
+    drawn = [
+        Interval(
+            row["name"], row["tenth"] / row["n"], row["low"], row["high"], f"{row['tenth']} of {row['n']}"
+        )
+        for row in rows
+    ]
+    return intervals(
+        "Share of the strangers of each group with a p-value of at most a tenth: a tenth was promised.",
+        drawn,
+        x=Axis("share with p of at most 0.1", 0.0, max(0.2, *(row.high for row in drawn))),
+        mark=Mark("promised", 0.1),
+        alone=alone,
+    )
+
+
+def misses_chart(
+    rows: Sequence[Mapping[str, Any]], *, target: float = thresholds.FALSE_ALARM_TARGET, alone: bool = False
+) -> str:
+    """Draw which share of the copies is missed, the fewer strangers may be stopped.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        For copies of one length: ``family`` of changes, ``n`` and ``points``, each with the ``p`` up to which a match
+        counts and the share ``missed``.
+    target : float
+        Is marked.
+    alone : bool
+        Whether it is a file of its own.
+
+    Returns
+    -------
+    str
+        SVG.
+    """
+    strokes = ("solid", "dashed", "dotted", "dash-dotted", "thin")
+    return chart(
+        "Share of copies that is missed at each share of strangers that may be stopped.",
+        x=Axis("share of outputs without a copy that may be stopped", 1e-6, 1.0, is_log=True),
+        y=Axis("share of copies missed", 0.0, 1.0),
+        curves=[
+            Curve(f"{row['family']} ({row['n']})", [(at["p"], at["missed"]) for at in row["points"]], stroke)
+            for row, stroke in zip(rows, strokes, strict=False)
+        ],
+        marks=[
+            Mark("review", target),
+            Mark("blocked", target * thresholds.BLOCKED_SHARE),
+        ],
         alone=alone,
     )

@@ -1,5 +1,8 @@
 """How often an index is wrong: what strangers reach in it, what a target asks for, and how it was before it grew."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -10,7 +13,7 @@ from governance.pages import PersonRequest, page
 from lib.figures import count
 from provenance import access, queries
 from provenance.similarity import thresholds
-from provenance.similarity.drawing import promise_chart, tail_chart
+from provenance.similarity.drawing import groups_chart, misses_chart, promise_chart, tail_chart
 
 
 @page
@@ -35,7 +38,23 @@ def calibration(request: PersonRequest, public_id: str) -> HttpResponse:
         if measured
         else [],
         "held_out": held_out,
-        "by_package": held_out["by_package"] if held_out else [],
-        "promise": mark_safe(promise_chart(held_out["held_out"])) if held_out else "",  # noqa: S308
+        **(_promise(held_out) if held_out else {}),
     }
     return render(request, "provenance/calibration.html", context)
+
+
+def _promise(held_out: Mapping[str, Any]) -> dict[str, Any]:
+    """Draw what was found of strangers that no threshold was read off."""
+    missed = held_out.get("misses", [])
+    lengths = sorted({row["seconds"] for row in missed})
+    return {
+        "promise": mark_safe(promise_chart(held_out["held_out"])),  # noqa: S308 — as above
+        "groups": [
+            (said, mark_safe(groups_chart(held_out[rows])))  # noqa: S308
+            for said, rows in (("By genre", "by_genre"), ("By package", "by_package"))
+        ],
+        "misses": [
+            (seconds, mark_safe(misses_chart([row for row in missed if row["seconds"] == seconds])))  # noqa: S308
+            for seconds in lengths
+        ],
+    }

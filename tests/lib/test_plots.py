@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from lib.plots import STROKES, Axis, Band, Curve, Mark, chart
+from lib.plots import STROKES, Axis, Band, Curve, Interval, Mark, chart, intervals
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -59,3 +59,27 @@ class TestChart:
 
     def test_tells_strokes_apart_without_colour(self) -> None:
         assert len(set(STROKES.values())) == len(STROKES)
+
+
+class TestIntervals:
+    def rows(self, *labels: str) -> ElementTree.Element:
+        drawn = [Interval(label, 0.1, 0.05, 0.2, "3 of 30") for label in labels]
+        said = intervals("Shares", drawn, x=Axis("share", 0.0, 0.4), mark=Mark("promised", 0.1), alone=True)
+        return ElementTree.fromstring(said)  # noqa: S314 — made above
+
+    def test_give_each_figure_a_row_of_its_own_with_name_and_note(self) -> None:
+        chart = self.rows("ambient", "rock & <roll>")
+        words = [one.text for one in chart.iter(f"{SVG}text")]
+        assert "rock & <roll>" in words
+        assert words.count("3 of 30") == 2
+        dots = [(float(one.attrib["cx"]), float(one.attrib["cy"])) for one in chart.iter(f"{SVG}circle")]
+        assert dots[0][0] == dots[1][0]
+        assert dots[0][1] < dots[1][1] < float(chart.attrib["viewBox"].split()[3])
+
+    def test_draw_a_whisker_from_the_low_to_the_high_end(self) -> None:
+        chart = self.rows("ambient")
+        (dot,) = chart.iter(f"{SVG}circle")
+        ends = [path.attrib["d"] for path in chart.iter(f"{SVG}path")][-1]
+        first, last = float(ends[1:].split()[0]), float(ends.split("H")[1])
+        assert first < float(dot.attrib["cx"]) < last
+        assert (float(dot.attrib["cx"]) - first) * 2 == pytest.approx(last - float(dot.attrib["cx"]), abs=0.3)

@@ -241,12 +241,21 @@ class TestCalibrationPage:
             "low": 0.0,
             "high": 0.4,
         }
+        ambient = {"name": "ambient", "n": 9, "tenth": 1, "low": 0.0, "high": 0.4}
+        groups = {"by_package": [ambient | {"name": "songs"}], "by_genre": [ambient], "misses": [missed()]}
         (tmp_path / HELD_OUT_NAME).write_text(
-            json.dumps({"policy": policy, "references": 3, "held_out": [at_a_tenth], "by_package": []})
+            json.dumps({"policy": policy, "references": 3, "held_out": [at_a_tenth], **groups})
         )
         monkeypatch.setattr(queries.calibrations, "FOLDER", tmp_path)
         queries.held_out.cache_clear()
         try:
-            assert ("Does it keep its promise?" in self.page(people, build(folk, people))) is told
+            text = self.page(people, build(folk, people))
+            for said in ("Does it keep its promise?", "By genre", ">ambient<", "1 of 9", "noise (24)"):
+                assert (said in text) is told
         finally:
             queries.held_out.cache_clear()
+
+
+def missed() -> dict[str, Any]:
+    points = [{"p": p, "missed": 1 - p, "stopped": p} for p in (1e-6, 1e-3, 1.0)]
+    return {"family": "noise", "seconds": 5.0, "n": 24, "strangers": 9, "points": points}
