@@ -14,7 +14,6 @@ The file at ``path`` is a manifest (`provenance.similarity.manifest`): it names 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,7 +54,6 @@ N_CANDIDATES = 32
 """Recordings that are handed on to be judged."""
 
 _DIAGONAL = 2
-_MOST_AT_ONCE = 3_000_000
 _open: dict[Path, SegmentedIndex] = {}
 
 
@@ -243,9 +241,8 @@ class SegmentedIndex:
         turned = self.codebook.turned(vectors)
         codes = self.codebook.codes_of(vectors)
         found = [
-            near
+            _in_segment(number, part, living, lists, turned, codes)
             for number, (part, living) in enumerate(zip(self.segments, self._alive, strict=True))
-            for near in _in_segment(number, part, living, lists, turned, codes)
         ]
         if not found:
             nothing = np.zeros(0, np.int64)
@@ -264,32 +261,26 @@ def _in_segment(
     lists: NDArray[np.int64],
     turned: NDArray[np.float32],
     codes: NDArray[np.uint64],
-) -> Iterator[tuple[NDArray[Any], ...]]:
+) -> tuple[NDArray[Any], ...]:
     """What a segment holds near to each vector: at least ``N_KEPT`` where its lists have so many."""
-    begins = part.starts[lists].astype(np.int64)
-    lengths = part.starts[lists + 1].astype(np.int64) - begins
-    totals = np.cumsum(lengths.sum(axis=1))
-    edges = [0, *np.searchsorted(totals, np.arange(_MOST_AT_ONCE, totals[-1], _MOST_AT_ONCE)), len(lists)]
-    everything_lives = bool(living.all())
-    for first, end in itertools.pairwise(edges):
-        counts = lengths[first:end].ravel()
-        if not counts.sum():
-            continue
-        ends = np.cumsum(counts)
-        places = np.repeat(begins[first:end].ravel() - (ends - counts), counts) + np.arange(ends[-1])
-        rows = np.repeat(np.arange(first, end), lengths[first:end].sum(axis=1))
-        far = np.bitwise_count(part.codes[places] ^ codes[rows])
-        spread = np.bincount((rows - first) * 65 + far, minlength=(end - first) * 65).reshape(-1, 65)
-        bound = (np.cumsum(spread, axis=1) < N_KEPT).sum(axis=1)
-        kept = np.flatnonzero(far <= bound[rows - first])
-        rows, places = rows[kept], places[kept]
-        owners = part.owners[places]
-        if not everything_lives:
-            lives = living[owners >> np.uint32(16)]
-            rows, places, owners = rows[lives], places[lives], owners[lives]
-        likeness = cosines(turned[rows], part.codes[places])
-        whose = (owners >> np.uint32(16)) | np.uint32(number << 16)
-        yield rows, likeness, whose, (owners & np.uint32(0xFFFF)).astype(np.int64)
+    begins, ends = part.starts[lists].tolist(), part.starts[lists + 1].tolist()
+    found: list[NDArray[np.int64]] = []
+    for row, code in enumerate(codes):
+        looked_at = [slice(*bounds) for bounds in zip(begins[row], ends[row], strict=True)]
+        far = np.bitwise_count(np.concatenate([part.codes[one] for one in looked_at]) ^ code)
+        bound = np.searchsorted(np.cumsum(np.bincount(far)), N_KEPT)
+        kept = np.flatnonzero(far <= bound)
+        lengths = np.cumsum([0, *(one.stop - one.start for one in looked_at)])
+        within = np.searchsorted(lengths, kept, side="right") - 1
+        found.append(np.array(begins[row])[within] + kept - lengths[within])
+    rows = np.repeat(np.arange(len(found)), [len(one) for one in found])
+    places = np.concatenate(found)
+    owners = part.owners[places]
+    lives = living[owners >> np.uint32(16)]
+    rows, places, owners = rows[lives], places[lives], owners[lives]
+    whose = (owners >> np.uint32(16)) | np.uint32(number << 16)
+    likeness = cosines(turned[rows], part.codes[places])
+    return rows, likeness, whose, (owners & np.uint32(0xFFFF)).astype(np.int64)
 
 
 def load(
