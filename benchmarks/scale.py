@@ -305,13 +305,13 @@ def measure(
     work: Path | None = None,
 ) -> Iterator[Figure]:
     """Measure at each size, and write ``scale.csv`` and ``scale.svg`` under ``benchmarks/out``."""
-    references = _prints(folder, "references")
-    maker = Maker((one for one in _prints(folder, "test").values()), seed)
+    references = prints(folder, "references")
+    maker = Maker((one for one in prints(folder, "test").values()), seed)
     yield from _crowding(folder, maker)
     small = RecordingIndex.build(references.items())
-    queries = list(_queries(folder, list(references), n_excerpts, changes, seed))
-    recording.check(queries[0].sound, small)  # what is loaded and put in order once is no part of a check
-    known = [_found(recording.check(q.sound, small, query_seconds=q.seconds), small, q) for q in queries]
+    asked = list(queries(folder, list(references), n_excerpts, changes, seed))
+    recording.check(asked[0].sound, small)  # what is loaded and put in order once is no part of a check
+    known = [found(recording.check(q.sound, small, query_seconds=q.seconds), small, q) for q in asked]
     grown = []
     for size in sizes:
         with ExitStack() as kept:
@@ -319,7 +319,7 @@ def measure(
             if place is None:
                 place = Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="liner-scale-")))
             place.mkdir(parents=True, exist_ok=True)
-            grown.append(_at(size, references, maker, queries, known, small, place))
+            grown.append(_at(size, references, maker, asked, known, small, place))
         _write(grown)
         for name, value in asdict(grown[-1]).items():
             if isinstance(value, (int, float)):
@@ -421,16 +421,16 @@ def _held(
         times.setdefault(f"full_{name}", []).append(value)
     answer = second if first.verdict == "no_match" else first
     keys = [[index.segments[n >> 16].keys[n & 0xFFFF] for n in numbers] for numbers in (plain, together)]
-    return query.key in keys[0], query.key in keys[1], _found(answer, small, query)
+    return query.key in keys[0], query.key in keys[1], found(answer, small, query)
 
 
-def _found(answer: recording.RecordingCheck, small: RecordingIndex, query: Query) -> bool:
+def found(answer: recording.RecordingCheck, small: RecordingIndex, query: Query) -> bool:
     known = set(small.recordings)
     told = replace(answer, matches=tuple(match for match in answer.matches if match.key in known))
     return found_and_placed(told, small, query.key, query.start_s, CONDITIONS[query.change].tempo)
 
 
-def _queries(folder: Path, keys: Sequence[str], n: int, changes: Sequence[str], seed: int) -> Iterator[Query]:
+def queries(folder: Path, keys: Sequence[str], n: int, changes: Sequence[str], seed: int) -> Iterator[Query]:
     tracks = {track.sha256: track for track in protocol.tracks("references")}
     paths = protocol.located(folder, tracks.values())
     others = protocol.located(folder, protocol.tracks("calibration"))
@@ -453,7 +453,7 @@ def _queries(folder: Path, keys: Sequence[str], n: int, changes: Sequence[str], 
                 yield Query(track.sha256, change, len(samples) / RATE_HZ, start_s, sound, levels, took)
 
 
-def _prints(folder: Path, group: str) -> dict[str, AudioFingerprint]:
+def prints(folder: Path, group: str) -> dict[str, AudioFingerprint]:
     """Fingerprints of a group of the protocol, from where an earlier run kept them or from the music."""
     kept = OUT / "prints"
     kept.mkdir(parents=True, exist_ok=True)
@@ -470,8 +470,8 @@ def _kept(folder: Path, sha256: str) -> Path:
 
 def _crowding(folder: Path, maker: Maker) -> Iterator[Figure]:
     """How alike the nearest of as many vectors are to strangers' ones: made up, beside real."""
-    strangers = _vectors(_prints(folder, "calibration").values(), 500)
-    real = _vectors(_prints(folder, "test").values(), 20_000)
+    strangers = _vectors(prints(folder, "calibration").values(), 500)
+    real = _vectors(prints(folder, "test").values(), 20_000)
     made_up = _vectors((maker.made(number) for number in range(200)), 20_000)
     n = min(len(real), len(made_up))
     nearest = [(strangers @ side[:n].T).max(axis=1) for side in (made_up, real)]
