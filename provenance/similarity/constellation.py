@@ -41,6 +41,9 @@ LEAST_EXPECTED = 1.0
 N_VOTED = 24
 """Moments of each vote that are looked at."""
 
+VOTES_AT_ONCE = 1 << 20
+"""Votes that are counted together: what stays in a processor's cache."""
+
 N_WEIGHED = 48
 """Moments of a segment that are weighed, those with most votes above chance."""
 
@@ -208,25 +211,19 @@ class Constellations:
         inside = (bands >= 0) & (bands < N_BANDS)
         lags = np.rint(query.frames[inside] * tempo).astype(np.int32)
         lows, highs = begins[bands[inside]], begins[bands[inside] + 1]
-        pieces = [frames[low:high] - lag for low, high, lag in zip(lows, highs, lags, strict=True)]
-        if not pieces:
-            return []
-        moments = np.concatenate(pieces)
-        moments += GAP_FRAMES // 2  # a query that begins before a reference does falls into the gap before it
-        moments //= bin_frames
         edges = self._starts // bin_frames
-        counts = np.bincount(np.maximum(moments, 0), minlength=int(edges[-1]) + 1)[: int(edges[-1]) + 1]
-        both = (counts[:-1] + counts[1:]).astype(np.float32)
-        usual = np.add.reduceat(both, edges[:-1]) / np.maximum(1, np.diff(edges))
-        expected = np.repeat(np.maximum(usual, LEAST_EXPECTED), np.diff(edges)).astype(np.float32)
-        surprise = (both - expected) / np.sqrt(expected)
-        n_kept = min(N_VOTED, len(surprise))
-        best = np.argpartition(surprise, -n_kept)[-n_kept:]
+        if not len(lags) or len(edges) < 2:
+            return []
+        # a query that begins before a reference does falls into the gap before it
+        counts = _votes(frames, lows, highs, lags - GAP_FRAMES // 2, int(edges[-1]) + 1, bin_frames)
+        best, surprise = _most_surprising(counts[:-1] + counts[1:], edges)
         owners = np.searchsorted(edges, best, side="right") - 1
         frames_there = (best + 1) * bin_frames - GAP_FRAMES // 2 - self._starts[owners]
         return [
-            Hypothesis(owner, float(frame), pitch, tempo, float(surprise[place]))
-            for owner, frame, place in zip(owners.tolist(), frames_there.tolist(), best.tolist(), strict=True)
+            Hypothesis(owner, float(frame), pitch, tempo, above)
+            for owner, frame, above in zip(
+                owners.tolist(), frames_there.tolist(), surprise.tolist(), strict=True
+            )
         ]
 
     def weigh(
@@ -403,6 +400,61 @@ def _by_band(
     bands = np.concatenate([peaks.bands for peaks in chosen]) if chosen else np.zeros(0, np.uint8)
     order = np.argsort(bands, kind="stable")
     return at[order].astype(np.int32), np.searchsorted(bands[order], np.arange(N_BANDS + 1))
+
+
+def _votes(
+    frames: NDArray[np.int32],
+    lows: NDArray[np.int64],
+    highs: NDArray[np.int64],
+    lags: NDArray[np.int32],
+    n_bins: int,
+    bin_frames: int,
+) -> NDArray[np.uint16]:
+    """How many votes fall into each bin, where each peak votes for ``frames[low:high] - lag``.
+
+    Which peak votes for which bin is a sparse matrix; its rows are summed up, some peaks at a time.
+    """
+    from scipy import sparse
+
+    ends = np.cumsum(highs - lows)
+    counts = np.zeros(n_bins, dtype=np.uint16)
+    first = done = 0
+    while first < len(lags):
+        last = max(first + 1, int(np.searchsorted(ends, done + VOTES_AT_ONCE, side="right")))
+        bins = np.empty(int(ends[last - 1]) - done, dtype=np.int32)
+        begins = np.concatenate([[0], ends[first:last] - done]).astype(np.int32)
+        for one, begin in enumerate(begins[:-1].tolist(), start=first):
+            voted = frames[lows[one] : highs[one]]
+            np.subtract(voted, lags[one], out=bins[begin : begin + len(voted)])
+        np.floor_divide(bins, np.int32(bin_frames), out=bins)
+        if lags[first:last].max() > 0:
+            np.maximum(bins, 0, out=bins)
+        votes = np.ones(len(bins), dtype=np.uint16)
+        which = sparse.csc_array((votes, bins, begins), shape=(n_bins, last - first))
+        counts += which @ np.ones(last - first, dtype=np.uint16)
+        first, done = last, int(ends[last - 1])
+    return counts
+
+
+def _most_surprising(
+    votes: NDArray[np.uint16], edges: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Bins with most votes above what their reference's have on average, up to ``N_VOTED``, and by how much.
+
+    Of as many references as are kept the best bin of each bounds the others: most bins need not be looked at.
+    """
+    lengths = np.diff(edges)
+    usual = np.add.reduceat(votes, edges[:-1], dtype=np.int64) / np.maximum(1, lengths)
+    expected = np.maximum(usual, LEAST_EXPECTED).astype(np.float32)
+    spread = np.sqrt(expected)
+    tops = (np.maximum.reduceat(votes, edges[:-1]).astype(np.float32) - expected) / spread
+    least = np.partition(tops, -N_VOTED)[-N_VOTED] if len(tops) >= N_VOTED else -np.inf
+    enough = np.clip(np.floor(expected + least * spread) - 1.0, 0.0, np.iinfo(np.uint16).max)
+    near = np.flatnonzero(votes >= np.repeat(enough.astype(np.uint16), lengths))
+    owners = np.searchsorted(edges, near, side="right") - 1
+    surprise = (votes[near].astype(np.float32) - expected[owners]) / spread[owners]
+    best = np.argsort(-surprise, kind="stable")[:N_VOTED]
+    return near[best], surprise[best].astype(np.float32)
 
 
 def _distinct(found: list[Hypothesis]) -> list[Hypothesis]:
