@@ -1,6 +1,6 @@
 """How an index grows: recall, time and bytes at a thousand recordings, ten thousand and so on.
 
-    make bench ARGS="scale --protocol DIR --tracks 1000,10000,100000"
+    make bench ARGS="scale --protocol DIR --tracks 1000,10000,100000,1000000 --work WORK --out docs/scale"
 
 The index holds the references of `benchmarks.protocol`, and made-up recordings up to the size that is asked for. These
 are drawn from the statistics of real ones: stretches of eight seconds out of the test group's music, which no reference
@@ -10,10 +10,14 @@ second stretch, so that few are the same and lists are nearly as crowded as with
 is printed, says how nearly). This shows speed, size and whether the right recording is still found; how often a stranger
 is accused it can't show.
 
+A made-up recording's fingerprint follows from its number. It is made when it is asked for, by a build or for a
+candidate, and never stored: of a million that would be 60 GB. On disk are the index, and 32 bytes of digest each.
+
 Every query is an excerpt of a reference, changed as `benchmarks.transformations` does. It is held against the index at
 each size (`provenance.similarity.cascade`) and against a small one of the references alone, which is searched whole.
 Times are CPU seconds of this process unless they are called wall. Fingerprints of the music are kept under
-``benchmarks/out/prints`` for the next run; the index and the made-up ones are deleted.
+``benchmarks/out/prints`` for the next run. Without ``--work`` an index is deleted when it was measured; with it, it stays
+there, and a build that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -263,6 +267,9 @@ class Grown:
     build_wall_s: float = 0.0
     """With making them up."""
     make_up_s: float = 0.0
+    open_s: float = 0.0
+    """To read and verify all of it, once a process."""
+    open_wall_s: float = 0.0
     add_ten_s: float = 0.0
     index_mb: float = 0.0
     index_kb_a_recording: float = 0.0
@@ -303,8 +310,9 @@ def measure(
     changes: Sequence[str] = CHANGES,
     seed: int = 1,
     work: Path | None = None,
+    out: Path = OUT,
 ) -> Iterator[Figure]:
-    """Measure at each size, and write ``scale.csv`` and ``scale.svg`` under ``benchmarks/out``."""
+    """Measure at each size, and write ``scale.csv``, ``times.svg`` and ``sizes.svg``."""
     references = prints(folder, "references")
     maker = Maker((one for one in prints(folder, "test").values()), seed)
     yield from _crowding(folder, maker)
@@ -320,7 +328,7 @@ def measure(
                 place = Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="liner-scale-")))
             place.mkdir(parents=True, exist_ok=True)
             grown.append(_at(size, references, maker, asked, known, small, place))
-        _write(grown)
+        write(out, grown)
         for name, value in asdict(grown[-1]).items():
             if isinstance(value, (int, float)):
                 yield Figure(f"scale_{size}_{name}", float(value), _unit(name))
@@ -347,12 +355,16 @@ def _at(
     out.index_mb = index.n_bytes / 1e6
     out.index_kb_a_recording = index.n_bytes / len(index) / 1e3
     out.build_memory_mb = _most_mb()
+    segmented._open.clear()
+    del index
+    out.open_s, out.open_wall_s, index = _timed(lambda: segmented.load(path, shelf))
     few = shelf(shelf.keys[-N_WEIGHED:])
     out.prints_kb_a_recording = sum(map(len, few.values())) / len(few) / 1e3
     added = Shelf(references, maker, size - len(references) + N_ADDED, place)
     wanted = Wanted(added)
     took, _, index = _timed(lambda: segmented_build.build(path, wanted, added))
     out.add_ten_s = took - added.made_s
+    _held(queries[0], index, small, {})  # as there
     tallies: dict[str, list[tuple[bool, bool, bool, bool]]] = {}
     times: dict[str, list[float]] = {}
     for query, in_small in zip(queries, known, strict=True):
@@ -510,33 +522,76 @@ def _unit(name: str) -> str:
     return "count"
 
 
-def _write(grown: Sequence[Grown]) -> None:
-    OUT.mkdir(parents=True, exist_ok=True)
+def write(out: Path, grown: Sequence[Grown]) -> None:
+    """Write a table and its charts; sizes that an earlier run measured stay in them."""
+    out.mkdir(parents=True, exist_ok=True)
+    table = out / "scale.csv"
+    by_size = {one.recordings: one for one in [*_read(table), *grown]}
+    rows = [by_size[size] for size in sorted(by_size)]
     names = [one.name for one in fields(Grown) if one.name != "by_change"]
-    with (OUT / "scale.csv").open("w", newline="", encoding="utf-8") as opened:
-        table = csv.writer(opened, lineterminator="\n")
-        table.writerow(names)
-        table.writerows([getattr(one, name) for name in names] for one in grown)
-    (OUT / "scale.svg").write_text(_drawn(sorted(grown, key=lambda one: one.recordings)), encoding="utf-8")
+    with table.open("w", newline="", encoding="utf-8") as opened:
+        writer = csv.writer(opened, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([round(getattr(one, name), 3) for name in names] for one in rows)
+    (out / "times.svg").write_text(_times(rows), encoding="utf-8")
+    (out / "sizes.svg").write_text(_sizes(rows), encoding="utf-8")
 
 
-def _drawn(grown: Sequence[Grown]) -> str:
-    curves = {
-        "plain tier": ("plain_ms", "solid"),
-        "both tiers": ("full_ms", "thin"),
-        "searched whole": ("whole_ms", "dashed"),
+def _read(table: Path) -> Iterator[Grown]:
+    if not table.exists():
+        return
+    known = {one.name for one in fields(Grown)}
+    with table.open(newline="", encoding="utf-8") as opened:
+        for row in csv.DictReader(opened):
+            one = Grown()
+            for name in known & set(row):
+                setattr(one, name, type(getattr(one, name))(float(row[name])))
+            yield one
+
+
+def _times(grown: Sequence[Grown]) -> str:
+    lines = {
+        "plain tier": _line(grown, "plain_ms"),
+        "both tiers": _line(grown, "full_ms"),
+        "searched whole": _line(grown, "whole_ms"),
     }
-    points = {
-        label: [(float(one.recordings), getattr(one, name)) for one in grown if getattr(one, name)]
-        for label, (name, _) in curves.items()
+    highest = max(value for line in lines.values() for _, value in line)
+    return _drawn("CPU time of a check", grown, lines, plots.Axis("ms of CPU", 0.0, 1.1 * highest))
+
+
+def _sizes(grown: Sequence[Grown]) -> str:
+    lines: dict[str, Sequence[tuple[float, float]]] = {
+        "index on disk, MB": _line(grown, "index_mb"),
+        "building it, s of CPU": _line(grown, "build_s"),
+        "fingerprints, were they stored, MB": [
+            (one.recordings, one.recordings * one.prints_kb_a_recording / 1e3) for one in grown
+        ],
     }
-    highest = max(value for line in points.values() for _, value in line)
+    values = [value for line in lines.values() for _, value in line]
+    return _drawn(
+        "What an index takes",
+        grown,
+        lines,
+        plots.Axis("MB, s", min(values) / 2, 2 * max(values), is_log=True),
+    )
+
+
+def _line(grown: Sequence[Grown], name: str) -> list[tuple[float, float]]:
+    return [(float(one.recordings), getattr(one, name)) for one in grown if getattr(one, name)]
+
+
+def _drawn(
+    said: str, grown: Sequence[Grown], lines: Mapping[str, Sequence[tuple[float, float]]], y: plots.Axis
+) -> str:
     sizes = [one.recordings for one in grown]
     return plots.chart(
-        "CPU time of a check by the size of the index",
+        f"{said} by the number of recordings",
         x=plots.Axis("recordings", min(sizes) / 2, max(sizes) * 2, is_log=True),
-        y=plots.Axis("ms of CPU", 0.0, 1.1 * highest),
-        curves=[plots.Curve(label, points[label], stroke) for label, (_, stroke) in curves.items()],
+        y=y,
+        curves=[
+            plots.Curve(label, line, stroke)
+            for (label, line), stroke in zip(lines.items(), ("solid", "thin", "dashed"), strict=True)
+        ],
         alone=True,
     )
 
@@ -554,6 +609,7 @@ def main(arguments: Sequence[str]) -> int:
         metavar="DIR",
         help="where indexes are kept, and one that was begun is gone on with",
     )
+    parser.add_argument("--out", type=Path, default=OUT, metavar="DIR", help="where figures are written")
     chosen = parser.parse_args(arguments)
     sizes = [int(size) for size in chosen.tracks.split(",")]
     try:
@@ -564,6 +620,7 @@ def main(arguments: Sequence[str]) -> int:
             changes=chosen.changes,
             seed=chosen.seed,
             work=chosen.work,
+            out=chosen.out,
         ):
             print(figure.line(), flush=True)
     except NothingToMeasureError as error:

@@ -176,6 +176,7 @@ def merged(segments: Sequence[Segment], alive: Sequence[NDArray[np.bool_]], code
         short.append(segment.short[living])
         keys += [segment.keys[row] for row in np.flatnonzero(living)]
         hashes += [segment.hashes[row] for row in np.flatnonzero(living)]
+        segment.let_go()
     return Coded(
         keys,
         hashes,
@@ -203,7 +204,7 @@ class Segment:
 
     def __init__(self, path: Path, *, verify: bool = True) -> None:
         self.path = path
-        mapped = _mapped(path)
+        mapped = self._mapped = _mapped(path)
         if len(mapped) < _PREAMBLE.size or mapped[:4] != _MAGIC:
             raise IndexDamagedError(f"{path.name} is no segment of an index: rebuild it")
         _, layout, n_header, digest = _PREAMBLE.unpack_from(mapped)
@@ -234,6 +235,11 @@ class Segment:
         for name, (_, digest) in self.described["arrays"].items():
             if hashlib.sha256(self._arrays[name].data).hexdigest() != digest:
                 raise IndexDamagedError(f"the {name} in {self.path.name} are damaged: rebuild it")
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Hold none of it in this process's memory: what is looked at again comes back from the system's cache."""
+        self._mapped.madvise(mmap.MADV_DONTNEED)
 
     def __len__(self) -> int:
         """Recordings, the dead ones too."""
