@@ -12,10 +12,12 @@ items: Haitsma and Kalker 2002, "A Highly Robust Audio Fingerprinting System", I
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BITS = 32
+
+WORDS_AT_ONCE = 1 << 17
+DIAGONALS_AT_ONCE = 1 << 14
+"""How much is worked on together: what stays in a processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +100,13 @@ def error_curve(query: NDArray[np.uint32], reference: NDArray[np.uint32]) -> NDA
     n_query, n_places = len(query), len(reference) - len(query) + 1
     if n_query == 0 or n_places <= 0:
         return np.zeros(0)
-    errors = np.zeros(n_places, dtype=np.int32)
-    for at, word in enumerate(query):
-        errors += np.bitwise_count(reference[at : at + n_places] ^ word)
+    errors = np.empty(n_places, dtype=np.uint32)
+    at_once = max(1, WORDS_AT_ONCE // n_query)
+    for first in range(0, n_places, at_once):
+        last = min(n_places, first + at_once)
+        beside = sliding_window_view(reference[first : last + n_query - 1], last - first)
+        counts = np.bitwise_count(beside ^ query[:, None])
+        errors[first:last] = counts.sum(axis=0, dtype=np.uint32)
     return errors / (BITS * n_query)
 
 
@@ -169,38 +179,49 @@ def _lay_out(
 
 def _walk(
     query: NDArray[np.uint32], laid: list[tuple[int, NDArray[np.uint32]]], tolerated_ber: float
-) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]:
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Run along all diagonals at once, one query item a step.
 
-    Entry ``d`` of the arrays stands for the diagonal on which query item ``i`` meets place ``d - (n_query -
-    1) + i``. Counts are whole numbers of bits times 1,000, so that sums are exact.
+    Entry ``d`` of the arrays stands for the diagonal on which query item ``i`` meets place ``d - (n_query - 1) + i``;
+    what is no reference agrees with nothing. Gains are whole numbers, so that sums are exact. In the bits below a gain
+    stands where it began, and below the best gain of a diagonal also where it ended, turned round so that of equals
+    the first is the greater: one comparison keeps all three.
     """
     n_query = len(query)
     last_start, last = laid[-1]
-    n_places = last_start + len(last)
-    line = np.zeros(n_places, dtype=np.uint32)
-    outside = np.ones(n_places, dtype=bool)
+    n_diagonals = last_start + len(last) + n_query - 1
+    thousandths = round(tolerated_ber * BITS * 1000)
+    unit = math.gcd(thousandths, 1000)
+    highest, cost = thousandths // unit, 1000 // unit
+    n_bits = n_query.bit_length()
+    is_small = (max(n_query * highest, BITS * cost) << 2 * n_bits) < np.iinfo(np.int32).max
+    kind: type[np.signedinteger[Any]] = np.int32 if is_small else np.int64
+    line = np.zeros(n_diagonals + n_query - 1, dtype=np.uint32)
+    tolerated = np.zeros(len(line), dtype=kind)
     for start, reference in laid:
-        line[start : start + len(reference)] = reference
-        outside[start : start + len(reference)] = False
-    tolerated = round(tolerated_ber * BITS * 1000)
-    penalty = np.where(outside, np.int32(-(10**8)), np.int32(tolerated))
-    n_diagonals = n_places + n_query - 1
-    running = np.zeros(n_diagonals, dtype=np.int32)
-    begun = np.maximum(0, n_query - 1 - np.arange(n_diagonals, dtype=np.int32))
-    best, begins, ends = (np.zeros(n_diagonals, dtype=np.int32) for _ in range(3))
-    for at, word in enumerate(query):
-        here = slice(n_query - 1 - at, n_query - 1 - at + n_places)
-        step = penalty - np.int32(1000) * np.bitwise_count(line ^ word)
-        sums = running[here] + step
-        np.maximum(sums, 0, out=sums)
-        begun[here][sums == 0] = at + 1
-        running[here] = sums
-        better = sums > best[here]
-        best[here][better] = sums[better]
-        begins[here][better] = begun[here][better]
-        ends[here][better] = at + 1
-    return best / (BITS * 1000.0), begins, ends
+        inside = slice(start + n_query - 1, start + n_query - 1 + len(reference))
+        line[inside] = reference
+        tolerated[inside] = highest << 2 * n_bits
+    best = np.zeros(n_diagonals, dtype=kind)
+    costs = kind(cost << 2 * n_bits)
+    for first in range(0, n_diagonals, DIAGONALS_AT_ONCE):
+        best_here = best[first : first + DIAGONALS_AT_ONCE]
+        n = len(best_here)
+        differing, counted = np.empty(n, np.uint32), np.empty(n, np.uint8)
+        running, step = np.zeros(n, kind), np.empty(n, kind)
+        for at, word in enumerate(query):
+            here = slice(first + at, first + at + n)
+            np.bitwise_xor(line[here], word, out=differing)
+            np.bitwise_count(differing, out=counted)
+            np.multiply(counted, costs, out=step)
+            np.subtract(tolerated[here], step, out=step)
+            running += step
+            np.maximum(running, kind(at + 1), out=running)
+            np.add(running, kind(((1 << n_bits) - 2 - at) << n_bits), out=step)
+            np.maximum(best_here, step, out=best_here)
+    mask = (1 << n_bits) - 1
+    begins, ends = best & mask, mask - (best >> n_bits & mask)
+    return (best >> 2 * n_bits) * unit / (BITS * 1000.0), begins.astype(np.int64), ends.astype(np.int64)
 
 
 def _without_shadows(found: list[Stretch], *, reach: int = 3) -> list[Stretch]:
