@@ -49,6 +49,8 @@ class TestShapes:
             figure.name: figure.value for figure in calibration.shapes(Calibration((stratum,), (), "0" * 64))
         }
 
-        at = [found[f"calibration_shape_{shape:g}_p_at_most_0.01_10s"] for shape in calibration.SHAPES]
-        assert at[0] >= at[1] >= at[2]
-        assert 0.3 < at[0] < 2.0
+        light, heavy = (
+            found[f"calibration_peaks_shape_{shape:g}_p_at_most_0.01_10s"] for shape in calibration.SHAPES
+        )
+        assert 0.3 < heavy <= light < 2.0
+        assert found["calibration_in_force_p_at_most_0.01_10s"] == light
