@@ -233,11 +233,18 @@ def _hash_of(path: Path) -> str:
         return ""
 
 
-def check_file(path: Path, *, name: str, targets: Sequence[Target], kinds: Sequence[str]) -> Answer:
-    """Check one file. A file that can't be decoded, or an index that can't be used, makes it ``unverifiable``."""
+def check_file(
+    path: Path, *, name: str, targets: Sequence[Target], kinds: Sequence[str], midi: Path | None = None
+) -> Answer:
+    """Check one file. A file that can't be decoded, or an index that can't be used, makes it ``unverifiable``.
+
+    ``midi`` is a MIDI file of the notes that sound in it, where there is one.
+    """
     started = time.perf_counter()
     try:
         survey = audio.survey(path)
+        if midi is not None:
+            survey = replace(survey, notes=tuple(audio.read_notes(midi)))
     except audio.DecoderMissingError:
         raise
     except (audio.AudioError, OSError) as error:

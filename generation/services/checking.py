@@ -1,6 +1,7 @@
 """Checking files and outputs, and keeping what was found."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -132,8 +133,10 @@ def check_files(
         yield _checked(path, name=name, targets=targets, kinds=kinds)
 
 
-def _checked(path: Path, *, name: str, targets: Sequence[Target], kinds: Sequence[str]) -> Answer:
-    answer = pipeline.check_file(path, name=name, targets=targets, kinds=kinds)
+def _checked(
+    path: Path, *, name: str, targets: Sequence[Target], kinds: Sequence[str], midi: Path | None = None
+) -> Answer:
+    answer = pipeline.check_file(path, name=name, targets=targets, kinds=kinds, midi=midi)
     if not any(one.accepted for one in answer.candidates):
         return answer
     known = known_recordings(answer)
@@ -247,6 +250,13 @@ def record_check(
     return check
 
 
+def _notes_of(generation: Generation, kinds: Sequence[str]) -> AbstractContextManager[Path | None]:
+    """Open the notes that a notes model wrote, where compositions are looked for."""
+    if generation.midi and likeness_kinds.COMPOSITION.name in kinds:
+        return local_file(generation.midi)
+    return nullcontext()
+
+
 def check_generation(
     *,
     generation: Generation,
@@ -257,8 +267,9 @@ def check_generation(
     control: bool = False,
 ) -> tuple[Check, Answer]:
     """Hold one output against the indexes, confirm by its sound what was found, and keep both."""
-    with local_file(generation.audio) as path:
-        answer = _checked(path, name=Path(generation.audio).name, targets=targets, kinds=kinds)
+    with local_file(generation.audio) as path, _notes_of(generation, kinds) as midi:
+        name = Path(generation.audio).name
+        answer = _checked(path, name=name, targets=targets, kinds=kinds, midi=midi)
     check = record_check(
         answer=answer,
         organisation=generation.model_version.model.organisation,

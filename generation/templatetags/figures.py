@@ -126,6 +126,8 @@ def agreement(match: Match) -> str:
         return f"{details['peaks_met']:.0%} of its peaks met{changed(match)}"
     if "bit_error_rate" in details:
         return f"{details['bit_error_rate']:.1%} of bits differ"
+    if details.get("notes") is not None:
+        return f"{details['notes']} notes in a row agree{changed(match)}"
     if details.get("agreement") is not None:
         return f"{agreement_of(details.get('column', ''))} {details['agreement']:.1f}{changed(match)}"
     return NOT_KNOWN

@@ -13,6 +13,7 @@ from provenance.audio.decoding import stream
 from provenance.audio.errors import DecoderMissingError
 from provenance.audio.facts import AudioFacts
 from provenance.audio.limits import MAX_SECONDS
+from provenance.audio.midi import read_notes
 from provenance.similarity.chromaprint import FingerprintLibraryMissingError, ItemStream
 from provenance.similarity.excerpts import Excerpts, ExcerptStream
 from provenance.similarity.fingerprint import AudioFingerprint, trained
@@ -22,6 +23,8 @@ from provenance.similarity.levels import LevelStream
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from provenance.similarity.notes import Note
 
 SILENCE_PEAK_DB = -60.0
 """Audio whose peak stays below this (dB re full scale) counts as silent: the noise of a 12-bit sampler. What is measured
@@ -58,6 +61,8 @@ class Survey:
         Of the whole file (`provenance.similarity.levels`): what prints of other kinds are made of.
     excerpts : Excerpts
         Stretches spread over the file (`provenance.similarity.excerpts`): what style is heard in.
+    notes : tuple of Note
+        Of a MIDI file, without its drums: what compositions are compared by where both have them.
     """
 
     facts: AudioFacts
@@ -69,6 +74,7 @@ class Survey:
     is_silent: bool
     levels: NDArray[np.float16] = field(repr=False, compare=False)
     excerpts: Excerpts = field(repr=False, compare=False)
+    notes: tuple[Note, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def items(self) -> NDArray[np.uint32]:
@@ -88,7 +94,7 @@ class Survey:
 
     def without_levels(self) -> Survey:
         """Return the same without its levels, which weigh 7.7 KB a second, and its excerpts, which weigh 4 MB."""
-        return replace(self, levels=self.levels[:0], excerpts=self.excerpts.none)
+        return replace(self, levels=self.levels[:0], excerpts=self.excerpts.none, notes=())
 
 
 def survey(path: Path, *, max_seconds: float = MAX_SECONDS) -> Survey:
@@ -135,6 +141,7 @@ def survey(path: Path, *, max_seconds: float = MAX_SECONDS) -> Survey:
         is_silent=peak_db <= SILENCE_PEAK_DB or _decibels((highest - lowest) / 2) <= SILENCE_PEAK_DB,
         levels=heard,
         excerpts=excerpts.finish(),
+        notes=tuple(read_notes(path)) if facts.kind == "symbolic" else (),
     )
 
 

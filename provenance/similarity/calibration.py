@@ -242,7 +242,8 @@ class Calibration:
     def tail(self, stratum: Stratum, part: str) -> Tail:
         """Return the tail of a part."""
         if (stratum.seconds, part) not in self._tails:
-            shape, scale = thresholds.TAILS.get(part, thresholds.UNKNOWN_TAIL)
+            tails = {**thresholds.TAILS, **thresholds.COMPOSITION_TAILS}
+            shape, scale = tails.get(part, thresholds.UNKNOWN_TAIL)
             values, tracks = np.array(stratum.best[part]), np.array(stratum.tracks)
             self._tails[stratum.seconds, part] = Tail(values, tracks, shape, scale)
         return self._tails[stratum.seconds, part]

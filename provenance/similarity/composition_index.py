@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from provenance.similarity.index import (
     IndexFacts,
     set_hash,
 )
+from provenance.similarity.notes import NoteIndex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -111,6 +113,12 @@ class CompositionIndex:
     def recordings(self) -> tuple[str, ...]:
         """Keys of the recordings, sorted."""
         return self._recordings
+
+    @cached_property
+    def notes(self) -> NoteIndex:
+        """The n-grams of those whose notes are known."""
+        known = zip(self._recordings, self.tunes, strict=True)
+        return NoteIndex((key, tune.notes) for key, tune in known if tune.notes)
 
     @property
     def too_short(self) -> tuple[str, ...]:

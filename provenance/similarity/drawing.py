@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 
 def tail_chart(
-    calibration: Calibration, seconds: float, part: str, *, target: float, alone: bool = False
+    calibration: Calibration,
+    seconds: float,
+    part: str,
+    *,
+    target: float,
+    blocks: bool = True,
+    alone: bool = False,
 ) -> str:
     """Draw the share of strangers that reach each strength, and the tail that is drawn on.
 
@@ -29,6 +35,8 @@ def tail_chart(
         One of its parts.
     target : float
         The share of false alarms for which the strengths that are needed are marked.
+    blocks : bool
+        Whether what is so strong is blocked anywhere.
     alone : bool
         Whether it is a file of its own.
 
@@ -52,7 +60,7 @@ def tail_chart(
     told = [(at, tail.chance(at)) for at in places]
     return chart(
         f"Share of strangers of {seconds:.0f} seconds that reach each strength by {part}; "
-        f"review begins at {review:.2f}, blocked at {blocked:.2f}.",
+        f"review begins at {review:.2f}{f', blocked at {blocked:.2f}' if blocks else ''}.",
         x=Axis(f"strength, {part}", lowest, 1.15 * blocked),
         y=Axis("share that reaches it", 1e-5, 1.0, is_log=True),
         curves=[
@@ -60,7 +68,7 @@ def tail_chart(
             Curve("p of one part and one segment", [(at, chance.p) for at, chance in told], "solid"),
         ],
         bands=[Band("95 % of draws of tracks", [(at, chance.low, chance.high) for at, chance in told])],
-        marks=[Mark("review", review), Mark("blocked", blocked)],
+        marks=[Mark("review", review), *([Mark("blocked", blocked)] if blocks else [])],
         alone=alone,
     )
 

@@ -5,6 +5,8 @@ pitch classes, one of everything that stands out of its spectral surroundings, a
 Loudness, octave and timbre are left behind. Tuning is estimated once for the whole, so that a recording a quarter tone
 off falls on the same pitch classes.
 
+Where the notes are known, of a MIDI file, a print holds them too.
+
 Sources: chroma: Fujishima 1999, "Realtime Chord Recognition of Musical Sound", ICMC; salience by summing harmonics:
 Salamon and Gómez 2012, doi:10.1109/TASL.2012.2188515.
 """
@@ -18,8 +20,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from provenance.similarity.levels import BANDS_AN_OCTAVE, HOP_S, N_BANDS
+from provenance.similarity.notes import Note
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 METHOD = "tune"
@@ -60,8 +65,14 @@ on top."""
 MELODY_SHARE = 0.8
 """Share of a frame's strongest salience below which nothing is called melody."""
 
+MOST_NOTES = 50_000
+"""Notes that a print holds at the most, the first ones: 14 notes a second for an hour."""
+
 _HEAD = struct.Struct("<4sIf")
 _MAGIC = b"LNTU"
+_NOTES_HEAD = struct.Struct("<4sI")
+_NOTES_MAGIC = b"LNTN"
+_NOTE = np.dtype([("onset_ms", "<u4"), ("length_ms", "<u4"), ("channel", "<u4"), ("pitch", "u1")])
 
 
 class TuneError(ValueError):
@@ -78,10 +89,13 @@ class Tune:
         Harmony and melody, each in [0, ``N_LEVELS``]; C is first, if A is at 440 Hz.
     tuning : float
         Semitones, in [-0.5, 0.5), by which the recording stands above that.
+    notes : tuple of Note
+        Where they are known: at most ``MOST_NOTES``, to the millisecond.
     """
 
     rows: NDArray[np.uint8]
     tuning: float = 0.0
+    notes: tuple[Note, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -93,10 +107,11 @@ class Tune:
 
     @property
     def packed(self) -> bytes:
-        """What is stored: 24 half bytes a frame, 48 bytes a second."""
+        """What is stored: 24 half bytes a frame, 48 bytes a second; and 13 bytes for each note that is known."""
         flat = self.rows.reshape(len(self), 2 * N_CLASSES)
         halves = (flat[:, ::2] << 4) | flat[:, 1::2]
-        return _HEAD.pack(_MAGIC, len(self), self.tuning) + halves.astype(np.uint8).tobytes()
+        sound = _HEAD.pack(_MAGIC, len(self), self.tuning) + halves.astype(np.uint8).tobytes()
+        return sound + _packed_notes(self.notes) if self.notes else sound
 
     @classmethod
     def unpack(cls, stored: bytes) -> Tune:
@@ -110,20 +125,44 @@ class Tune:
         if len(stored) < _HEAD.size:
             raise TuneError("no print of a composition")
         magic, n_frames, tuning = _HEAD.unpack_from(stored)
-        if magic != _MAGIC or len(stored) != _HEAD.size + n_frames * N_CLASSES:
+        end = _HEAD.size + n_frames * N_CLASSES
+        if magic != _MAGIC or len(stored) < end:
             raise TuneError("no print of a composition, or a damaged one")
-        halves = np.frombuffer(stored, dtype=np.uint8, offset=_HEAD.size).reshape(n_frames, N_CLASSES)
+        halves = np.frombuffer(stored[_HEAD.size : end], dtype=np.uint8).reshape(n_frames, N_CLASSES)
         rows = np.stack([halves >> 4, halves & 15], axis=2).reshape(n_frames, 2, N_CLASSES)
-        return cls(np.ascontiguousarray(rows), float(tuning))
+        return cls(np.ascontiguousarray(rows), float(tuning), _unpacked_notes(stored[end:]))
 
 
-def tune_of(levels: NDArray[Any]) -> Tune:
+def _packed_notes(notes: Sequence[Note]) -> bytes:
+    rows = np.zeros(min(len(notes), MOST_NOTES), dtype=_NOTE)
+    for row, note in zip(rows, notes, strict=False):
+        row["onset_ms"], row["length_ms"] = round(1e3 * note.onset_s), round(1e3 * note.seconds)
+        row["channel"], row["pitch"] = note.channel, note.pitch
+    return _NOTES_HEAD.pack(_NOTES_MAGIC, len(rows)) + rows.tobytes()
+
+
+def _unpacked_notes(stored: bytes) -> tuple[Note, ...]:
+    if not stored:
+        return ()
+    magic, n_notes = _NOTES_HEAD.unpack_from(stored) if len(stored) >= _NOTES_HEAD.size else (b"", 0)
+    if magic != _NOTES_MAGIC or len(stored) != _NOTES_HEAD.size + n_notes * _NOTE.itemsize:
+        raise TuneError("no print of a composition, or a damaged one")
+    rows = np.frombuffer(stored, dtype=_NOTE, offset=_NOTES_HEAD.size)
+    return tuple(
+        Note(onset_ms / 1e3, length_ms / 1e3, pitch, channel)
+        for onset_ms, length_ms, channel, pitch in rows.tolist()
+    )
+
+
+def tune_of(levels: NDArray[Any], *, notes: Sequence[Note] = ()) -> Tune:
     """Hear what is played.
 
     Parameters
     ----------
     levels : np.ndarray [shape=(n, 120)]
         Of `provenance.similarity.levels`, dB.
+    notes : sequence of Note
+        What is played, where it is known.
 
     Returns
     -------
@@ -132,13 +171,14 @@ def tune_of(levels: NDArray[Any]) -> Tune:
     """
     n_frames = len(levels) // HOP_FRAMES
     if n_frames == 0:
-        return Tune(np.zeros((0, 2, N_CLASSES), dtype=np.uint8))
+        return Tune(np.zeros((0, 2, N_CLASSES), dtype=np.uint8), notes=tuple(notes[:MOST_NOTES]))
     tones = _tones(np.asarray(levels[: n_frames * HOP_FRAMES], dtype=np.float32))
     tuning = _tuning(tones)
     tones = tones.reshape(n_frames, HOP_FRAMES, N_BANDS).mean(axis=1)
     harmony = _folded(_without_overtones(tones), tuning)
     melody = _folded(_fundamentals(tones), tuning)
-    return Tune(np.stack([_steps(harmony), _steps(melody)], axis=1), tuning)
+    rows = np.stack([_steps(harmony), _steps(melody)], axis=1)
+    return Tune(rows, tuning, tuple(notes[:MOST_NOTES]))
 
 
 def _tones(levels: NDArray[np.float32]) -> NDArray[np.float32]:

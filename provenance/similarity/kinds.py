@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from provenance.similarity.calibration import Calibration
     from provenance.similarity.excerpts import Excerpts
+    from provenance.similarity.notes import Note
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,11 @@ class Heard(Protocol):
     @property
     def excerpts(self) -> Excerpts:
         """Excerpts spread over the file, as `provenance.similarity.excerpts` takes them."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[Note]:
+        """What is played, where it is known: of a MIDI file, without its drums."""
         ...
 
     @property
@@ -260,7 +266,7 @@ STYLE = Kind(
 def _composition_print(heard: Heard) -> bytes | None:
     if heard.is_silent:
         return None
-    tune = harmony.tune_of(heard.levels)
+    tune = harmony.tune_of(heard.levels, notes=heard.notes)
     return tune.packed if len(tune) else None
 
 

@@ -196,13 +196,16 @@ class NoteIndex:
         """Weight of an n-gram: minus the binary logarithm of the share of works that hold it; 0 for the
         commonest.
 
-        One whose steps are all alike (a scale, a repeated note) weighs nothing.
+        One whose steps are all alike (a scale, a repeated note) weighs nothing. Of fewer than ``FEW_WORKS`` the weights
+        are stretched, so that one which a single work holds weighs what it would among so many.
         """
         steps = gram[: thresholds.GRAM_NOTES - 1]
         if len({abs(step) for step in steps}) == 1:
             return 0.0
         holders = len({reference for reference, _, _ in self.places(gram)})
-        return math.log2((len(self.keys) + 1) / max(1, holders))
+        n_works = len(self.keys) + 1
+        stretched = max(1.0, math.log2(thresholds.FEW_WORKS) / math.log2(n_works))
+        return stretched * math.log2(n_works / max(1, holders))
 
 
 def check(notes: Iterable[Note], index: NoteIndex) -> CompositionCheck:
@@ -276,9 +279,9 @@ def _match(runs: list[_Run], voices: Sequence[Sequence[Note]], index: NoteIndex)
     ]
     query_s = query[-1].onset_s - query[0].onset_s
     reference_s = reference[-1].onset_s - reference[0].onset_s
-    score = min(1.0, run.n_notes / thresholds.CONVINCING_NOTES) * min(
-        1.0, run.rarity_bits / thresholds.CONVINCING_RARITY
-    )
+    is_long = min(1.0, run.n_notes / thresholds.CONVINCING_NOTES)
+    is_rare = min(1.0, run.rarity_bits / thresholds.CONVINCING_RARITY)
+    score = math.sqrt(is_long * is_rare)
     same = {
         round(index.voices[run.reference][other.reference_voice][other.reference_at].onset_s, 3)
         for other in runs
@@ -288,7 +291,7 @@ def _match(runs: list[_Run], voices: Sequence[Sequence[Note]], index: NoteIndex)
     }
     return CompositionMatch(
         key=index.keys[run.reference],
-        verdict="review" if score >= thresholds.COMPOSITION_REVIEW_SCORE else "no_match",
+        verdict="review" if score >= thresholds.NOTES_REVIEW_SCORE else "no_match",
         score=score,
         query_start_s=query[0].onset_s,
         query_end_s=query[-1].onset_s + query[-1].seconds,

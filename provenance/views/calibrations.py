@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import mark_safe
@@ -14,6 +13,7 @@ from lib.figures import count
 from provenance import access, queries
 from provenance.similarity import thresholds
 from provenance.similarity.drawing import groups_chart, misses_chart, promise_chart, tail_chart
+from provenance.similarity.kinds import ALL, RECORDING
 
 
 @page
@@ -22,17 +22,21 @@ def calibration(request: PersonRequest, public_id: str) -> HttpResponse:
     build = access.index_for_reading(request.user, public_id)
     row = queries.calibration_of(build)
     measured = queries.measured(row) if row else None
-    target = settings.FALSE_ALARM_TARGET
-    held_out = queries.held_out()
+    target = queries.false_alarm_target(build.kind)
+    blocks = build.kind == RECORDING.name
+    held_out = queries.held_out() if blocks else None
+    others = [queries.latest_index(build.dataset, build.version, kind.name) for kind in ALL if kind.chance]
     context = {
         "index": build,
+        "blocks": blocks,
+        "others": [other for other in others if other and other.kind != build.kind],
         "calibration": row,
         "measured": measured,
         "one_in": count(round(1 / target)),
         "one_in_blocked": count(round(1 / (target * thresholds.BLOCKED_SHARE))),
         "needed": queries.needed(row, target) if row else [],
         "tails": [
-            (seconds, part, mark_safe(tail_chart(measured, seconds, part, target=target)))  # noqa: S308 — its words are escaped
+            (seconds, part, mark_safe(tail_chart(measured, seconds, part, target=target, blocks=blocks)))  # noqa: S308 — its words are escaped
             for seconds, part in queries.tails_of(measured)
         ]
         if measured

@@ -11,10 +11,14 @@ import pytest
 from numpy.typing import NDArray
 
 from provenance.similarity import composition
+from provenance.similarity.calibration import Judging
 from provenance.similarity.composition_index import CompositionIndex, directions, resampled
 from provenance.similarity.harmony import LEAST_FRAMES, Tune, TuneError, tune_of
 from provenance.similarity.index import IndexDamagedError, IndexMissingError, IndexStaleError
 from provenance.similarity.levels import HOP_S, N_BANDS
+from provenance.similarity.notes import Note
+from provenance.similarity.strangers import COMPOSITION_FOLDER, Excerpt, Stock, Stranger
+from provenance.similarity.thresholds import COMPOSITION_POLICY_ID, REVIEW_SCORE
 
 Levels = NDArray[Any]
 
@@ -94,7 +98,23 @@ class TestPrints:
         assert (again.rows == tune.rows).all()
         assert len(tune.packed) < 49 * tune.seconds + 20
 
-    @pytest.mark.parametrize("stored", [b"", b"LNTU", tune_of(played(3)).packed[:-1], b"x" * 60])
+    def test_hold_the_notes_that_are_known(self) -> None:
+        notes = (Note(0.0, 0.25, 60), Note(0.25, 1.5, 127, 300_000))
+        tune = tune_of(played(3), notes=notes)
+        assert Tune.unpack(tune.packed).notes == notes
+        assert len(tune.packed) - len(tune_of(played(3)).packed) == 8 + 2 * 13
+
+    @pytest.mark.parametrize(
+        "stored",
+        [
+            b"",
+            b"LNTU",
+            tune_of(played(3)).packed[:-1],
+            b"x" * 60,
+            tune_of(played(3)).packed + b"LNTN",
+            tune_of(played(3), notes=[Note(0.0, 1.0, 60)]).packed[:-1],
+        ],
+    )
     def test_that_are_none_are_refused(self, stored: bytes) -> None:
         with pytest.raises(TuneError):
             Tune.unpack(stored)
@@ -217,3 +237,48 @@ class TestIndexes:
         ]
         assert (index.recordings[place.reference], place.rotation, place.tempo) == ("work-6", 4, 1.0)
         assert abs(place.frame - int(np.argmax(sums))) <= 4
+
+
+class TestMeasure:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def index() -> CompositionIndex:
+        return CompositionIndex.build((f"work-{seed}", tune_of(played(seed)).packed) for seed in range(6))
+
+    def test_leaves_out_what_the_index_holds_itself(self, index: CompositionIndex) -> None:
+        held = [excerpt_of(played(2)[first : first + 500], 2, first * HOP_S) for first in (0, 400)]
+        others = [excerpt_of(played(seed)[:500], seed, 0.0) for seed in range(40, 44)]
+
+        found = composition.measure(index, Stock((*held, *others)))
+
+        assert (found.left_out, found.n_strangers, found.parts) == (("p/2",), 4, ("harmony", "melody"))
+        assert found.policy == COMPOSITION_POLICY_ID
+
+    def test_gives_a_cover_a_small_p_and_a_stranger_a_large_one(self, index: CompositionIndex) -> None:
+        others = [excerpt_of(played(seed)[:500], seed, 0.0) for seed in range(40, 46)]
+        judging = Judging(composition.measure(index, Stock(tuple(others))), 0.05, 16.0)
+
+        cover = composition.check(tune_of(played(4, up=5)[:520]), index, judging=judging)
+        other = composition.check(tune_of(played(88)[:520]), index, judging=judging)
+
+        assert (cover.verdict, cover.matches[0].key, cover.matches[0].p_kind) == (
+            "review",
+            "work-4",
+            "extrapolated",
+        )
+        assert cover.matches[0].score > REVIEW_SCORE
+        assert cover.matches[0].p_value < 0.01  # type: ignore[operator]
+        assert other.verdict == "no_match"
+        assert all(match.p_value > 0.05 for match in other.matches)  # type: ignore[operator]
+
+
+class TestShippedStock:
+    def test_can_be_read_and_holds_excerpts_of_both_lengths_of_every_track(self) -> None:
+        stock = Stock.load(COMPOSITION_FOLDER, unpack=Tune.unpack)
+        assert (stock.lengths_s, stock.n_tracks) == ((10.0, 24.0), 130)
+        assert all(len(one.sound) >= LEAST_FRAMES for one in stock.strangers)
+
+
+def excerpt_of(levels: Levels, seed: int, start_s: float) -> Stranger:
+    excerpt = Excerpt("p", str(seed), f"{seed:064d}", start_s, 15.0, 0, "0" * 64)
+    return Stranger(excerpt, tune_of(levels))

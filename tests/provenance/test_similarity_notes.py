@@ -133,7 +133,7 @@ class TestOrder:
 
         answer = check(whole, both)
 
-        assert [match.key for match in answer.matches if match.score == 1.0] == ["the-work", "a-quotation"]
+        assert [match.key for match in answer.matches if match.accepted] == ["the-work", "a-quotation"]
 
 
 class TestOrnaments:
