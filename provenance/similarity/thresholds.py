@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-POLICY_ID = "recording-3"
+POLICY_ID = "recording-4"
 """Names this set of thresholds; a change of one of them is a new policy."""
 
 # Walking the diagonals
@@ -92,19 +92,20 @@ BLOCKED_SCORE = 0.8
 # Calibration: what holds in place of the two scores above where an index has been measured
 
 FALSE_ALARM_TARGET = 0.001
-"""Share of outputs without any copy that may be brought before a person, unless an organisation sets another."""
+"""Share of outputs without any copy that may be brought before a person, unless ``FALSE_ALARM_TARGET`` is set to another."""
 
 BLOCKED_SHARE = 0.1
 """Share of the target from which an output is blocked: ten times rarer among strangers than what is reviewed."""
 
-TAILS = {"items": (0.1, 0.06), "peaks": (0.1, 0.17), "brief": (0.1, 0.76), "vectors": (0.1, 0.47)}
+TAILS = {"items": (0.1, 0.065), "peaks": (0.0, 0.18), "brief": (0.0, 0.86), "vectors": (0.1, 0.46)}
 UNKNOWN_TAIL = (0.1, 0.5)
 """For each part, and for one that is not named: shape and scale of the tail of what strangers reach.
 
 The shapes are chosen by what strangers are told by tails that others made (``python -m benchmarks.calibration DIR
---shapes``: 650 excerpts of the calibration group against 188 references). With a shape of 0 up to 1.4 times as many
-have a p of a hundredth or a thousandth as were promised, with 0.1 at most 0.8 times as many. The scales are the means of
-both lengths there."""
+--shapes``: the whole stock against 188 references). Peaks and brief pieces are counted in standard deviations, and the
+highest of many such fall off as an exponential does: with a shape of 0 fewer have a p of a hundredth or a thousandth
+than were promised. Of items and vectors up to twice as many and more have one with 0; with 0.1 a third of that is
+gone. The scales are the means of the three lengths there."""
 
 PRIOR_EXCESSES = 10
 """Strangers beyond the threshold that the scale above weighs as much as: an index of few recordings shows none."""
