@@ -14,6 +14,8 @@ answers when a best bit error rate below 0.35 counts as found. Without music it 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import sys
 import tempfile
 import time
@@ -140,7 +142,7 @@ def measure(
     listed : Path, optional
         The folder that holds the packages of `benchmarks.protocol`.
     kept : Path, optional
-        A folder for the fingerprints of these, so that a second run need not decode.
+        A folder for the fingerprints of these and for what strangers reach, so that a second run need not make them.
     n_tracks : int
         References and strangers that excerpts are taken of, drawn by the seed; 0 for all.
     n_excerpts : int
@@ -160,7 +162,7 @@ def measure(
     if listed is not None:
         told = Answers(answers, listed) if answers else None
         yield from _on_music(
-            _of_protocol(listed, kept), n_tracks, n_excerpts, seed, only, changes, answers=told
+            _of_protocol(listed, kept), n_tracks, n_excerpts, seed, only, changes, answers=told, kept=kept
         )
     elif references is None and strangers is None:
         yield from _made_up(n_excerpts, seed, only, changes)
@@ -221,8 +223,23 @@ class Judge:
     """Processor time of every check."""
 
     @classmethod
-    def calibrated(cls, index: RecordingIndex, answers: Answers | None = None) -> Judge:
-        return cls(index, measure_strangers(index, Stock.load()), answers)
+    def calibrated(
+        cls, index: RecordingIndex, answers: Answers | None = None, kept: Path | None = None
+    ) -> Judge:
+        """Hold the whole stock against an index, or read what an earlier run kept of it under ``kept``."""
+        stock = Stock.load()
+        held = hashlib.sha256(stock.sha256.encode())
+        for number in range(len(index.recordings)):
+            held.update(index.fingerprint(number).packed)
+        at = kept / f"{held.hexdigest()}.calibration.json" if kept else None
+        if at is not None and at.exists():
+            with contextlib.suppress(ValueError):  # of another policy: measured anew below
+                return cls(index, Calibration.from_json(json.loads(at.read_text())), answers)
+        measured = measure_strangers(index, stock)
+        if at is not None:
+            with files.replacing(at) as part:
+                part.write_text(json.dumps(measured.as_json()))
+        return cls(index, measured, answers)
 
     def answer(self, heard: Samples) -> RecordingCheck:
         began = time.process_time()
@@ -341,10 +358,11 @@ def _on_music(
     *,
     calibrates: bool = True,
     answers: Answers | None = None,
+    kept: Path | None = None,
 ) -> Iterator[Figure]:
     rng = np.random.default_rng(seed)
     index = RecordingIndex.build((str(path), fingerprint) for path, fingerprint in music.fingerprints.items())
-    judge = Judge.calibrated(index, answers) if calibrates else Judge(index)
+    judge = Judge.calibrated(index, answers, kept) if calibrates else Judge(index)
     known, unknown = (_drawn(side, n_tracks, rng) for side in (music.references, music.strangers))
     print(
         f"{len(music.references)} references, {index.facts.n_windows} windows; {len(music.strangers)} strangers; "
