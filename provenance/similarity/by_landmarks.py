@@ -8,6 +8,7 @@ pairs did not look for. Pieces are found as they are, at no other pitch or tempo
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,12 +21,11 @@ from provenance.similarity.learned import SEGMENT_S
 from provenance.similarity.levels import HOP_S
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from provenance.similarity.constellation import Meeting
     from provenance.similarity.fingerprint import AudioFingerprint
     from provenance.similarity.index import SimilarityIndex
-    from provenance.similarity.landmarks import Cell
     from provenance.similarity.matches import RecordingMatch
 
 BRIEF = "brief"
@@ -61,33 +61,37 @@ def matches_by_landmarks(
         The best of each recording in falling score, whether it convinces or not.
     """
     permitted = set(allowed)
-    weighed: dict[tuple[int, int, int], Found] = {}
+    weighed: dict[tuple[int, int, int], Found | None] = {}
     half = SEGMENT_FRAMES // 2
     for start in range(0, max(1, sound.n_frames - half), half):
         query = sound.peaks.between(start, start + SEGMENT_FRAMES).moved(-start)
+        asked: dict[int, dict[tuple[int, int, int], Hypothesis]] = defaultdict(dict)
         for cell in index.landmarks.search(query) if len(query) else ():
             first = max(0, min(start + cell.frame - LEAD_FRAMES, sound.n_frames - AROUND_FRAMES))
             place = cell.reference, first, round(cell.origin - start)
-            if cell.reference not in permitted or place in weighed:
-                continue
-            if (found := _weighed(sound, index, cell, start, first)) is not None:
-                weighed[place] = found
-    return best_matches(list(weighed.values()), index, BRIEF, convincing=thresholds.CONVINCING_MARGIN_BRIEF)
+            if cell.reference in permitted and place not in weighed:
+                frame = cell.origin + first - start
+                asked[first].setdefault(place, Hypothesis(cell.reference, frame, 0, 1.0, 0.0))
+        for first, places in asked.items():
+            weighed |= zip(places, _weighed(sound, index, first, list(places.values())), strict=True)
+    found = [one for one in weighed.values() if one is not None]
+    return best_matches(found, index, BRIEF, convincing=thresholds.CONVINCING_MARGIN_BRIEF)
 
 
 def _weighed(
-    sound: AudioFingerprint, index: SimilarityIndex, cell: Cell, start: int, first: int
-) -> Found | None:
+    sound: AudioFingerprint, index: SimilarityIndex, first: int, places: Sequence[Hypothesis]
+) -> Iterator[Found | None]:
+    """Weigh what a moment of the query, with what is around it, may come from."""
     n_frames = min(AROUND_FRAMES, sound.n_frames - first)
     laid = Ground(sound.peaks.between(first, first + n_frames).moved(-first), n_frames)
-    asked = Hypothesis(cell.reference, cell.origin + first - start, 0, 1.0, 0.0)
-    met = index.constellations.weigh(laid, asked, (1.0,), LEAST_BRIEF)
-    if met is None:
-        return None
-    share = (_cosine(sound, index, met, first) - thresholds.BRIEF_COSINE) / thresholds.BRIEF_COSINE_UNIT
-    most = thresholds.BRIEF_COSINE_MOST
-    weight = met.z + min(most, max(-most, share))
-    return Found(first, met, weight - thresholds.RIVAL_BRIEF)
+    for met in index.constellations.weigh(laid, places, (1.0,), LEAST_BRIEF):
+        if met is None:
+            yield None
+            continue
+        share = (_cosine(sound, index, met, first) - thresholds.BRIEF_COSINE) / thresholds.BRIEF_COSINE_UNIT
+        most = thresholds.BRIEF_COSINE_MOST
+        weight = met.z + min(most, max(-most, share))
+        yield Found(first, met, weight - thresholds.RIVAL_BRIEF)
 
 
 def _cosine(sound: AudioFingerprint, index: SimilarityIndex, met: Meeting, first: int) -> float:

@@ -112,12 +112,12 @@ class LearnedVectors:
         tops[sounding] = np.maximum.reduceat(curve, self._starts[sounding])
         tops[~allowed] = -1.0
         best = [int(one) for one in np.argsort(-tops, kind="stable")[:N_PLACES] if tops[one] > -1.0]
+        begins, ends = self._starts[best], self._starts[np.array(best, dtype=np.int64) + 1]
+        usual = self._usual(cosines, begins.tolist(), ends.tolist())
         places = []
-        for reference in best:
-            start, end = self._starts[reference], self._starts[reference + 1]
+        for reference, start, end, found in zip(best, begins, ends, usual, strict=True):
             vector = int(curve[start:end].argmax())
-            usual = self._usual(cosines, start, end)
-            places.append(Place(reference, vector, float(tops[reference]), usual))
+            places.append(Place(reference, vector, float(tops[reference]), found))
         return places
 
     def _along_diagonals(self, cosines: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -134,13 +134,27 @@ class LearnedVectors:
         curve[:n_places][inside] = total[inside] / n_rows
         return curve
 
-    def _usual(self, cosines: NDArray[np.float32], start: int, end: int) -> float:
-        n_others = len(self) - int(end - start)
-        if n_others < thresholds.LEAST_OTHER_VECTORS:
-            return thresholds.LONE_USUAL_COSINE
-        rank = max(1, round(thresholds.UNUSUAL_SHARE * n_others))
-        others = np.concatenate([cosines[:, :start], cosines[:, end:]], axis=1)
-        return float(np.partition(others, -rank, axis=1)[:, -rank].mean())
+    def _usual(self, cosines: NDArray[np.float32], begins: Sequence[int], ends: Sequence[int]) -> list[float]:
+        """Mean cosine that one in a thousand vectors outside each of some references has.
+
+        Ranks are taken among the highest of all vectors: so many that enough remain without the reference's own.
+        """
+        n_others = [len(self) - (end - begin) for begin, end in zip(begins, ends, strict=True)]
+        ranks = [max(1, round(thresholds.UNUSUAL_SHARE * n)) for n in n_others]
+        lengths = [end - begin for begin, end in zip(begins, ends, strict=True)]
+        n_highest = min(len(self), max(map(sum, zip(ranks, lengths, strict=True)), default=0))
+        if not n_highest:
+            return []
+        highest = np.argpartition(cosines, -n_highest, axis=1)[:, -n_highest:]
+        ordered = np.take_along_axis(cosines, highest, axis=1)
+        usual = []
+        for begin, end, n, rank in zip(begins, ends, n_others, ranks, strict=True):
+            if n < thresholds.LEAST_OTHER_VECTORS:
+                usual.append(thresholds.LONE_USUAL_COSINE)
+                continue
+            outside = np.where((highest < begin) | (highest >= end), ordered, np.float32(-2.0))
+            usual.append(float(np.partition(outside, -rank, axis=1)[:, -rank].mean()))
+        return usual
 
 
 def matches_by_vectors(
@@ -182,9 +196,13 @@ def _of_segment(
     start = round(first * FRAMES_A_VECTOR)
     n_frames = min(sound.n_frames - start, round(((len(segment) - 1) * SEGMENT_HOP_S + SEGMENT_S) / HOP_S))
     laid = Ground(sound.peaks.between(start, start + n_frames).moved(-start), n_frames)
+    places = index.vectors.search(segment, allowed=permitted)
+    asked = [Hypothesis(place.reference, place.vector * FRAMES_A_VECTOR, 0, 1.0, 0.0) for place in places]
     weighed = []
-    for place in index.vectors.search(segment, allowed=permitted):
-        met = _meeting(laid, place, index)
+    for place, beside, found_there in zip(
+        places, asked, index.constellations.weigh(laid, asked, TEMPI), strict=True
+    ):
+        met = found_there or _unheard(laid, beside)
         deviations = min(max(met.z, 0.0), thresholds.MOST_DEVIATIONS)
         weighed.append(((place.cosine - place.usual) / thresholds.EXCESS_UNIT + deviations, met))
     weighed.sort(key=lambda pair: -pair[0])
@@ -203,14 +221,9 @@ def _of_segment(
     return found
 
 
-def _meeting(laid: Ground, place: Place, index: SimilarityIndex) -> Meeting:
-    """What the peaks say of a place; where they are too few to say anything, the place as the vectors found it."""
-    frame = place.vector * FRAMES_A_VECTOR
-    asked = Hypothesis(place.reference, frame, 0, 1.0, 0.0)
-    met = index.constellations.weigh(laid, asked, TEMPI)
-    if met is not None:
-        return met
-    return Meeting(place.reference, frame, 0, 1.0, 0.0, float(laid.n_frames), 0.0, 0.0, 0, 0.0)
+def _unheard(laid: Ground, one: Hypothesis) -> Meeting:
+    """A place as the vectors found it, where the peaks are too few to say anything."""
+    return Meeting(one.reference, one.frame, 0, 1.0, 0.0, float(laid.n_frames), 0.0, 0.0, 0, 0.0)
 
 
 def of_unit_length(vectors: NDArray[np.int8]) -> NDArray[np.float32]:

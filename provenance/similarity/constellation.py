@@ -189,7 +189,7 @@ class Constellations:
             found = [one for one in found if one.reference in allowed]
         tempi = TEMPI if pitches else (1.0,)
         laid = Ground(query, n_frames)
-        met = [self.weigh(laid, one, tempi) for one in _distinct(found)]
+        met = self.weigh(laid, _distinct(found), tempi)
         best: dict[tuple[int, int, int], Meeting] = {}
         for one in met:
             if one is not None:
@@ -227,39 +227,49 @@ class Constellations:
         ]
 
     def weigh(
-        self, laid: Ground, one: Hypothesis, tempi: Sequence[float], least: Least = LEAST
-    ) -> Meeting | None:
-        """Lay the peaks of a reference over the query, around a place.
+        self, laid: Ground, places: Sequence[Hypothesis], tempi: Sequence[float], least: Least = LEAST
+    ) -> list[Meeting | None]:
+        """Lay the peaks of references over the query, around places.
 
         Parameters
         ----------
         laid : Ground
             The query.
-        one : Hypothesis
+        places : sequence of Hypothesis
         tempi : sequence of float
             Tempo ratios that are tried, in rising order; with more than one, finer steps around the best too.
         least : Least
 
         Returns
         -------
-        Meeting or None
-            The best within ``REACH_FRAMES``; None if too few peaks fall on the query.
+        list of (Meeting or None)
+            Of each place the best within ``REACH_FRAMES``; None if too few peaks fall on the query.
         """
-        peaks = self.references[one.reference]
-        last = one.frame + (tempi[-1] + 0.01) * laid.n_frames
-        near = peaks.between(one.frame - 2 * REACH_FRAMES, last + 2 * REACH_FRAMES)
-        strong = near.only(near.strong)
-        if len(strong) < least.peaks // 2:
-            return None
-        shifts = one.frame + np.arange(-REACH_FRAMES, REACH_FRAMES + 1, 2, dtype=np.float64)
-        coarse = [(laid.hits(strong, shifts, one.pitch_bands, tempo), tempo) for tempo in tempi]
-        tops = [(int(hits.max()), float(shifts[hits.argmax()]), tempo) for hits, tempo in coarse]
-        _, frame, tempo = max(tops)
-        finer = (tempo - 0.01, tempo, tempo + 0.01) if len(tempi) > 1 else (tempo,)
-        around = frame + np.arange(-5, 6, dtype=np.float64)
-        fine = [(laid.hits(near, around, one.pitch_bands, ratio), ratio) for ratio in finer]
-        _, frame, tempo = max((int(hits.max()), float(around[hits.argmax()]), ratio) for hits, ratio in fine)
-        return self._meeting(laid, one, frame, tempo, least)
+        around = [self._around(laid, one, tempi[-1]) for one in places]
+        strong = [near.only(near.strong) for near in around]
+        weighed = [number for number, peaks in enumerate(strong) if len(peaks) >= least.peaks // 2]
+        met: list[Meeting | None] = [None] * len(places)
+        if not weighed:
+            return met
+        pitches = [places[number].pitch_bands for number in weighed]
+        voted = np.array([places[number].frame for number in weighed])
+        steps = np.arange(-REACH_FRAMES, REACH_FRAMES + 1, 2, dtype=np.float64)
+        coarse = np.repeat(np.array(tempi)[:, None], len(weighed), axis=1)
+        frames, ratios = _best_laid(
+            laid, [strong[number] for number in weighed], pitches, voted, steps, coarse
+        )
+        finer = np.stack([ratios - 0.01, ratios, ratios + 0.01]) if len(tempi) > 1 else ratios[None, :]
+        steps = np.arange(-5, 6, dtype=np.float64)
+        frames, ratios = _best_laid(
+            laid, [around[number] for number in weighed], pitches, frames, steps, finer
+        )
+        for number, frame, tempo in zip(weighed, frames.tolist(), ratios.tolist(), strict=True):
+            met[number] = self._meeting(laid, places[number], frame, tempo, least)
+        return met
+
+    def _around(self, laid: Ground, one: Hypothesis, most_tempo: float) -> Peaks:
+        last = one.frame + (most_tempo + 0.01) * laid.n_frames
+        return self.references[one.reference].between(one.frame - 2 * REACH_FRAMES, last + 2 * REACH_FRAMES)
 
     def _meeting(
         self, laid: Ground, one: Hypothesis, frame: float, tempo: float, least: Least
@@ -341,16 +351,39 @@ class Ground:
             picture[np.clip(query.frames + 1 + shift, 0, n_frames + 1), query.bands] = 1
         picture[0] = picture[-1] = 0
         self._picture = picture.ravel()
-        self.covered = float(picture[1:-1, :N_BANDS].mean())
 
-    def hits(self, peaks: Peaks, begins: NDArray[np.float64], pitch: int, tempo: float) -> NDArray[np.int64]:
-        """How many peaks meet one of the query when it begins at each of ``begins``."""
-        rows = np.rint((peaks.frames[None, :] - begins[:, None]) / tempo).astype(np.int64) + 1
-        np.clip(rows, 0, self.n_frames + 1, out=rows)
+    @property
+    def covered(self) -> float:
+        """Share of the picture on which a peak would meet one of the query."""
+        return float(self._picture.reshape(-1, N_BANDS + 1)[1:-1, :N_BANDS].mean())
+
+    def hits(
+        self,
+        frames: NDArray[np.int32],
+        columns: NDArray[np.int64],
+        begins: NDArray[np.float64],
+        tempi: NDArray[np.float64],
+    ) -> NDArray[np.uint8]:
+        """Whether each peak meets one of the query [shape=(n_begins, n_peaks)].
+
+        Parameters
+        ----------
+        frames, columns : np.ndarray [shape=(n_peaks,)]
+            Of the reference's peaks, the latter as `_columns` gives them.
+        begins : np.ndarray [shape=(n_begins, n_peaks)]
+            Frames of the reference at which the query may begin.
+        tempi : np.ndarray [shape=(n_peaks,)]
+        """
+        at = frames - begins
+        at /= tempi
+        np.rint(at, out=at)
+        rows = at.astype(np.int32)
+        rows += 1
+        np.maximum(rows, 0, out=rows)
+        np.minimum(rows, self.n_frames + 1, out=rows)
         rows *= N_BANDS + 1
-        rows += _columns(peaks, pitch)[None, :]
-        hits: NDArray[np.int64] = self._picture[rows].sum(axis=1, dtype=np.int64)
-        return hits
+        rows += columns.astype(np.int32)
+        return self._picture[rows]
 
     def met_at(
         self, peaks: Peaks, begins: NDArray[np.float64], pitch: int, tempo: float
@@ -361,16 +394,16 @@ class Ground:
         ends = np.cumsum(counts)
         if not len(ends) or not ends[-1]:
             return counts, counts
-        which = np.arange(ends[-1]) + np.repeat(lows - (ends - counts), counts)
-        rows = np.rint((peaks.frames[which] - np.repeat(begins, counts)) / tempo).astype(np.int64) + 1
-        met = np.concatenate(
-            [
-                [0],
-                np.cumsum(
-                    self._picture[rows * (N_BANDS + 1) + _columns(peaks, pitch)[which]], dtype=np.int64
-                ),
-            ]
-        )
+        which = np.arange(ends[-1])
+        which += np.repeat(lows - (ends - counts), counts)
+        at = (peaks.frames[which] - np.repeat(begins, counts)) / tempo
+        np.rint(at, out=at)
+        places = at.astype(np.int64)
+        places += 1
+        places *= N_BANDS + 1
+        places += _columns(peaks, pitch)[which]
+        met = np.zeros(len(places) + 1, dtype=np.int64)
+        np.cumsum(self._picture[places], dtype=np.int64, out=met[1:])
         return met[ends] - met[ends - counts], counts
 
     def met(
@@ -382,6 +415,45 @@ class Ground:
         columns = peaks.bands.astype(np.int64) + pitch
         inside = (rows >= 0) & (rows < self.n_frames) & (columns >= 0) & (columns < N_BANDS)
         return self._picture[(rows[inside] + 1) * (N_BANDS + 1) + columns[inside]], at[inside]
+
+
+def _best_laid(
+    laid: Ground,
+    peaks: Sequence[Peaks],
+    pitches: Sequence[int],
+    begins: NDArray[np.float64],
+    steps: NDArray[np.float64],
+    tempi: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Beginning and tempo at which most of each group of peaks meet: of equals the later, then the quicker.
+
+    Parameters
+    ----------
+    peaks, pitches, begins
+        Of each group.
+    steps : np.ndarray [shape=(n_steps,)]
+        Frames by which the beginnings are moved.
+    tempi : np.ndarray [shape=(n_tempi, n_groups)]
+        In rising order.
+    """
+    counts = np.array([len(one) for one in peaks])
+    frames = np.concatenate([one.frames for one in peaks])
+    columns = np.concatenate([_columns(one, pitch) for one, pitch in zip(peaks, pitches, strict=True)])
+    shifts = begins + steps[:, None]
+    shifts_each = np.repeat(shifts, counts, axis=1)
+    firsts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    groups = np.arange(len(peaks))
+    most, best, ratios = np.full(len(peaks), -1), np.zeros(len(peaks)), np.zeros(len(peaks))
+    for tempo in tempi:
+        met = laid.hits(frames, columns, shifts_each, np.repeat(tempo, counts))
+        hits = np.add.reduceat(met, firsts, axis=1, dtype=np.int64)
+        tops = hits.argmax(axis=0)
+        hits, moved = hits[tops, groups], shifts[tops, groups]
+        better = (hits > most) | ((hits == most) & (moved >= best))
+        most, best, ratios = (
+            np.where(better, new, old) for new, old in ((hits, most), (moved, best), (tempo, ratios))
+        )
+    return best, ratios
 
 
 def _columns(peaks: Peaks, pitch: int) -> NDArray[np.int64]:

@@ -109,21 +109,27 @@ class Landmarks:
         diagonals = (places - moments + GAP_FRAMES // 2) // DIAGONAL_FRAMES
         n_moments = int(moments.max()) // CELL_FRAMES + 2
         cells, counts = np.unique(diagonals * n_moments + moments // CELL_FRAMES, return_counts=True)
-        beside = np.maximum(_at(cells, counts, cells + 1), _at(cells, counts, cells - 1))
-        next_one = _at(cells, counts, cells + n_moments) + np.maximum(
-            _at(cells, counts, cells + n_moments + 1), _at(cells, counts, cells + n_moments - 1)
+        side_by_side = np.diff(cells) == 1
+        after, before = np.zeros((2, len(cells)), dtype=np.int64)
+        np.copyto(after[:-1], counts[1:], where=side_by_side)
+        np.copyto(before[1:], counts[:-1], where=side_by_side)
+        alone = counts + np.maximum(after, before)
+        likely = _likely(cells, alone, n_moments)
+        following = cells[likely] + n_moments
+        next_one = _at(cells, counts, following) + np.maximum(
+            _at(cells, counts, following + 1), _at(cells, counts, following - 1)
         )
-        together = counts + beside + next_one
-        best = np.argsort(-together, kind="stable")[:N_CELLS]
+        together = alone[likely] + next_one
+        order = np.argsort(-together, kind="stable")[:N_CELLS]
         found = []
-        for place in best.tolist():
-            diagonal, moment = divmod(int(cells[place]), n_moments)
+        for cell, n_pairs in zip(cells[likely[order]].tolist(), together[order].tolist(), strict=True):
+            diagonal, moment = divmod(cell, n_moments)
             line = (diagonal + 1) * DIAGONAL_FRAMES - GAP_FRAMES // 2
             middle = line + moment * CELL_FRAMES + CELL_FRAMES // 2
             reference = int(np.searchsorted(self._starts, middle, side="right")) - 1
             reference = min(max(0, reference), len(self._starts) - 2)
             origin = float(line - self._starts[reference])
-            found.append(Cell(reference, origin, moment * CELL_FRAMES, int(together[place])))
+            found.append(Cell(reference, origin, moment * CELL_FRAMES, n_pairs))
         return found
 
     def _met(
@@ -171,6 +177,19 @@ def pairs_of(peaks: Peaks) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         kinds.append(((bands[anchors] * N_BANDS + bands[targets]) * N_LAGS + lags)[paired])
         begins.append(frames[anchors][paired])
     return np.concatenate(kinds).astype(np.int32), np.concatenate(begins)
+
+
+def _likely(cells: NDArray[np.int64], alone: NDArray[np.int64], n_moments: int) -> NDArray[np.int64]:
+    """Places in ``cells`` of those that can be among the best, in rising order.
+
+    A cell counts with the ones a moment later, and of these two one has at least half of both.
+    """
+    as_many = np.cumsum(np.bincount(alone)[::-1])[::-1]
+    least = int(np.searchsorted(-as_many, -N_CELLS, side="right")) - 1
+    many = np.flatnonzero(2 * alone >= least)
+    earlier = (cells[many] - n_moments)[:, None] + np.array([-1, 0, 1])
+    found = np.minimum(np.searchsorted(cells, earlier), len(cells) - 1)
+    return np.union1d(many, found[cells[found] == earlier])
 
 
 def _at(cells: NDArray[np.int64], counts: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
