@@ -77,8 +77,8 @@ MAX_ALIKE = 3
 """Other references that may hold the same stretch and be set aside as the same work; of more it is common material."""
 
 THRESHOLDS: Mapping[str, float] = {"harmony": 1.3, "melody": 1.1}
-"""Statistic from which a person has to look where the index has no calibration, by part: what one false alarm in a hundred
-asks for, both parts together, by 130 excerpts of 24 s of the calibration group held against 257 references
+"""Statistic from which a person has to look where the index has no calibration, by part: what one false alarm in a
+hundred asks for, both parts together, by 130 excerpts of 24 s of the calibration group held against 257 references
 (``make bench ARGS="composition --protocol DIR"``)."""
 
 ITSELF_SEMITONES = 0.3

@@ -92,7 +92,7 @@ BLOCKED_SCORE = 0.8
 # Calibration: what holds in place of the two scores above where an index has been measured
 
 FALSE_ALARM_TARGET = 0.001
-"""Share of outputs without any copy that may be brought before a person, unless ``FALSE_ALARM_TARGET`` is set to another."""
+"""Share of outputs without any copy that may be brought before a person, unless the setting of that name is another."""
 
 BLOCKED_SHARE = 0.1
 """Share of the target from which an output is blocked: ten times rarer among strangers than what is reviewed."""
