@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from provenance.audio import ffmpeg, limits, midi
+from provenance.audio import ffmpeg, limits, midi, pcm
 from provenance.audio.facts import AudioFacts
 from provenance.audio.pcm import PcmStream
 from provenance.audio.sniffing import sniff
@@ -41,7 +41,7 @@ def stream(
     seconds: float | None = None,
     max_seconds: float = limits.MAX_SECONDS,
 ) -> Iterator[PcmStream]:
-    """Decode ``path`` in a limited child process.
+    """Decode ``path`` in a limited child process; whole WAV files of 16 bits are read as they are.
 
     Parameters
     ----------
@@ -66,10 +66,17 @@ def stream(
     sniffed = sniff(path)
     if sniffed.is_midi:
         source = midi.stream(path, sample_rate_hz or midi.RENDER_RATE_HZ, start_s, seconds, max_seconds)
+    elif (
+        sniffed.wave
+        and start_s == 0
+        and seconds is None
+        and sample_rate_hz in (None, sniffed.wave.sample_rate_hz)
+    ):
+        source = pcm.stored(path, sniffed.wave, max_seconds)
     else:
         source = ffmpeg.stream(path, sniffed, sample_rate_hz, start_s, seconds, max_seconds)
-    with source as pcm:
-        yield pcm
+    with source as decoded:
+        yield decoded
 
 
 def read_samples(
@@ -101,13 +108,13 @@ def read_samples(
     AudioError
         A subclass names what is wrong.
     """
-    with stream(path, sample_rate_hz=sample_rate_hz, start_s=start_s, seconds=seconds) as pcm:
+    with stream(path, sample_rate_hz=sample_rate_hz, start_s=start_s, seconds=seconds) as decoded:
         pieces: list[NDArray[np.float32]] = []
-        for chunk in pcm.chunks:
+        for chunk in decoded.chunks:
             scaled = chunk.astype(np.float32) / 32768.0
             pieces.append(scaled.mean(axis=1, dtype=np.float32) if mono else scaled)
         if not pieces:
-            return np.zeros((0,) if mono else (0, pcm.n_channels), dtype=np.float32)
+            return np.zeros((0,) if mono else (0, decoded.n_channels), dtype=np.float32)
     return np.concatenate(pieces)
 
 
@@ -125,8 +132,8 @@ def peaks(path: Path, n_peaks: int) -> NDArray[np.float32]:
         Smallest and largest sample of each column, in [-1, 1), over all channels.
     """
     fine: list[NDArray[np.int16]] = []
-    with stream(path) as pcm:
-        for chunk in pcm.chunks:
+    with stream(path) as decoded:
+        for chunk in decoded.chunks:
             edges = np.arange(0, len(chunk), 256)
             lows = np.minimum.reduceat(chunk.min(axis=1), edges)
             highs = np.maximum.reduceat(chunk.max(axis=1), edges)

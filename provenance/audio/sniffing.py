@@ -9,11 +9,28 @@ from typing import IO
 
 from provenance.audio.errors import EmptyAudioError, NoChannelsError, NotAudioError, TruncatedAudioError, cut
 
+_WHOLE_NUMBERS = bytes.fromhex("0100000000001000800000aa00389b71")
+"""The name under which an extensible format calls its samples whole numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """Where the samples of a WAV file lie that are stored as 16-bit whole numbers, as they are and no other way.
+
+    ``first`` and ``n_bytes`` are of the samples in the file: whole frames of all channels.
+    """
+
+    sample_rate_hz: int
+    n_channels: int
+    first: int
+    n_bytes: int
+
 
 @dataclass(frozen=True, slots=True)
 class Sniffed:
     is_midi: bool = False
     is_float: bool = False
+    wave: Wave | None = None
 
 
 def sniff(path: Path) -> Sniffed:
@@ -29,15 +46,15 @@ def sniff(path: Path) -> Sniffed:
         if head[:4] == b"MThd" or (head[:4] == b"RIFF" and head[8:12] == b"RMID"):
             return Sniffed(is_midi=True)
         if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
-            return Sniffed(is_float=_check_wave(opened, size, path.name))
+            return _check_wave(opened, size, path.name)
         if head[:4] == b"OggS":
             _check_ogg(opened, size, path.name)
     return Sniffed()
 
 
-def _check_wave(opened: IO[bytes], size: int, name: str) -> bool:
-    """Walk a WAV file's chunks and say whether its samples are floats."""
-    is_float, bytes_per_s = False, 0
+def _check_wave(opened: IO[bytes], size: int, name: str) -> Sniffed:
+    """Walk a WAV file's chunks and say what its samples are."""
+    is_float, bytes_per_s, fmt = False, 0, b""
     opened.seek(12)
     while len(header := opened.read(8)) == 8:
         chunk, length = struct.unpack("<4sI", header)
@@ -56,9 +73,21 @@ def _check_wave(opened: IO[bytes], size: int, name: str) -> bool:
             left = size - here
             if left < length < 0xFFFF_0000:
                 raise TruncatedAudioError(_cut_wave(name, length, left, bytes_per_s))
-            return is_float
+            return Sniffed(is_float=is_float, wave=_plain(fmt, here, length, left))
         opened.seek(here + length + (length & 1))
     raise TruncatedAudioError(f"{name} ends inside its header: fetch it again")
+
+
+def _plain(fmt: bytes, first: int, length: int, left: int) -> Wave | None:
+    """Tell where samples lie that need no decoder; None where they do, or their length is not known."""
+    if len(fmt) < 16 or left < length:
+        return None
+    tag, n_channels, rate, bytes_per_s, frame_bytes, n_bits = struct.unpack_from("<HHIIHH", fmt)
+    is_whole_number = tag == 1 or (tag == 0xFFFE and fmt[24:40] == _WHOLE_NUMBERS)
+    is_plain = is_whole_number and n_bits == 16 and n_channels <= 2 and frame_bytes == 2 * n_channels
+    if not is_plain or bytes_per_s != rate * frame_bytes:
+        return None
+    return Wave(rate, n_channels, first, length - length % frame_bytes)
 
 
 def _cut_wave(name: str, promised_bytes: int, left_bytes: int, bytes_per_s: int) -> str:

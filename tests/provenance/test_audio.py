@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from provenance import audio
-from provenance.audio import children, limits
+from provenance.audio import children, decoding, limits
+from provenance.audio.sniffing import Sniffed, sniff
 from provenance.similarity.chromaprint import CHROMA
 from tests import signals
 
@@ -34,6 +35,11 @@ def float_wave(path: Path, samples: np.ndarray) -> Path:
 @pytest.fixture(scope="module")
 def tune(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return signals.write(tmp_path_factory.mktemp("audio") / "tune.wav", signals.music(8.0, seed=1))
+
+
+@pytest.fixture(scope="module")
+def packed(tune: Path) -> Path:
+    return encode(tune, tune.with_suffix(".flac"))
 
 
 class TestInspect:
@@ -259,30 +265,71 @@ class TestRefusals:
 
         assert "NaN" in reason
 
-    def test_a_decoder_that_hangs_is_stopped(self, tune: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_decoder_that_hangs_is_stopped(self, packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(limits, "MAX_CHILD_WALL_S", 0.2)
         monkeypatch.setattr(children, "limited", lambda program: ["sh", "-c", "exec sleep 60"])
 
         with pytest.raises(audio.DecodeLimitError, match="took longer"):
-            audio.survey(tune)
+            audio.survey(packed)
 
-    def test_memory_is_limited(self, tune: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_memory_is_limited(self, packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(limits, "MAX_CHILD_MEMORY_BYTES", 120 << 20)
 
         with pytest.raises(audio.DecodeLimitError, match="limits"):
-            audio.survey(tune)
+            audio.survey(packed)
 
-    def test_a_missing_decoder_is_named(self, tune: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_missing_decoder_is_named(self, packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("shutil.which", lambda name: None)
 
         with pytest.raises(audio.DecoderMissingError, match="not installed"):
-            audio.survey(tune)
+            audio.survey(packed)
 
     def test_a_missing_soundfont_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SOUNDFONT", str(tmp_path / "nowhere.sf2"))
 
         with pytest.raises(audio.DecoderMissingError, match="SOUNDFONT"):
             audio.survey(signals.write_midi(tmp_path / "a.mid", signals.melody(3)))
+
+
+class TestStoredWaves:
+    @pytest.mark.parametrize(
+        "told",
+        [(), ("-ac", "2"), ("-ar", "96000"), ("-metadata", "title=Cave")],
+        ids=lambda told: "".join(told),
+    )
+    def test_are_read_as_a_decoder_reads_them(
+        self, packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: tuple[str, ...]
+    ) -> None:
+        wave = encode(packed, tmp_path / "stored.wav", "-c:a", "pcm_s16le", *told)
+        sniffed = sniff(wave)
+
+        stored = audio.survey(wave)
+        monkeypatch.setattr(decoding, "sniff", lambda path: Sniffed())
+        decoded = audio.survey(wave)
+
+        assert sniffed.wave is not None
+        assert stored.samples_sha256 == decoded.samples_sha256
+        assert (stored.facts, stored.seconds) == (decoded.facts, decoded.seconds)
+
+    @pytest.mark.parametrize("told", [("-c:a", "pcm_s24le"), ("-c:a", "pcm_alaw"), ("-ac", "3")], ids="".join)
+    def test_are_no_others(self, packed: Path, tmp_path: Path, told: tuple[str, ...]) -> None:
+        assert sniff(encode(packed, tmp_path / "other.wav", *told)).wave is None
+
+    def test_start_no_decoder(self, tune: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("shutil.which", lambda name: None)
+
+        assert audio.survey(tune).seconds == 8.0
+
+    def test_without_samples_are_empty(self, tune: Path, tmp_path: Path) -> None:
+        none = tmp_path / "none.wav"
+        none.write_bytes(tune.read_bytes()[:40] + struct.pack("<I", 0))
+
+        with pytest.raises(audio.EmptyAudioError, match="no samples"):
+            audio.survey(none)
+
+    def test_too_long_are_refused_before_they_are_read(self, tune: Path) -> None:
+        with pytest.raises(audio.TooLongError):
+            audio.survey(tune, max_seconds=5.0)
 
 
 class TestReadTags:
