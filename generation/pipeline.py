@@ -167,17 +167,20 @@ class Answer:
     def policy(self) -> dict[str, Any]:
         """By what it was decided: calibrated only where every index that was searched was, of every kind that decides.
 
-        ``false_alarm_target`` is for the output against all indexes of the first kind that was searched; each was given
-        an equal share of it. What was decided of another kind stands under its name: it has a target of its own.
+        ``false_alarm_target`` is for the output against all indexes; each was given an equal share of its kind's. Of
+        several kinds each has its own target, and what is decided by stands under its name: the output may be raised
+        by any, so that the whole is their sum.
         """
         first, *others = [kind for kind in POLICIES if self._searched(kind)] or [
             likeness_kinds.RECORDING.name
         ]
-        policy = self._policy_of(first)
-        beside = {kind: self._policy_of(kind) for kind in others}
-        if not all(one["calibrated"] for one in beside.values()):
-            policy = {**policy, "calibrated": False}
-        return {**policy, **beside}
+        if not others:
+            return self._policy_of(first)
+        by_kind = {kind: self._policy_of(kind) for kind in (first, *others)}
+        calibrated = all(one["calibrated"] for one in by_kind.values())
+        target = round(sum(one["false_alarm_target"] for one in by_kind.values()), 9) if calibrated else None
+        whole = {"calibrated": calibrated, "false_alarm_target": target}
+        return {**by_kind[first], **whole, **by_kind}
 
     def _searched(self, kind: str) -> list[Finding]:
         return [finding for finding in self.findings if finding.kind == kind and finding.n_searched]

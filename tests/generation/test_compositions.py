@@ -20,7 +20,7 @@ from provenance.models import Dataset, Fingerprint
 from provenance.services import calibrating
 from provenance.similarity.harmony import Tune
 from provenance.similarity.strangers import COMPOSITION_FOLDER, Stock, StockError
-from provenance.similarity.thresholds import COMPOSITION_POLICY_ID
+from provenance.similarity.thresholds import COMPOSITION_POLICY_ID, POLICY_ID
 from tests import signals
 from tests.catalogues import register, row, run, table
 from tests.people import People
@@ -175,8 +175,9 @@ class TestCalibration:
         assert all(match["p_value"] > best["p_value"] for match in line["matches"][1:])
 
         both = run("check_audio", cover, "--against", "songs", "--kinds", "recording,composition").last
-        assert both["policy"]["calibrated"] is False
-        assert both["policy"]["composition"]["calibrated"] is True
+        told = {name: both["policy"][name] for name in ("id", "calibrated", "false_alarm_target")}
+        assert told == {"id": POLICY_ID, "calibrated": False, "false_alarm_target": None}
+        assert both["policy"]["composition"] == line["policy"]
 
         client = Client()
         client.force_login(people.steward)
