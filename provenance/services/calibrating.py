@@ -15,7 +15,7 @@ from governance.models import User
 from provenance import queries
 from provenance.models import Calibration, IndexBuild
 from provenance.similarity import calibration as engine
-from provenance.similarity import kinds
+from provenance.similarity import kinds, segmented
 from provenance.similarity.index import SimilarityIndex
 from provenance.similarity.kinds import Chance, KindIndex
 from provenance.similarity.segmented import SegmentedIndex
@@ -44,11 +44,14 @@ def calibrate(
     """Hold strangers against an index of a kind that can be calibrated, and keep what they reach.
 
     The draft and a version that hold the same are measured once. No transaction is open while it is measured. An index
-    in segments is not calibrated: it looks for other pitches in the levels of a query, and the stock keeps none.
+    in segments is not calibrated: it looks for other pitches in the levels of a query, and the stock keeps none. Nor is
+    one of another kind that holds as many recordings: all of them are looked through for each stranger.
     """
     wanted = settings.CALIBRATION_EXCERPTS if n_excerpts is None else n_excerpts
     chance = _chance_of(build.kind)
-    if chance is None or not wanted or not build.n_recordings or isinstance(index, SegmentedIndex):
+    if chance is None or not wanted or not 0 < build.n_recordings < segmented.FROM_RECORDINGS:
+        return None
+    if isinstance(index, SegmentedIndex):
         return None
     try:
         stock = _stock(build.kind, wanted)
