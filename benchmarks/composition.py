@@ -160,10 +160,10 @@ def _calibrated(calibration: Calibration) -> Iterator[Figure]:
             tail = calibration.tail(stratum, part)
             excess = tail.values[tail.values > tail.threshold] - tail.threshold
             shape = 0.5 * (1.0 - float(excess.mean()) ** 2 / float(excess.var()))
-            yield Figure(f"{name}-highest", float(tail.values.max()), "statistic")
-            yield Figure(f"{name}-scale", float(excess.mean()), "statistic", f"shape={shape:.2f}")
+            yield Figure(f"{name}-highest", float(tail.values.max()), "of-threshold")
+            yield Figure(f"{name}-scale", float(excess.mean()), "of-threshold", f"shape={shape:.2f}")
             needed = calibration.needed(part, TARGET, seconds=stratum.seconds) or 0.0
-            yield Figure(f"{name}-needed", needed, "statistic", f"target={TARGET:g}")
+            yield Figure(f"{name}-needed", needed, "of-threshold", f"target={TARGET:g}")
 
 
 def _promised(calibration: Calibration, index: CompositionIndex, listed: Path) -> Iterator[Figure]:
@@ -172,10 +172,10 @@ def _promised(calibration: Calibration, index: CompositionIndex, listed: Path) -
     reached: dict[float, dict[Path, list[float]]] = {}
     wanted = {stratum.seconds: N_PROMISED for stratum in calibration.strata}
     for excerpt, packed in composition_strangers.made(located, wanted):
-        best = composition.check(Tune.unpack(packed), index).best
-        chances = [calibration.chance(part, value, seconds=excerpt.seconds) for part, value in best.items()]
-        least = min((chance.p for chance in chances if chance), default=1.0)
-        reached.setdefault(excerpt.seconds, {}).setdefault(Path(excerpt.track_sha256), []).append(least)
+        strength = composition.check(Tune.unpack(packed), index).strength
+        chance = calibration.chance(composition.TUNE, strength, seconds=excerpt.seconds)
+        those = reached.setdefault(excerpt.seconds, {}).setdefault(Path(excerpt.track_sha256), [])
+        those.append(chance.p if chance else 1.0)
     for seconds, by_track in reached.items():
         for level in LEVELS:
             alarms = Alarms({track: [p <= level for p in those] for track, those in by_track.items()})
@@ -321,7 +321,7 @@ def _ours(query: Query, index: CompositionIndex, calibration: Calibration) -> An
     rank = keys.index(query.work) + 1 if query.work in keys else 0
     right = [match for match in matches if query.work in ("", match.key)]
     found = any(match.accepted for match in right)
-    fixed = any(match.statistic >= composition.THRESHOLDS[match.part] for match in right)
+    fixed = any(match.strength >= 1.0 for match in right)
     return Answer(query, found, rank, matches[0].score if matches else 0.0, keys[0] if keys else "", fixed)
 
 

@@ -77,13 +77,16 @@ MAX_ALIKE = 3
 """Other references that may hold the same stretch and be set aside as the same work; of more it is common material."""
 
 THRESHOLDS: Mapping[str, float] = {"harmony": 1.3, "melody": 1.1}
-"""Statistic from which a person has to look where the index has no calibration, by part: what one false alarm in a
-hundred asks for, both parts together, by 130 excerpts of 24 s of the calibration group held against 257 references
+"""Statistic from which a person has to look where the index has no calibration, by part. Where one false alarm in a
+hundred is aimed at, 130 excerpts of 24 s of the calibration group held against 257 references ask for 0.97 of it
 (``make bench ARGS="composition --protocol DIR"``)."""
 
 ITSELF_SEMITONES = 0.3
 ITSELF_TEMPO = 0.04
 """By how much a stranger may miss the key and the tempo of a reference that is the same recording."""
+
+TUNE = "tune"
+"""What strangers are counted by: the strength of the surer part."""
 
 OCCURRENCE_SHARE = 0.9
 N_SHOWN = 10
@@ -152,18 +155,28 @@ class CompositionMatch:
         """Whether it is more than the nearest that there is."""
         return self.verdict == "review"
 
+    @property
+    def strength(self) -> float:
+        """The statistic as a share of the part's fixed threshold: so those of both parts are compared."""
+        return self.statistic / THRESHOLDS[self.part]
+
 
 @dataclass(frozen=True, slots=True)
 class CompositionCheck:
     """The answer for one query. ``unverifiable`` means that nothing could be compared.
 
-    ``best`` gives for each part the highest statistic over the whole index: what strangers are counted by.
+    ``best`` gives for each part the highest statistic over the whole index.
     """
 
     matches: tuple[CompositionMatch, ...]
     verdict: Literal["no_match", "review", "unverifiable"]
     reasons: tuple[str, ...]
     best: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def strength(self) -> float:
+        """The highest of either part, at least 0, by which strangers are counted."""
+        return max([0.0, *(statistic / THRESHOLDS[part] for part, statistic in self.best.items())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +247,8 @@ def measure(
 
     def held(one: Stranger) -> Reached:
         found = check(one.sound, index)
-        return Reached(found.best, [_at_own_tempo(match) for match in found.matches if _is_itself(match)])
+        best = {TUNE: found.strength} if found.best else {}
+        return Reached(best, [_at_own_tempo(match) for match in found.matches if _is_itself(match)])
 
     return measured_by(held, stock, policy=thresholds.COMPOSITION_POLICY_ID, progress=progress)
 
@@ -258,7 +272,7 @@ def _segments(n_frames: int) -> list[int]:
 
 def _sureness(match: CompositionMatch) -> tuple[float, float]:
     """By what matches are ordered: their scores; where as many strangers reach as much, their statistics."""
-    return match.score, match.statistic / THRESHOLDS[match.part]
+    return match.score, match.strength
 
 
 def _moved(match: CompositionMatch, by_s: float) -> CompositionMatch:
@@ -348,11 +362,12 @@ class _Said:
 
 def _said(statistic: float, part: str, judging: Judging | None) -> _Said:
     """Judge by strangers; by the fixed threshold where none were measured, or none as short as this."""
-    chance = judging.calibration.chance(part, statistic, seconds=judging.seconds) if judging else None
+    strength = statistic / THRESHOLDS[part]
+    chance = judging.calibration.chance(TUNE, strength, seconds=judging.seconds) if judging else None
     if judging is None or chance is None:
-        ratio = max(-5.0, min(5.0, statistic / THRESHOLDS[part]))
-        odds_against = (1.0 / thresholds.REVIEW_SCORE - 1.0) * math.exp(-4.0 * (ratio - 1.0))
-        return _Said(ratio >= 1.0, 1.0 / (1.0 + odds_against))
+        falls = math.exp(-4.0 * (max(-5.0, min(5.0, strength)) - 1.0))
+        odds_against = (1.0 / thresholds.REVIEW_SCORE - 1.0) * falls
+        return _Said(strength >= 1.0, 1.0 / (1.0 + odds_against))
     score = score_of(chance.p, judging.target)
     return _Said(chance.p <= judging.target, score, chance.told().p, chance.kind)
 

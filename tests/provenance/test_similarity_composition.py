@@ -251,7 +251,7 @@ class TestMeasure:
 
         found = composition.measure(index, Stock((*held, *others)))
 
-        assert (found.left_out, found.n_strangers, found.parts) == (("p/2",), 4, ("harmony", "melody"))
+        assert (found.left_out, found.n_strangers, found.parts) == (("p/2",), 4, ("tune",))
         assert found.policy == COMPOSITION_POLICY_ID
 
     def test_gives_a_cover_a_small_p_and_a_stranger_a_large_one(self, index: CompositionIndex) -> None:
