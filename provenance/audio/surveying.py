@@ -17,6 +17,7 @@ from provenance.audio.midi import read_notes
 from provenance.similarity.chromaprint import FingerprintLibraryMissingError, ItemStream
 from provenance.similarity.excerpts import Excerpts, ExcerptStream
 from provenance.similarity.fingerprint import AudioFingerprint, trained
+from provenance.similarity.frames import mixed_down
 from provenance.similarity.learned import LearnedFingerprintError
 from provenance.similarity.levels import LevelStream
 
@@ -124,7 +125,7 @@ def survey(path: Path, *, max_seconds: float = MAX_SECONDS) -> Survey:
             excerpts.feed(little_endian)
             peak = max(peak, int(chunk.max()), -int(chunk.min()))
             n_frames += len(chunk)
-            mix = chunk.mean(axis=1, dtype="f4") if pcm.n_channels > 1 else chunk
+            mix = mixed_down(chunk) if pcm.n_channels > 1 else chunk
             lowest, highest = min(lowest, float(mix.min())), max(highest, float(mix.max()))
         facts, rate = pcm.facts, pcm.sample_rate_hz
     with path.open("rb") as opened:

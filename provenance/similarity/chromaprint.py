@@ -15,6 +15,7 @@ vocoder keeps.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -146,6 +147,7 @@ class _BandStream:
         return np.packbits(rises, axis=1).view(">u4").ravel().astype(np.uint32)
 
 
+@lru_cache(maxsize=8)
 def _mel_filters(sample_rate_hz: int, frame_samples: int) -> NDArray[np.float32]:
     """Triangles of equal width on the mel scale of O'Shaughnessy [shape=(n_bins, N_BANDS)]."""
     lowest, highest = (2595 * np.log10(1 + hz / 700) for hz in (LOWEST_BAND_HZ, HIGHEST_BAND_HZ))

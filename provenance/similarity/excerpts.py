@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from provenance.similarity.frames import pieces_of
+from provenance.similarity.frames import mixed_down, pieces_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +87,7 @@ class ExcerptStream:
         for start, held in self._held.items():
             if start < end and start + self._length > first:
                 piece = channels[max(0, start - first) : start + self._length - first]
-                held.append(np.rint(piece.mean(axis=1, dtype=np.float32)).astype(np.int16))
+                held.append(np.rint(mixed_down(piece)).astype(np.int16))
         self._n_heard = end
 
     def finish(self) -> Excerpts:

@@ -9,6 +9,7 @@ at the lowest bands the transform's own resolution is the wider.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,8 +51,8 @@ class LevelStream:
         self._frames = FrameStream(
             n_channels, frame_samples=frame_samples, hop_samples=HOP_S * sample_rate_hz
         )
-        self._filters, self._bins = _filters(sample_rate_hz, frame_samples)
-        self._filters *= (2.0 / self._frames.window.sum()) ** 2
+        filters, self._bins = _filters(sample_rate_hz, frame_samples)
+        self._filters = filters * (2.0 / self._frames.window.sum()) ** 2
         self._levels: list[NDArray[np.float16]] = []
 
     def feed(self, samples: bytes) -> None:
@@ -96,6 +97,7 @@ def levels_of(samples: NDArray[Any], *, sample_rate_hz: int) -> NDArray[np.float
     return stream.finish()
 
 
+@lru_cache(maxsize=8)
 def _filters(sample_rate_hz: int, frame_samples: int) -> tuple[NDArray[np.float32], slice]:
     """Triangles around the bands' centres [shape=(n_bins, N_BANDS)], and the bins that any of them touches."""
     centres = LOWEST_HZ * 2.0 ** (np.arange(N_BANDS) / BANDS_AN_OCTAVE)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from provenance.similarity.frames import mixed_down
 from provenance.similarity.levels import (
     BANDS_AN_OCTAVE,
     FLOOR_DB,
@@ -53,3 +54,11 @@ class TestLevels:
         assert len(levels_of(np.zeros(n_samples - 1, dtype=np.float32), sample_rate_hz=44_100)) == 0
         hop = round(HOP_S * 44_100)
         assert len(levels_of(np.zeros(n_samples + hop, dtype=np.float32), sample_rate_hz=44_100)) == 2
+
+
+class TestMixedDown:
+    @pytest.mark.parametrize("n_channels", [1, 2, 3, 8])
+    def test_is_the_mean_to_the_last_bit(self, n_channels: int) -> None:
+        channels = np.random.default_rng(1).integers(-(1 << 15), 1 << 15, (999, n_channels)).astype(np.int16)
+
+        assert np.array_equal(mixed_down(channels), channels.mean(axis=1, dtype=np.float32))
