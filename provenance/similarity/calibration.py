@@ -162,7 +162,7 @@ class Tail:
             return Chance(p, EMPIRICAL, min(low, p), max(high, p))
         beyond = self._beyond(strength)
         ceiling = (LEAST_COUNTED + 1) / (n + 1) if n >= LEAST_COUNTED else 1.0
-        p = min(ceiling, float(beyond.mean()))
+        p = min(ceiling, max(float(beyond.mean()), _TINIEST))
         low, high = np.quantile(beyond, (0.025, 0.975))
         return Chance(p, EXTRAPOLATED, min(float(low), p), max(float(high), p))
 
@@ -335,6 +335,7 @@ class Calibration:
         return cls(strata, tuple(stored["left_out"]), stored["stock_sha256"], stored["policy"])
 
 
+_TINIEST = float(np.finfo(np.float64).tiny)
 _HIGHEST = 1e6
 _HALVINGS = 40
 
