@@ -43,6 +43,9 @@ DIAGONAL_FRAMES = 3
 CELL_FRAMES = 40
 """Frames (1.2 s) of the query that are counted together, with the ones that follow."""
 
+_FRAME_BITS = 40
+"""Of a number that holds a kind and below it a frame: what is sorted at once needs no order beside it."""
+
 N_CELLS = 80
 """Best cells of a query that are told, for each half minute."""
 
@@ -86,7 +89,8 @@ class Landmarks:
         frames = np.concatenate(
             [*(at + start for (_, at), start in zip(made, self._starts, strict=False)), np.zeros(0, np.int64)]
         )
-        self._frames = frames[np.argsort(kinds, kind="stable")]
+        together = np.sort((kinds.astype(np.int64) << _FRAME_BITS) | frames)
+        self._frames = together & ((1 << _FRAME_BITS) - 1)
         counts = np.bincount(kinds, minlength=N_PAIRS)
         self._begins = np.concatenate([[0], np.cumsum(counts)])
 
