@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mido
+import numpy as np
 import pytest
 
-from benchmarks import muting, submixes
+from benchmarks import muting, stems, submixes
+from benchmarks.transformations import RATE_HZ
+from provenance.similarity import by_parts
+from provenance.similarity.levels import levels_of
 
 Cell = tuple[int, int]
 """Note and instrument; note 0 is none."""
@@ -169,3 +173,27 @@ class TestStems:
     def test_numbers_the_channels_of_an_s3m_that_are_switched_on(self, tmp_path: Path) -> None:
         cells = b"\x20\x40\x01" + b"\x21\x40\x05" + b"\x22\x40\x02" + b"\xe3\x40\x01\x20\x01\x01" + b"\0"
         assert submixes.stems(written(tmp_path, "a.s3m", s3m_of(cells))) == [(0, 2), (1,)]
+
+
+class TestPart:
+    @pytest.fixture(scope="class")
+    def part(self) -> stems.Part:
+        """Four seconds out of twelve, of which the last four are the first again."""
+        rng = np.random.default_rng(1)
+        seconds = np.arange(8 * RATE_HZ) / RATE_HZ
+        pitches = np.repeat(rng.integers(200, 3_000, size=32), RATE_HZ // 4)
+        tune = (0.3 * np.sin(2 * np.pi * pitches * seconds)).astype(np.float32)
+        piece = np.concatenate([tune, tune[: 4 * RATE_HZ]])
+        everywhere = by_parts.kept_of(levels_of(piece, sample_rate_hz=RATE_HZ))
+        return stems.Part(Path("piece.mod"), (0,), 0.5, piece[RATE_HZ // 2 : 4 * RATE_HZ], -6.0, everywhere)
+
+    @pytest.mark.parametrize(
+        ("second", "lies"), [(0.5, True), (0.9, True), (8.5, True), (4.5, False), (11.5, False)]
+    )
+    def test_lies_where_it_was_taken_from_and_where_it_comes_again(
+        self, part: stems.Part, second: float, *, lies: bool
+    ) -> None:
+        assert part.lies_at(second) is lies
+
+    def test_lies_there_where_only_its_end_was_found(self, part: stems.Part) -> None:
+        assert part.lies_at(10.5, query_start_s=2.0)
