@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from provenance.similarity import thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 METHOD = "note-grams"
 METHOD_VERSION = "1"
@@ -168,6 +168,15 @@ def grams_of(voice: Sequence[Note]) -> list[Gram]:
     return grams
 
 
+def _without_loops(grams: Sequence[Gram]) -> Iterator[tuple[int, Gram]]:
+    """Number the n-grams of a voice, each at most ``MOST_REPEATS`` times."""
+    seen: Counter[Gram] = Counter()
+    for at, gram in enumerate(grams):
+        seen[gram] += 1
+        if seen[gram] <= thresholds.MOST_REPEATS:
+            yield at, gram
+
+
 class NoteIndex:
     """The n-grams of the reference works, held in memory.
 
@@ -185,7 +194,7 @@ class NoteIndex:
             self.keys.append(key)
             self.voices.append(voices_of(notes))
             for voice, line in enumerate(self.voices[number]):
-                for at, gram in enumerate(grams_of(line)):
+                for at, gram in _without_loops(grams_of(line)):
                     self._places[gram].append((number, voice, at))
 
     def places(self, gram: Gram) -> list[tuple[int, int, int]]:
@@ -244,7 +253,7 @@ def _runs(voices: Sequence[Sequence[Note]], index: NoteIndex) -> Iterable[_Run]:
     for query_voice, line in enumerate(voices):
         grams = grams_of(line)
         diagonals: dict[tuple[int, int, int], list[int]] = defaultdict(list)
-        for at, gram in enumerate(grams):
+        for at, gram in _without_loops(grams):
             for reference, voice, place in index.places(gram):
                 diagonals[reference, voice, place - at].append(at)
         for (reference, voice, offset), hits in diagonals.items():

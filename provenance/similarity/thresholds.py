@@ -210,6 +210,9 @@ ARGS="composition --protocol DIR"``). A negative shape is never taken: it would 
 GRAM_NOTES = 6
 """Notes of an n-gram: five steps and four ratios of time."""
 
+MOST_REPEATS = 64
+"""Times that an n-gram of one voice is looked up, and found, at the most: a loop is one idea, however long it goes on."""
+
 MAX_GRAM_GAP = 7
 """Distance of n-grams inside a run: one note that differs spoils six of them."""
 

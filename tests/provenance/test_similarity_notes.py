@@ -125,6 +125,19 @@ class TestReadNotes:
         assert note.seconds == pytest.approx(1.5)
 
 
+class TestLoops:
+    def test_are_one_idea_however_long_they_go_on(self) -> None:
+        bar = [Note(0.5 * at, 0.5, pitch) for at, pitch in enumerate([60, 64, 67, 62, 65, 69, 71, 60])]
+        loop = [note for n in range(500) for note in moved(bar, later_s=4.0 * n)]
+        index = NoteIndex([("loop", loop), *((f"work-{seed}", tune(seed)) for seed in range(3))])
+        assert max(len(index.places(gram)) for gram in grams_of(loop)) == 64
+
+        match = check(loop, index).matches[0]
+
+        assert (match.key, match.n_notes > 400, match.accepted) == ("loop", True, False)
+        assert match.rarity_bits < 9
+
+
 class TestOrder:
     def test_sets_the_longer_of_two_sure_matches_first(self) -> None:
         whole, quoted = tune(1), [*tune(2)[:20], *moved(tune(1)[:24], later_s=30.0)]
