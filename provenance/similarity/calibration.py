@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -69,6 +70,9 @@ LENGTH_SLACK = 0.95
 
 LEAST_AGREEING = 2
 """Excerpts of one track that must lie on one line of one recording before the track counts as indexed itself."""
+
+N_HELD_AT_ONCE = 2
+"""Strangers that are held against an index at once: comparing leaves Python's lock to others much of the time."""
 
 AGREEING_S = 1.0
 """Seconds by which they may miss it."""
@@ -452,10 +456,12 @@ def measured_by(
     that would take from the tail what the tail is measured for.
     """
     heard: list[tuple[Stranger, Reached]] = []
-    for n_done, one in enumerate(stock.strangers, start=1):
-        heard.append((one, held(one)))
-        if progress is not None:
-            progress(n_done, len(stock.strangers))
+    with ThreadPoolExecutor(N_HELD_AT_ONCE) as pool:
+        reached = pool.map(held, stock.strangers)
+        for n_done, one in enumerate(zip(stock.strangers, reached, strict=True), start=1):
+            heard.append(one)
+            if progress is not None:
+                progress(n_done, len(stock.strangers))
     members = _members(heard)
     names = list(dict.fromkeys(one.excerpt.track_sha256 for one in stock.strangers))
     strata = []
