@@ -271,7 +271,7 @@ def parts(path: Path, kind: str, n_excerpts: int, seed: int) -> Iterator[Part]:
             for start in rng.integers(0, max(1, min(len(part), len(whole)) - length), size=N_TRIES).tolist():
                 heard, around = part[start : start + length], whole[start : start + length]
                 if len(heard) == length and _sounds(heard, around):
-                    told = start / RATE_HZ, heard, _decibels(heard, around), _kept(part)
+                    told = start / RATE_HZ, heard.copy(), _decibels(heard, around), _kept(part)
                     yield Part(path, known[number], *told)
                     n_drawn += 1
                     break
