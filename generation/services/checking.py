@@ -1,8 +1,6 @@
 """Checking files and outputs, and keeping what was found."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
@@ -36,9 +34,6 @@ WAY_OUT_OF_ANY_MUSIC = (
 
 
 RECORDING_ONLY = ("recording",)
-
-N_CHECKERS = 2
-"""Files that are heard at once: decoding and comparing leave Python's lock to others most of the time."""
 
 
 def targets_for(
@@ -134,26 +129,14 @@ def _of_any_music(target: Target, origins: Sequence[ModelVersion]) -> Target:
 def check_files(
     paths: Sequence[tuple[str, Path]], *, targets: Sequence[Target], kinds: Sequence[str]
 ) -> Iterator[Answer]:
-    """Check files and yield an answer for each in turn, a few ahead of whoever takes them.
-
-    A big index reads fingerprints out of the database, and so is asked in the caller's thread, which is connected to it.
-    """
-    if any(isinstance(target.index, SegmentedIndex) for target in targets):
-        for name, path in paths:
-            yield _confirmed(path, pipeline.check_file(path, name=name, targets=targets, kinds=kinds))
-        return
-    with ThreadPoolExecutor(N_CHECKERS) as checkers:
-        ahead: deque[tuple[Path, Future[Answer]]] = deque()
-        for name, path in paths:
-            asked = checkers.submit(pipeline.check_file, path, name=name, targets=targets, kinds=kinds)
-            ahead.append((path, asked))
-            if len(ahead) > N_CHECKERS:
-                yield _confirmed(ahead[0][0], ahead.popleft()[1].result())
-        while ahead:
-            yield _confirmed(ahead[0][0], ahead.popleft()[1].result())
+    for name, path in paths:
+        yield _checked(path, name=name, targets=targets, kinds=kinds)
 
 
-def _confirmed(path: Path, answer: Answer) -> Answer:
+def _checked(
+    path: Path, *, name: str, targets: Sequence[Target], kinds: Sequence[str], midi: Path | None = None
+) -> Answer:
+    answer = pipeline.check_file(path, name=name, targets=targets, kinds=kinds, midi=midi)
     if not any(one.accepted for one in answer.candidates):
         return answer
     known = known_recordings(answer)
@@ -286,8 +269,7 @@ def check_generation(
     """Hold one output against the indexes, confirm by its sound what was found, and keep both."""
     with local_file(generation.audio) as path, _notes_of(generation, kinds) as midi:
         name = Path(generation.audio).name
-        answer = pipeline.check_file(path, name=name, targets=targets, kinds=kinds, midi=midi)
-        answer = _confirmed(path, answer)
+        answer = _checked(path, name=name, targets=targets, kinds=kinds, midi=midi)
     check = record_check(
         answer=answer,
         organisation=generation.model_version.model.organisation,
