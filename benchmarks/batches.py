@@ -3,9 +3,10 @@
     make bench ARGS="batches --protocol DIR --tracks 400 --outputs 40"
 
 Outputs are WAV files of ten seconds, 44.1 kHz in stereo, of strangers (`benchmarks.protocol`), one in ten of a reference.
-Each is surveyed and held against the index as `check_audio` does it, by as many threads; what the database takes to keep
-the answers is not in it, nor what confirms a match. Checks a second are so many as CPU time allows: on a shared machine a
-clock tells of its other users. The wall's figures stand beside them, with the ratio of two threads to one.
+Each is surveyed and held against the index as `check_audio` does it; what the database takes to keep the answers is not
+in it, nor what confirms a match. Checks a second of two cores are so many as CPU time allows to two processes: on a
+shared machine a clock tells of its other users. What the clock says stands beside it, with two threads of one process
+over one.
 """
 
 import argparse
@@ -32,6 +33,7 @@ SECONDS = 10.0
 N_TRACKS = 400
 N_OUTPUTS = 40
 N_CORES = 2
+AIM = 8.0
 COPIED = 10
 """One output in so many is of a reference."""
 
@@ -56,16 +58,11 @@ def measure(folder: Path, n_tracks: int = N_TRACKS, n_outputs: int = N_OUTPUTS) 
             audio.survey(output)
         survey_s = (time.process_time() - began) / n_outputs
         one_cpu_s, one_wall_s = _spent(outputs, index, 1)
-        two_cpu_s, two_wall_s = _spent(outputs, index, N_CORES)
+        _, two_wall_s = _spent(outputs, index, N_CORES)
     yield Figure("batch_survey", 1e3 * survey_s, "ms_cpu", "check_whole", survey_s / one_cpu_s)
     yield Figure("batch_check", 1e3 * one_cpu_s, "ms_cpu")
-    yield Figure(
-        "batch_checks_two_cores",
-        N_CORES / two_cpu_s,
-        "checks_a_second_by_cpu",
-        "aim",
-        N_CORES / two_cpu_s / 8,
-    )
+    by_cpu = N_CORES / one_cpu_s
+    yield Figure("batch_checks_two_cores", by_cpu, "checks_a_second_by_cpu", "aim", by_cpu / AIM)
     yield Figure("batch_wall_one_thread", 1 / one_wall_s, "checks_a_second")
     yield Figure(
         "batch_wall_two_threads", 1 / two_wall_s, "checks_a_second", "one_thread", one_wall_s / two_wall_s
