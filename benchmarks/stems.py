@@ -205,12 +205,14 @@ class Levels:
     def found(self, kind: str, drawn: Sequence[Part], length_s: float) -> Figure:
         """Return the share that is best, placed, and stronger than every stranger."""
         first, stronger = [], []
-        began_s = time.process_time()
+        spent_s = 0.0
         for part in drawn:
+            began_s = time.process_time()
             matches = by_parts.matches_by_parts(_kept(part.heard[: round(length_s * RATE_HZ)]), self.known)
+            spent_s += time.process_time() - began_s
             first.append(bool(matches) and _is_there(part, matches[0]))
             stronger.append(first[-1] and matches[0].strength > self.strangers[length_s])
-        spent_ms = 1000 * (time.process_time() - began_s) / len(drawn)
+        spent_ms = 1000 * spent_s / len(drawn)
         return Figure(
             f"likeness_found_{kind}_by_levels_{length_s:.0f}s",
             float(np.mean(stronger)),
