@@ -71,6 +71,9 @@ LENGTH_SLACK = 0.95
 LEAST_AGREEING = 2
 """Excerpts of one track that must lie on one line of one recording before the track counts as indexed itself."""
 
+HALVING = 2.0
+"""Logarithms of p beyond the blocking one by which half of what is left to a score of 1 is gone."""
+
 N_HELD_AT_ONCE = 2
 """Strangers that are held against an index at once: comparing leaves Python's lock to others much of the time."""
 
@@ -391,7 +394,7 @@ def verdict_of(p: float, target: float) -> Verdict:
 def score_of(p: float, target: float) -> float:
     """Put a p-value on the scale of scores: in [0, 1], ``REVIEW_SCORE`` at the target, ``BLOCKED_SCORE`` where it blocks.
 
-    Strictly falling in p, so that whoever orders by score orders by p.
+    Strictly falling in p, however small, so that whoever orders by score orders by p.
     """
     blocked = target * thresholds.BLOCKED_SHARE
     review_score, blocked_score = thresholds.REVIEW_SCORE, thresholds.BLOCKED_SCORE
@@ -401,7 +404,7 @@ def score_of(p: float, target: float) -> float:
         return review_score + (blocked_score - review_score) * math.log(target / p) / math.log(
             target / blocked
         )
-    return 1.0 - (1.0 - blocked_score) * math.sqrt(math.sqrt(p / blocked))
+    return 1.0 - (1.0 - blocked_score) / (1.0 + math.log(blocked / p) / HALVING)
 
 
 def n_segments(seconds: float, stratum_s: float) -> int:
