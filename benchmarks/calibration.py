@@ -121,7 +121,7 @@ def run(
     if out is not None:
         _write(out, tables, calibration)
     if answers is not None:
-        tables["misses"] = _misses(answers)
+        tables["misses"] = _misses(answers, told)
     tables["growth"] = list(_growth(references, n_excerpts))
     if out is not None:
         _write(out, tables, calibration)
@@ -240,14 +240,14 @@ def _needed(calibration: Calibration) -> list[dict[str, Any]]:
     ]
 
 
-def _misses(answers: Path) -> list[dict[str, Any]]:
+def _misses(answers: Path, told: Sequence[Told]) -> list[dict[str, Any]]:
     """What was asked of each family of changes and length: which share of the copies is missed at each p.
 
     Beside it, at the same p, the share of strangers of that length that are stopped.
     """
     asked = read(answers)
     strangers = {
-        seconds: np.sort([one.best_p for one in asked if one.change == STRANGER and one.seconds == seconds])
+        seconds: np.sort([one.p for one in told if one.stranger.excerpt.seconds == seconds])
         for seconds in {one.seconds for one in asked}
     }
     right: dict[tuple[str, float], list[float]] = defaultdict(list)
