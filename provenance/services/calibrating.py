@@ -18,7 +18,6 @@ from provenance.similarity import calibration as engine
 from provenance.similarity import kinds, segmented
 from provenance.similarity.index import SimilarityIndex
 from provenance.similarity.kinds import Chance, KindIndex
-from provenance.similarity.segmented import SegmentedIndex
 from provenance.similarity.strangers import Stock, StockError
 
 logger = logging.getLogger(__name__)
@@ -44,14 +43,13 @@ def calibrate(
     """Hold strangers against an index of a kind that can be calibrated, and keep what they reach.
 
     The draft and a version that hold the same are measured once. No transaction is open while it is measured. An index
-    in segments is not calibrated: it looks for other pitches in the levels of a query, and the stock keeps none. Nor is
-    one of another kind that holds as many recordings: all of them are looked through for each stranger.
+    of another kind is not calibrated once it holds as many recordings as an index in segments: all of them are looked
+    through for each stranger.
     """
     wanted = settings.CALIBRATION_EXCERPTS if n_excerpts is None else n_excerpts
     chance = _chance_of(build.kind)
-    if chance is None or not wanted or not 0 < build.n_recordings < segmented.FROM_RECORDINGS:
-        return None
-    if isinstance(index, SegmentedIndex):
+    is_too_big = build.kind != kinds.RECORDING.name and build.n_recordings >= segmented.FROM_RECORDINGS
+    if chance is None or not wanted or not build.n_recordings or is_too_big:
         return None
     try:
         stock = _stock(build.kind, wanted)

@@ -36,14 +36,15 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from provenance.similarity import recording, thresholds
+from provenance.similarity import cascade, thresholds
+from provenance.similarity.segmented import SegmentedIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from provenance.similarity.index import SimilarityIndex
+    from provenance.similarity.index import RecordingIndex
     from provenance.similarity.matches import RecordingMatch, Verdict
     from provenance.similarity.strangers import Stock, Stranger
 
@@ -219,12 +220,16 @@ class Calibration:
         Of the strangers that were held against it.
     policy : str
         The thresholds that they were held against it by; one of ``thresholds.POLICIES``.
+    tiers : int
+        Searches that each query goes through one after another, any of which may accuse
+        (`provenance.similarity.cascade`). Strangers went through the first.
     """
 
     strata: tuple[Stratum, ...]
     left_out: tuple[str, ...]
     stock_sha256: str
     policy: str = thresholds.POLICY_ID
+    tiers: int = 1
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
@@ -279,7 +284,7 @@ class Calibration:
         if stratum is None or part not in stratum.best:
             return None
         single = self.tail(stratum, part).chance(strength)
-        n_comparisons = len(stratum.best) * n_segments(seconds, stratum.seconds)
+        n_comparisons = self.tiers * len(stratum.best) * n_segments(seconds, stratum.seconds)
         p, low, high = (_any_of(n_comparisons, one) for one in (single.p, single.low, single.high))
         return Chance(p, single.kind, low, high)
 
@@ -306,6 +311,7 @@ class Calibration:
             "method_version": METHOD_VERSION,
             "policy": self.policy,
             "stock_sha256": self.stock_sha256,
+            "tiers": self.tiers,
             "left_out": list(self.left_out),
             "strata": [
                 {
@@ -339,7 +345,13 @@ class Calibration:
             )
             for one in stored["strata"]
         )
-        return cls(strata, tuple(stored["left_out"]), stored["stock_sha256"], stored["policy"])
+        return cls(
+            strata,
+            tuple(stored["left_out"]),
+            stored["stock_sha256"],
+            stored["policy"],
+            stored.get("tiers", 1),
+        )
 
 
 _TINIEST = float(np.finfo(np.float64).tiny)
@@ -434,15 +446,32 @@ class Reached:
 
 
 def measure(
-    index: SimilarityIndex, stock: Stock, *, progress: Callable[[int, int], object] | None = None
+    index: RecordingIndex | SegmentedIndex,
+    stock: Stock,
+    *,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Calibration:
-    """Hold every stranger of a stock against an index of recordings."""
+    """Hold every stranger of a stock against an index of recordings.
+
+    A big index is searched in two tiers. Strangers go through the plain one, for the full one asks for levels, which no
+    stock keeps; it is counted as a comparison more (`python -m benchmarks.tiers` says whether that is enough).
+    """
 
     def held(one: Stranger) -> Reached:
-        found = recording.check(one.sound, index, query_seconds=one.excerpt.seconds)
+        found = cascade.check(one.sound, index, query_seconds=one.excerpt.seconds)
         return Reached(found.best, [match for match in found.matches if match.verdict == "blocked"])
 
-    return measured_by(held, stock, policy=thresholds.POLICY_ID, progress=progress)
+    is_big = isinstance(
+        index, SegmentedIndex
+    )  # which reads the database, in the thread that is connected to it
+    calibration = measured_by(
+        held,
+        stock,
+        policy=thresholds.POLICY_ID,
+        progress=progress,
+        n_at_once=1 if is_big else N_HELD_AT_ONCE,
+    )
+    return replace(calibration, tiers=cascade.N_TIERS) if is_big else calibration
 
 
 def measured_by(
@@ -451,16 +480,17 @@ def measured_by(
     *,
     policy: str,
     progress: Callable[[int, int], object] | None = None,
+    n_at_once: int = N_HELD_AT_ONCE,
 ) -> Calibration:
-    """Hold every stranger of a stock against an index, by what ``held`` says of each.
+    """Hold every stranger of a stock against an index, by what ``held`` says of each, so many at once.
 
     Tracks that the index holds itself are no strangers: where two excerpts of one lie on one line of one recording, far
     above every threshold, all of it is left out. One excerpt alone is never left out, however well it fits:
     that would take from the tail what the tail is measured for.
     """
     heard: list[tuple[Stranger, Reached]] = []
-    with ThreadPoolExecutor(N_HELD_AT_ONCE) as pool:
-        reached = pool.map(held, stock.strangers)
+    with ThreadPoolExecutor(n_at_once) as pool:
+        reached = (pool.map if n_at_once > 1 else map)(held, stock.strangers)
         for n_done, one in enumerate(zip(stock.strangers, reached, strict=True), start=1):
             heard.append(one)
             if progress is not None:

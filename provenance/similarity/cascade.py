@@ -42,6 +42,8 @@ PIECE_VECTORS = 60
 """Candidates are sought for each half minute of a query, half over the last: a short copy in a long output keeps its own
 votes."""
 
+N_TIERS = 2
+
 MOST_CANDIDATES = 256
 """Recordings that are judged at most, however long the query is."""
 

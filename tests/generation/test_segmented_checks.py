@@ -13,15 +13,18 @@ from django.utils import timezone
 
 from generation import pipeline
 from generation.pipeline import Answer, Target
-from provenance import services
+from provenance import queries, services
 from provenance.models import Dataset, Fingerprint, IndexBuild
+from provenance.services import calibrating
 from provenance.services.indexing import index_path
 from provenance.similarity import segmented
+from provenance.similarity.calibration import Calibration
 from provenance.similarity.manifest import folder_of
 from provenance.similarity.segmented import SegmentedIndex
 from tests import signals
 from tests.catalogues import RATE_HZ, a_catalogue, register, samples
 from tests.people import People
+from tests.provenance.test_similarity_calibration import a_stock
 
 pytestmark = pytest.mark.django_db
 
@@ -92,6 +95,27 @@ class TestCheckFile:
         assert any("CASE-1" in reason for reason in found.reasons)
         assert index_path(folk, None).stat().st_mtime_ns == written
         assert IndexBuild.objects.count() == 1
+
+
+class TestCalibration:
+    def test_counts_either_tier_as_one_that_may_accuse(
+        self, folk: Dataset, people: People, monkeypatch: pytest.MonkeyPatch, settings: Any
+    ) -> None:
+        settings.CALIBRATION_EXCERPTS = 6
+        monkeypatch.setattr(calibrating, "_stock", lambda _kind, n: a_stock().drawn(n))
+        indexed = services.index_dataset(dataset=folk, version=None, by=people.steward, now=timezone.now())
+
+        assert indexed.calibration is not None
+        measured = queries.measured(indexed.calibration)
+        assert measured is not None
+        assert (measured.n_strangers, measured.tiers) == (6, 2)
+        once = replace(measured, tiers=1)
+        part = measured.parts[0]
+        both, one = (each.chance(part, 0.0, seconds=5.0) for each in (measured, once))
+        assert both is not None
+        assert one is not None
+        assert both.p == pytest.approx(1 - (1 - one.p) ** 2)
+        assert Calibration.from_json(measured.as_json()).tiers == 2
 
 
 class TestCurrentIndex:
