@@ -62,7 +62,7 @@ def measure(version: ModelVersion, *, n: int = N_PLANTED) -> dict[str, Any]:
     if not chosen:
         raise NothingToJudgeError(f"No recording of {version.dataset_version} lasts {EXCERPT_S:g} s.")
     planted = {name: _Tally() for name in ALTERATIONS}
-    policy: dict[str, Any] = pipeline.UNCALIBRATED
+    policy: dict[str, Any] = {}
     for one in chosen:
         with _excerpt(one) as excerpt:
             for name in ALTERATIONS:
