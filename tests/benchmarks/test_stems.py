@@ -176,7 +176,7 @@ class TestStems:
 
 
 class TestPart:
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def part(self) -> stems.Part:
         """Four seconds out of twelve, of which the last four are the first again."""
         rng = np.random.default_rng(1)
