@@ -48,6 +48,9 @@ LEVELS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.001)
 SHARES = (0.25, 0.5, 1.0)
 """Shares of the references that an index is built of, to see what growth does."""
 
+LENGTHS_S = (5.0, 10.0, 30.0)
+"""Of copies; what ended early counts with the nearest."""
+
 P_LEVELS = tuple(10.0 ** (step / 4.0) for step in range(-24, 1))
 """From a millionth to one."""
 
@@ -72,7 +75,9 @@ FAMILIES = {
     "tempo, speed, pitch": ("tempo", "speed", "pitch"),
     "other music over it": ("mixed",),
     "put together anew": ("mel", "own_codec"),
-    "a twentieth of half a minute": ("replicated_5pct",),
+    "three seconds of it in other music": ("replicated_10pct",),
+    "a second and a half": ("replicated_5pct",),
+    "0.6 seconds": ("replicated_2pct",),
 }
 """Changes that are drawn as one, by how their names begin."""
 
@@ -121,7 +126,7 @@ def run(
     if out is not None:
         _write(out, tables, calibration)
     if answers is not None:
-        tables["misses"] = _misses(answers, told)
+        tables["misses"] = _misses(answers)
     tables["growth"] = list(_growth(references, n_excerpts))
     if out is not None:
         _write(out, tables, calibration)
@@ -240,35 +245,22 @@ def _needed(calibration: Calibration) -> list[dict[str, Any]]:
     ]
 
 
-def _misses(answers: Path, told: Sequence[Told]) -> list[dict[str, Any]]:
-    """What was asked of each family of changes and length: which share of the copies is missed at each p.
-
-    Beside it, at the same p, the share of strangers of that length that are stopped.
-    """
-    asked = read(answers)
-    strangers = {
-        seconds: np.sort([one.p for one in told if one.stranger.excerpt.seconds == seconds])
-        for seconds in {one.seconds for one in asked}
-    }
+def _misses(answers: Path) -> list[dict[str, Any]]:
+    """What was asked of each family of changes and length: which share of the copies is missed at each p."""
     right: dict[tuple[str, float], list[float]] = defaultdict(list)
-    for one in asked:
+    for one in read(answers):
         if one.change != STRANGER:
-            right[_family(one.change), one.seconds].append(one.right_p)
-    rows = []
-    for (family, seconds), ps in sorted(right.items()):
-        null = strangers.get(seconds, np.zeros(0))
-        points = [
-            {
-                "p": level,
-                "missed": float(np.mean(np.array(ps) > level)),
-                "stopped": float(np.searchsorted(null, level, side="right")) / max(1, len(null)),
-            }
-            for level in P_LEVELS
-        ]
-        rows.append(
-            {"family": family, "seconds": seconds, "n": len(ps), "strangers": len(null), "points": points}
-        )
-    return rows
+            length_s = min(LENGTHS_S, key=lambda length_s: abs(length_s - one.seconds))
+            right[_family(one.change), length_s].append(one.right_p)
+    return [
+        {
+            "family": family,
+            "seconds": seconds,
+            "n": len(ps),
+            "points": [{"p": level, "missed": float(np.mean(np.array(ps) > level))} for level in P_LEVELS],
+        }
+        for (family, seconds), ps in sorted(right.items())
+    ]
 
 
 def _family(change: str) -> str:
