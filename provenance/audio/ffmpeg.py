@@ -71,6 +71,8 @@ def stream(
     child = Child(command, path.name)
     try:
         rate, n_channels = _read_wav_header(child)
+        if rate > limits.MAX_SAMPLE_RATE_HZ:
+            raise NotAudioError(f"{path.name} claims a sample rate of {rate:,} Hz: export it again")
         messages = child.messages()
         facts = _facts_from(messages, rate, n_channels, resampled=sample_rate_hz is not None)
         if facts.seconds is not None and facts.seconds > max_seconds:

@@ -3,6 +3,9 @@
 MAX_SECONDS = 6 * 3600.0
 """Longest audio that is decoded, in seconds."""
 
+MAX_SAMPLE_RATE_HZ = 1_500_000
+"""Highest sample rate that is taken for one: what is reckoned grows with it. DSD256 is decoded to 1,411,200 Hz."""
+
 MAX_CHILD_MEMORY_BYTES = 2 << 30
 """Address space of a decoder, in bytes. FFmpeg needs 0.3 GB of it, FluidSynth with a big soundfont 1 GB."""
 

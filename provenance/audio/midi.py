@@ -184,10 +184,13 @@ def _read(path: Path) -> Any:
             f"{path.name} is a MIDI file of more than {limits.MAX_MIDI_BYTES >> 20} MB: cut it into pieces"
         )
     try:
-        return mido.MidiFile(path, clip=True)
+        midi = mido.MidiFile(path, clip=True)
     except EOFError as error:
         raise TruncatedAudioError(
             f"{path.name} is a MIDI file that ends too early: fetch it again"
         ) from error
     except (OSError, ValueError, LookupError, TypeError, mido.KeySignatureError) as error:
         raise NotAudioError(f"{path.name} is not a MIDI file that can be read ({error})") from error
+    if midi.ticks_per_beat <= 0:
+        raise NotAudioError(f"{path.name} says of no beat how long it is: export it in ticks per beat")
+    return midi

@@ -8,9 +8,18 @@ from pathlib import Path
 from typing import IO
 
 from provenance.audio.errors import EmptyAudioError, NoChannelsError, NotAudioError, TruncatedAudioError, cut
+from provenance.audio.limits import MAX_SAMPLE_RATE_HZ
 
 _WHOLE_NUMBERS = bytes.fromhex("0100000000001000800000aa00389b71")
 """The name under which an extensible format calls its samples whole numbers."""
+
+_OTHER_CODECS = tuple(
+    bytes.fromhex(sync) for sync in ("72f81f4e", "7ffe8001", "fe7f0180", "1fffe800", "ff1f00e8")
+)
+"""How AC-3 over S/PDIF and DTS begin that go as 16-bit samples: a decoder hears music in what would be noise."""
+
+_LOOKED_THROUGH_BYTES = 1 << 16
+"""Of the samples, for one of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +63,14 @@ def sniff(path: Path) -> Sniffed:
 
 def _check_wave(opened: IO[bytes], size: int, name: str) -> Sniffed:
     """Walk a WAV file's chunks and say what its samples are."""
-    is_float, bytes_per_s, fmt = False, 0, b""
+    is_float, bytes_per_s, fmt, n_formats = False, 0, b"", 0
     opened.seek(12)
     while len(header := opened.read(8)) == 8:
         chunk, length = struct.unpack("<4sI", header)
         here = opened.tell()
         if chunk == b"fmt " and length >= 16:
             fmt = opened.read(min(length, 40))
+            n_formats += 1
             if len(fmt) < 16:
                 break
             tag, n_channels, rate, bytes_per_s = struct.unpack_from("<HHII", fmt)
@@ -68,26 +78,52 @@ def _check_wave(opened: IO[bytes], size: int, name: str) -> Sniffed:
                 raise NoChannelsError(f"{name} claims 0 channels: export it again")
             if rate == 0:
                 raise NotAudioError(f"{name} claims a sample rate of 0 Hz: export it again")
+            if rate > MAX_SAMPLE_RATE_HZ:
+                raise NotAudioError(f"{name} claims a sample rate of {rate:,} Hz: export it again")
             is_float = tag == 3 or (tag == 0xFFFE and len(fmt) >= 26 and fmt[24] == 3)
         elif chunk == b"data":
             left = size - here
             if left < length < 0xFFFF_0000:
                 raise TruncatedAudioError(_cut_wave(name, length, left, bytes_per_s))
-            return Sniffed(is_float=is_float, wave=_plain(fmt, here, length, left))
+            wave = _plain(fmt, here, length, left) if n_formats == 1 else None
+            return Sniffed(
+                is_float=is_float, wave=wave if wave and _is_alone(opened, wave, here + length) else None
+            )
         opened.seek(here + length + (length & 1))
     raise TruncatedAudioError(f"{name} ends inside its header: fetch it again")
 
 
 def _plain(fmt: bytes, first: int, length: int, left: int) -> Wave | None:
-    """Tell where samples lie that need no decoder; None where they do, or their length is not known."""
-    if len(fmt) < 16 or left < length:
+    """Tell where samples lie that need no decoder; None where they do, or their length is not known.
+
+    A length of 0 is what a recorder writes that did not come to its end: a decoder reads on.
+    """
+    if len(fmt) < 16 or left < length or (length == 0 and left):
         return None
     tag, n_channels, rate, bytes_per_s, frame_bytes, n_bits = struct.unpack_from("<HHIIHH", fmt)
-    is_whole_number = tag == 1 or (tag == 0xFFFE and fmt[24:40] == _WHOLE_NUMBERS)
+    all_bits = struct.pack("<H", 16)
+    is_whole_number = tag == 1 or (
+        tag == 0xFFFE and fmt[24:40] == _WHOLE_NUMBERS and fmt[18:20] in (bytes(2), all_bits)
+    )
     is_plain = is_whole_number and n_bits == 16 and n_channels <= 2 and frame_bytes == 2 * n_channels
     if not is_plain or bytes_per_s != rate * frame_bytes:
         return None
     return Wave(rate, n_channels, first, length - length % frame_bytes)
+
+
+def _is_alone(opened: IO[bytes], wave: Wave, end: int) -> bool:
+    """Whether these are all the samples there are, and nothing that goes as samples; the chunk ends at ``end``."""
+    opened.seek(wave.first)
+    head = opened.read(min(wave.n_bytes, _LOOKED_THROUGH_BYTES))
+    if any(sync in head for sync in _OTHER_CODECS):
+        return False
+    opened.seek(end + ((end - wave.first) & 1))
+    while len(header := opened.read(8)) == 8:
+        chunk, length = struct.unpack("<4sI", header)
+        if chunk in (b"data", b"fmt ", b"RIFF"):
+            return False
+        opened.seek(length + (length & 1), io.SEEK_CUR)
+    return True
 
 
 def _cut_wave(name: str, promised_bytes: int, left_bytes: int, bytes_per_s: int) -> str:

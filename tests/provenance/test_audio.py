@@ -284,6 +284,14 @@ class TestRefusals:
         with pytest.raises(audio.DecoderMissingError, match="not installed"):
             audio.survey(packed)
 
+    def test_a_midi_file_without_a_beat_is_named(self, tmp_path: Path) -> None:
+        midi = signals.write_midi(tmp_path / "a.mid", signals.melody(3))
+        whole = midi.read_bytes()
+        midi.write_bytes(whole[:12] + bytes(2) + whole[14:])
+
+        with pytest.raises(audio.NotAudioError, match="says of no beat"):
+            audio.read_notes(midi)
+
     def test_a_missing_soundfont_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SOUNDFONT", str(tmp_path / "nowhere.sf2"))
 
@@ -314,6 +322,39 @@ class TestStoredWaves:
     @pytest.mark.parametrize("told", [("-c:a", "pcm_s24le"), ("-c:a", "pcm_alaw"), ("-ac", "3")], ids="".join)
     def test_are_no_others(self, packed: Path, tmp_path: Path, told: tuple[str, ...]) -> None:
         assert sniff(encode(packed, tmp_path / "other.wav", *told)).wave is None
+
+    def test_are_no_others_whose_header_says_more_than_one_thing(self, tune: Path, tmp_path: Path) -> None:
+        whole = tune.read_bytes()
+        fmt, data = whole[12:36], whole[36:]
+        hidden = struct.pack("<4sI", b"data", 4) + bytes(4)
+        narrow = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 8000, 16000, 2, 16)
+        told = struct.unpack_from("<II", fmt, 12)
+        surround = bytes.fromhex("72f81f4e") + data[12:]
+        unended = data[:4] + bytes(4) + data[8:]
+        whole_numbers = bytes.fromhex("0100000000001000800000aa00389b71")
+        of_8_bits = (
+            struct.pack("<4sIHHIIHHHHI", b"fmt ", 40, 0xFFFE, 1, *told, 2, 16, 22, 8, 4) + whole_numbers
+        )
+        for chunks in (
+            of_8_bits + data,
+            fmt + hidden + data,
+            fmt + data + hidden,
+            narrow + fmt + data,
+            fmt + data[:8] + surround,
+            fmt + unended,
+        ):
+            odd = tmp_path / "odd.wav"
+            odd.write_bytes(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks)
+            assert sniff(odd).wave is None
+        assert sniff(tune).wave is not None
+
+    def test_at_a_rate_that_nothing_has_are_refused(self, tune: Path, tmp_path: Path) -> None:
+        fast = tmp_path / "fast.wav"
+        whole = tune.read_bytes()
+        fast.write_bytes(whole[:24] + struct.pack("<I", 200_000_000) + whole[28:])
+
+        with pytest.raises(audio.NotAudioError, match="200,000,000 Hz"):
+            audio.survey(fast)
 
     def test_start_no_decoder(self, tune: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("shutil.which", lambda name: None)
