@@ -70,7 +70,8 @@ LENGTH_SLACK = 0.95
 """A query that lasts this share of a stranger counts as no shorter: files end a little early."""
 
 LEAST_AGREEING = 2
-"""Excerpts of one track that must lie on one line of one recording before the track counts as indexed itself."""
+"""Excerpts of one track, apart from each other, that must lie on one line of one recording before the track counts as
+indexed itself."""
 
 HALVING = 2.0
 """Logarithms of p beyond the blocking one by which half of what is left to a score of 1 is gone."""
@@ -523,22 +524,43 @@ def measured_by(
 
 def _members(heard: Iterable[tuple[Stranger, Reached]]) -> set[str]:
     """Tracks of which several excerpts were placed, beyond doubt, on one line of one recording."""
-    origins: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
+    witnesses: dict[tuple[str, str], list[_Witness]] = defaultdict(list)
     for one, found in heard:
+        begin_s = one.excerpt.start_s
         for match in found.beyond_doubt:
-            into = one.excerpt.start_s + match.query_start_s
-            places = [at - into * match.tempo_ratio for at in match.occurrences]
-            origins[one.excerpt.track_sha256, match.key].append(places)
-    return {track for (track, _), lists in origins.items() if _agree(lists)}
+            into = begin_s + match.query_start_s
+            origins = tuple(at - into * match.tempo_ratio for at in match.occurrences)
+            said = _Witness(begin_s, begin_s + one.excerpt.seconds, origins)
+            witnesses[one.excerpt.track_sha256, match.key].append(said)
+    return {track for (track, _), told in witnesses.items() if _agree(told)}
 
 
-def _agree(lists: Sequence[Sequence[float]]) -> bool:
-    """Whether enough of them hold one and the same place."""
+@dataclass(frozen=True, slots=True)
+class _Witness:
+    """An excerpt, and where in a recording its track would begin by each of its places."""
+
+    begin_s: float
+    end_s: float
+    origins: tuple[float, ...]
+
+
+def _agree(witnesses: Sequence[_Witness]) -> bool:
+    """Whether enough of them hold one and the same place; what overlaps is one and the same chance."""
     return any(
-        sum(any(abs(other - place) <= AGREEING_S for other in others) for others in lists) >= LEAST_AGREEING
-        for places in lists
-        for place in places
+        _apart([one for one in witnesses if any(abs(other - place) <= AGREEING_S for other in one.origins)])
+        >= LEAST_AGREEING
+        for witness in witnesses
+        for place in witness.origins
     )
+
+
+def _apart(witnesses: Sequence[_Witness]) -> int:
+    """How many of them there are at the most that do not overlap."""
+    n, until = 0, -math.inf
+    for one in sorted(witnesses, key=lambda witness: witness.end_s):
+        if one.begin_s >= until:
+            n, until = n + 1, one.end_s
+    return n
 
 
 def _any_of(n_comparisons: int, p: float) -> float:

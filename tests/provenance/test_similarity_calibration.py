@@ -243,6 +243,14 @@ class TestMeasure:
         assert found.left_out == ()
         assert max(found.strata[0].best["items"]) > thresholds.BLOCKED_SCORE
 
+    @pytest.mark.parametrize(("starts_s", "left_out"), [((3.0, 5.0), 0), ((3.0, 9.0), 1)])
+    def test_takes_excerpts_that_overlap_for_one_witness(
+        self, starts_s: tuple[float, float], left_out: int
+    ) -> None:
+        held = [replace_track(a_stranger(2, start_s), 99) for start_s in starts_s]
+
+        assert len(measure(an_index(1, 2, 3), Stock((*a_stock().strangers, *held))).left_out) == left_out
+
     def test_tells_how_far_it_is(self) -> None:
         told: list[tuple[int, int]] = []
         measure(an_index(1, 2, 3), Stock(a_stock().strangers[:2]), progress=lambda *at: told.append(at))

@@ -246,7 +246,7 @@ class TestMeasure:
         return CompositionIndex.build((f"work-{seed}", tune_of(played(seed)).packed) for seed in range(6))
 
     def test_leaves_out_what_the_index_holds_itself(self, index: CompositionIndex) -> None:
-        held = [excerpt_of(played(2)[first : first + 500], 2, first * HOP_S) for first in (0, 400)]
+        held = [excerpt_of(played(2)[first : first + 500], 2, first * HOP_S) for first in (0, 500)]
         others = [excerpt_of(played(seed)[:500], seed, 0.0) for seed in range(40, 44)]
 
         found = composition.measure(index, Stock((*held, *others)))
