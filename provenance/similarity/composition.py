@@ -423,11 +423,11 @@ def _aligned(
     ground = np.zeros((len(tried), n_rows + n_paths - 1, 2 * N_CLASSES), dtype=np.float32)
     for number, (place, tempo) in enumerate(tried):
         turned = np.roll(played[tempo], -place.rotation, axis=2)
-        laid[number, : len(turned)] = turned.reshape(len(turned), -1)
+        laid[number, : len(turned)] = turned.reshape(len(turned), 2 * N_CLASSES)
         rows = index.tunes[place.reference].rows
         first = place.frame - REACH_FRAMES
         here = directions(rows[max(0, first) : max(0, first + ground.shape[1])]) * weights[:, None]
-        ground[number, max(0, -first) : max(0, -first) + len(here)] = here.reshape(len(here), -1)
+        ground[number, max(0, -first) : max(0, -first) + len(here)] = here.reshape(len(here), 2 * N_CLASSES)
     cosines = laid @ ground.transpose(0, 2, 1)
     number_step, row_step, column_step = cosines.strides
     gains = np.lib.stride_tricks.as_strided(

@@ -189,6 +189,7 @@ class NoteIndex:
         self.keys: list[str] = []
         self.voices: list[list[list[Note]]] = []
         self._places: dict[Gram, list[tuple[int, int, int]]] = defaultdict(list)
+        self._rarities: dict[Gram, float] = {}
         for key, notes in sorted(references, key=lambda reference: reference[0]):
             number = len(self.keys)
             self.keys.append(key)
@@ -208,6 +209,11 @@ class NoteIndex:
         One whose steps are all alike (a scale, a repeated note) weighs nothing. Of fewer than ``FEW_WORKS`` the weights
         are stretched, so that one which a single work holds weighs what it would among so many.
         """
+        if gram not in self._rarities:
+            self._rarities[gram] = self._rarity_of(gram)
+        return self._rarities[gram]
+
+    def _rarity_of(self, gram: Gram) -> float:
         steps = gram[: thresholds.GRAM_NOTES - 1]
         if len({abs(step) for step in steps}) == 1:
             return 0.0

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from provenance.similarity import composition
 from provenance.similarity.calibration import Judging
-from provenance.similarity.composition_index import CompositionIndex, directions, resampled
+from provenance.similarity.composition_index import CompositionIndex, Place, directions, resampled
 from provenance.similarity.harmony import LEAST_FRAMES, Tune, TuneError, tune_of
 from provenance.similarity.index import IndexDamagedError, IndexMissingError, IndexStaleError
 from provenance.similarity.levels import HOP_S, N_BANDS
@@ -237,6 +237,19 @@ class TestIndexes:
         ]
         assert (index.recordings[place.reference], place.rotation, place.tempo) == ("work-6", 4, 1.0)
         assert abs(place.frame - int(np.argmax(sums))) <= 4
+
+
+class TestAlignment:
+    def test_finds_nothing_at_a_place_beyond_the_end(self) -> None:
+        index = CompositionIndex.build([("work", tune_of(played(1)).packed)])
+        query = directions(tune_of(played(1)).rows)[:200]
+        end = len(index.tunes[0])
+        places = [Place(0, frame, 0, 1.0, 0.9) for frame in (0, end + 500)]
+
+        here, beyond = (composition._aligned(query, [place], "harmony", index)[0] for place in places)
+
+        assert here.agreement > 1.0
+        assert beyond.agreement == 0.0
 
 
 class TestMeasure:
