@@ -9,7 +9,7 @@ from provenance.similarity import composition, notes
 from provenance.similarity.calibration import Judging
 from provenance.similarity.composition import CompositionMatch
 from provenance.similarity.composition_index import CompositionIndex
-from provenance.similarity.harmony import tune_of
+from provenance.similarity.harmony import MOST_NOTES, tune_of
 from provenance.similarity.kinds import COMPOSITION
 
 
@@ -19,7 +19,7 @@ def carried(survey: audio.Survey, index: CompositionIndex, judging: Judging | No
     heard: Said = found.verdict, found.reasons, tuple(_candidate(match) for match in found.matches)
     if not survey.notes or not index.notes.keys:
         return heard
-    return _together(heard, notes.check(survey.notes, index.notes))
+    return _together(heard, notes.check(survey.notes[:MOST_NOTES], index.notes))
 
 
 def _together(heard: Said, read: notes.CompositionCheck) -> Said:

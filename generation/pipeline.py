@@ -118,6 +118,8 @@ class Finding:
     n_searched: int = 0
     """Of how many indexes of its kind that were searched this is one; 0 where none was, or the kind decides nothing."""
     kind: str = likeness_kinds.RECORDING.name
+    was_searched: bool = False
+    """Whether the file was held against an index of the kind that holds anything."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +133,6 @@ class Answer:
     troubles: tuple[str, ...]
     kinds_not_checked: tuple[str, ...]
     elapsed_s: float
-    kinds: tuple[str, ...] = ()
-    """The kinds of likeness that were asked for and looked for."""
 
     @property
     def verdict(self) -> str:
@@ -152,6 +152,11 @@ class Answer:
     def targets(self) -> tuple[Target, ...]:
         """Each once, however many kinds were asked of it."""
         return tuple({id(finding.target): finding.target for finding in self.findings}.values())
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of likeness that some index was searched for."""
+        return tuple(dict.fromkeys(finding.kind for finding in self.findings if finding.was_searched))
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -188,7 +193,9 @@ class Answer:
     def _policy_of(self, kind: str) -> dict[str, Any]:
         searched = self._searched(kind)
         calibrated = [finding.judged_by for finding in searched if finding.judged_by is not None]
-        if not searched or len(calibrated) < len(searched):
+        accepted = [one for finding in searched for one in finding.candidates if one.accepted]
+        is_calibrated = searched and len(calibrated) == len(searched)
+        if not is_calibrated or any(one.p_value is None for one in accepted):
             return {"id": POLICIES[kind], "false_alarm_target": None, "calibrated": False}
         return {
             "id": POLICIES[kind],
@@ -246,8 +253,6 @@ def check_file(
     started = time.perf_counter()
     try:
         survey = audio.survey(path)
-        if midi is not None:
-            survey = replace(survey, notes=tuple(audio.read_notes(midi)))
     except audio.DecoderMissingError:
         raise
     except (audio.AudioError, OSError) as error:
@@ -256,6 +261,12 @@ def check_file(
         )
         unheard = tuple(Finding(target) for target in targets)
         return Answer(name, _hash_of(path), None, unheard, (reason,), (), time.perf_counter() - started)
+    troubles = []
+    if midi is not None:
+        try:
+            survey = replace(survey, notes=tuple(audio.read_notes(midi)))
+        except (audio.AudioError, OSError) as error:
+            troubles.append(f"its notes can't be read: {error}")
     n_searched = sum(target.index is not None and not target.hears_nothing for target in targets)
     held = [_hold_against(survey, target, n_searched) for target in targets] if "recording" in kinds else []
     wanted = [kind for kind in kinds if kind in HOLDERS]
@@ -263,7 +274,6 @@ def check_file(
         n_of_kind = sum(_has_index(target, kind) for target in targets) if kind in POLICIES else 0
         held += [_hold_in_kind(survey, target, kind, n_of_kind) for target in targets]
     findings = tuple(held) if held else tuple(Finding(target) for target in targets)
-    troubles = []
     unknown = tuple(kind for kind in kinds if kind != "recording" and kind not in HOLDERS)
     if unknown:
         troubles.append(f"{' and '.join(unknown)} likeness has no index here")
@@ -279,7 +289,6 @@ def check_file(
         troubles=tuple(troubles),
         kinds_not_checked=not_checked,
         elapsed_s=time.perf_counter() - started,
-        kinds=tuple(kind for kind in kinds if kind not in not_checked),
     )
 
 
@@ -310,7 +319,15 @@ def _hold_against(survey: audio.Survey, target: Target, n_searched: int) -> Find
         reasons = (*reasons, _gap(target))
         if target.gap_decides:
             verdict = min(verdict, "unverifiable", key=STRICTEST_FIRST.index)
-    return Finding(target, verdict, reasons, candidates, judged_by, 0 if target.hears_nothing else n_searched)
+    return Finding(
+        target,
+        verdict,
+        reasons,
+        candidates,
+        judged_by,
+        0 if target.hears_nothing else n_searched,
+        was_searched=not target.hears_nothing,
+    )
 
 
 def _judging(calibrated: Calibrated | None, seconds: float, n_searched: int) -> Judging | None:
@@ -337,12 +354,12 @@ def _hold_in_kind(survey: audio.Survey, target: Target, kind: str, n_searched: i
         for one in found
     )
     if held.build.covers_all:
-        return Finding(target, verdict, reasons, candidates, judged_by, n_searched, kind)
+        return Finding(target, verdict, reasons, candidates, judged_by, n_searched, kind, True)
     covered, expected = held.build.n_recordings, held.build.n_expected
     gap = f"the {kind} index of {target.dataset.name} covers {covered} of {expected} recordings"
     if target.gap_decides:
         verdict = min(verdict or "unverifiable", "unverifiable", key=STRICTEST_FIRST.index)
-    return Finding(target, verdict, (*reasons, gap), candidates, judged_by, n_searched, kind)
+    return Finding(target, verdict, (*reasons, gap), candidates, judged_by, n_searched, kind, True)
 
 
 def _gap(target: Target) -> str:

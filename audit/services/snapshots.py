@@ -219,6 +219,12 @@ def _conflict(found: Conflict) -> snapshot.Conflict:
     }
 
 
+def _not_looked_for(checks: Sequence[Check]) -> list[snapshot.MatchKind]:
+    """Kinds of likeness that were not looked for in each output that could be heard."""
+    heard = [check for check in checks if check.seconds is not None]
+    return [kind for kind in KINDS if not heard or any(kind not in check.kinds for check in heard)]
+
+
 def _outputs(
     version: ModelVersion, checks: Sequence[Check], recordings: Sequence[TrainingRecording]
 ) -> snapshot.Outputs:
@@ -232,7 +238,7 @@ def _outputs(
             model_version=version, state=GenerationState.RELEASED
         ).count(),
         "verdicts": cast(snapshot.Verdicts, counts.as_json()),
-        "kinds_not_checked": [kind for kind in KINDS if not checks or kind != "recording"],
+        "kinds_not_checked": _not_looked_for(checks),
         "policy": _policy(checks[-1]) if checks else None,
         "index": _index(index or _any_index(checks)),
         "control": None

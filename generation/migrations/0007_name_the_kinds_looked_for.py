@@ -2,13 +2,13 @@ from django.db import migrations, models
 
 
 def name_what_was_found(apps, schema_editor):
-    """Checks of before looked for recordings wherever they heard anything, and for the kinds they have matches of."""
+    """Checks of before name the kinds that they have matches of; those without any were asked for recordings."""
     check_model = apps.get_model("generation", "Check")
-    check_model.objects.filter(seconds__isnull=False).update(kinds=["recording"])
-    others = ["composition", "style"]
-    for check in check_model.objects.filter(matches__kind__in=others).distinct().iterator():
+    heard = check_model.objects.filter(seconds__isnull=False)
+    heard.filter(matches__isnull=True).update(kinds=["recording"])
+    for check in heard.filter(matches__isnull=False).distinct().iterator():
         found = set(check.matches.values_list("kind", flat=True))
-        check.kinds = ["recording", *(kind for kind in others if kind in found)]
+        check.kinds = [kind for kind in ("recording", "composition", "style") if kind in found]
         check.save(update_fields=["kinds"])
 
 

@@ -485,6 +485,14 @@ class Evidence:
         return thresholds.REVIEW_SCORE, thresholds.BLOCKED_SCORE
 
     @property
+    def uncalibrated(self) -> list[str]:
+        """Kinds that were decided by fixed thresholds, where others were not."""
+        kinds = {
+            kind: said for kind in self.check.kinds if isinstance(said := self.check.policy.get(kind), dict)
+        }
+        return [kind for kind, said in kinds.items() if not said["calibrated"]] if len(kinds) > 1 else []
+
+    @property
     def judged(self) -> list[MatchJudgement]:
         """The newest word on each match above the threshold that somebody judged."""
         return [said[0] for match in self.accepted if (said := getattr(match, "said", []))]

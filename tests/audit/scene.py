@@ -330,6 +330,7 @@ def a_check(
         sha256=generation.sha256,
         seconds=generation.seconds,
         verdict=verdict,
+        kinds=["recording"],
         policy=policy or POLICY,
         covers_all=covers_all,
         control=control,

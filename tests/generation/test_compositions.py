@@ -145,6 +145,13 @@ class TestNotes:
 
         assert (heard.verdict, read.verdict) == ("no_match", "review")
         assert {one.details["column"] for one in heard.candidates} <= {"harmony", "melody"}
+        assert heard.kinds == read.kinds == ("composition",)
+
+        covered.write_bytes(covered.read_bytes()[:-9])
+        damaged = check_file(sound, name="other.wav", targets=targets, kinds=["composition"], midi=covered)
+        assert (damaged.verdict, damaged.seconds) == ("unverifiable", heard.seconds)
+        assert "its notes can't be read" in " ".join(damaged.reasons)
+        assert len(damaged.candidates) == len(heard.candidates)
 
 
 class TestCalibration:
