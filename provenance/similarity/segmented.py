@@ -42,7 +42,7 @@ FROM_RECORDINGS = 5_000
 """Recordings from which an index is built in segments; a smaller one is searched whole.
 
 Searching a thousand whole costs a check 0.4 s, both tiers 0.5 s whatever the size (`docs/scale.md`). Searched whole, an
-index is calibrated, and finds more of what other music covers; that is worth seconds, and not minutes and memory."""
+index is calibrated more sharply, and finds more of what other music covers; that is worth seconds, and not minutes and memory."""
 
 N_KEPT = 100
 """Codes that vote for each vector of a query, the nearest ones."""
@@ -81,7 +81,7 @@ class Asked:
 
 
 class SegmentedIndex:
-    """A big index that was opened. Use `build` or `load`.
+    """A big index that was opened. Use `load`, or `provenance.similarity.segmented_build.build`.
 
     Parameters
     ----------
