@@ -42,7 +42,8 @@ FROM_RECORDINGS = 5_000
 """Recordings from which an index is built in segments; a smaller one is searched whole.
 
 Searching a thousand whole costs a check 0.4 s, both tiers 0.5 s whatever the size (`docs/scale.md`). Searched whole, an
-index is calibrated more sharply, and finds more of what other music covers; that is worth seconds, and not minutes and memory."""
+index is calibrated more sharply, and finds more of what other music covers; that is worth seconds, and not minutes and
+memory."""
 
 N_KEPT = 100
 """Codes that vote for each vector of a query, the nearest ones."""
