@@ -137,7 +137,7 @@ def groups_chart(rows: Sequence[Mapping[str, Any]], *, alone: bool = False) -> s
     return intervals(
         "Share of the strangers of each group with a p-value of at most a tenth: a tenth was promised.",
         drawn,
-        x=Axis("share with p of at most 0.1", 0.0, max(0.2, *(row.high for row in drawn))),
+        x=Axis("share with p of at most 0.1", 0.0, min(0.5, max(0.2, *(row.high for row in drawn)))),
         mark=Mark("promised", 0.1),
         alone=alone,
     )
