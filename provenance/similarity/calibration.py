@@ -490,12 +490,15 @@ def measured_by(
     that would take from the tail what the tail is measured for.
     """
     heard: list[tuple[Stranger, Reached]] = []
-    with ThreadPoolExecutor(n_at_once) as pool:
+    pool = ThreadPoolExecutor(n_at_once)
+    try:
         reached = (pool.map if n_at_once > 1 else map)(held, stock.strangers)
         for n_done, one in enumerate(zip(stock.strangers, reached, strict=True), start=1):
             heard.append(one)
             if progress is not None:
                 progress(n_done, len(stock.strangers))
+    finally:
+        pool.shutdown(cancel_futures=True)  # else whoever stops it waits for all the others
     members = _members(heard)
     names = list(dict.fromkeys(one.excerpt.track_sha256 for one in stock.strangers))
     strata = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
@@ -227,6 +228,22 @@ class TestMeasure:
         assert [found.strata[0].best[part][3] for part in found.parts] == [
             one.best[part] for part in found.parts
         ]
+
+    def test_stops_where_whoever_waits_for_it_has_had_enough(self) -> None:
+        n_held = 0
+
+        def held(one: Stranger) -> calibration.Reached:
+            nonlocal n_held
+            n_held += 1
+            time.sleep(0.02)
+            return calibration.Reached({"peaks": 1.0}, [])
+
+        def stop(n_done: int, n_all: int) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            calibration.measured_by(held, Stock(a_stock().strangers * 4), policy="", progress=stop)
+        assert n_held < 12
 
     def test_leaves_out_a_track_that_the_index_holds(self) -> None:
         found = measure(an_index(1, 2, 22), a_stock())
