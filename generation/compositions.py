@@ -3,6 +3,10 @@
 Where the notes are known, of the output and of recordings, they are compared too: the surer answer of the two stands.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 from generation.pipeline import HOLDERS, STRICTEST_FIRST, Candidate, Said
 from provenance import audio
 from provenance.similarity import composition, notes
@@ -16,7 +20,7 @@ from provenance.similarity.kinds import COMPOSITION
 def carried(survey: audio.Survey, index: CompositionIndex, judging: Judging | None) -> Said:
     """Say which recordings hold the same composition: at most for ``review``."""
     found = composition.check(tune_of(survey.levels), index, judging=judging)
-    heard: Said = found.verdict, found.reasons, tuple(_candidate(match) for match in found.matches)
+    heard: Said = found.verdict, found.reasons, tuple(map(_of_sound, found.matches))
     if not survey.notes or not index.notes.keys:
         return heard
     return _together(heard, notes.check(survey.notes[:MOST_NOTES], index.notes))
@@ -32,6 +36,22 @@ def _together(heard: Said, read: notes.CompositionCheck) -> Said:
 
 
 def _of_notes(match: notes.CompositionMatch) -> Candidate:
+    said = {"column": "notes", "notes": match.n_notes, "rarity_bits": round(match.rarity_bits, 2)}
+    return _candidate(match, said)
+
+
+def _of_sound(match: CompositionMatch) -> Candidate:
+    said = {
+        "column": match.part,
+        "agreement": round(match.agreement, 3),
+        "margin": round(match.statistic, 3),
+        "alike": match.n_alike,
+        "common": match.common,
+    }
+    return replace(_candidate(match, said), p_value=match.p_value, p_kind=match.p_kind)
+
+
+def _candidate(match: CompositionMatch | notes.CompositionMatch, said: Mapping[str, Any]) -> Candidate:
     return Candidate(
         recording_id=match.key,
         kind=COMPOSITION.name,
@@ -44,38 +64,7 @@ def _of_notes(match: notes.CompositionMatch) -> Candidate:
         occurrences=match.occurrences,
         tempo_ratio=round(match.tempo_ratio, 3),
         pitch_shift_semitones=match.pitch_shift_semitones,
-        details={
-            "verdict": match.verdict,
-            "column": "notes",
-            "notes": match.n_notes,
-            "rarity_bits": round(match.rarity_bits, 2),
-        },
-    )
-
-
-def _candidate(match: CompositionMatch) -> Candidate:
-    return Candidate(
-        recording_id=match.key,
-        kind=COMPOSITION.name,
-        accepted=match.accepted,
-        score=match.score,
-        query_start_s=match.query_start_s,
-        query_end_s=match.query_end_s,
-        reference_start_s=match.reference_start_s,
-        reference_end_s=match.reference_end_s,
-        occurrences=match.occurrences,
-        tempo_ratio=match.tempo_ratio,
-        pitch_shift_semitones=match.pitch_shift_semitones,
-        details={
-            "verdict": match.verdict,
-            "column": match.part,
-            "agreement": round(match.agreement, 3),
-            "margin": round(match.statistic, 3),
-            "alike": match.n_alike,
-            "common": match.common,
-        },
-        p_value=match.p_value,
-        p_kind=match.p_kind,
+        details={"verdict": match.verdict, **said},
     )
 
 

@@ -266,7 +266,8 @@ def check_file(
         try:
             survey = replace(survey, notes=tuple(audio.read_notes(midi)))
         except (audio.AudioError, OSError) as error:
-            troubles.append(f"its notes can't be read: {error}")
+            why = error.reason if isinstance(error, audio.AudioError) else error.strerror
+            troubles.append(f"its notes can't be read: {why}")
     n_searched = sum(target.index is not None and not target.hears_nothing for target in targets)
     held = [_hold_against(survey, target, n_searched) for target in targets] if "recording" in kinds else []
     wanted = [kind for kind in kinds if kind in HOLDERS]
