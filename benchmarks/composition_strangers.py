@@ -8,7 +8,6 @@ Each excerpt is drawn by the track's hash and its number, so that a longer run h
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,11 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks import protocol
-from benchmarks.figures import NothingToMeasureError
 from benchmarks.renderings import heard
+from benchmarks.strangers import write_stock
 from provenance.similarity.harmony import Tune, tune_of
 from provenance.similarity.levels import FRAME_S, HOP_S
-from provenance.similarity.strangers import COMPOSITION_FOLDER, Excerpt, Stock
+from provenance.similarity.strangers import COMPOSITION_FOLDER, Excerpt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,26 +61,15 @@ def _drawn(levels: NDArray[np.float16], length_s: float, rng: np.random.Generato
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.composition_strangers", description=__doc__.splitlines()[0]
+    about = str(__doc__).splitlines()[0]
+    return write_stock(
+        arguments,
+        prog="benchmarks.composition_strangers",
+        about=about,
+        make=made,
+        shipped=SHIPPED,
+        folder=COMPOSITION_FOLDER,
     )
-    parser.add_argument("music", type=Path, metavar="DIR")
-    parser.add_argument("--out", type=Path, default=COMPOSITION_FOLDER)
-    parser.add_argument("--group", choices=[*protocol.GROUPS], default="calibration")
-    parser.add_argument("--excerpts", type=int, default=0, metavar="N", help="of each length, of every track")
-    parser.add_argument("--lengths", type=float, nargs="+", default=list(SHIPPED), metavar="S")
-    chosen = parser.parse_args(arguments)
-    wanted = {length_s: chosen.excerpts or SHIPPED.get(length_s, 1) for length_s in chosen.lengths}
-    try:
-        located = protocol.located(chosen.music, protocol.tracks(chosen.group))
-    except NothingToMeasureError as error:
-        print(error, file=sys.stderr)
-        return 2
-    excerpts, packed = zip(*made(located, wanted), strict=True)
-    Stock.save(chosen.out, excerpts, packed)
-    n_bytes = sum(map(len, packed))
-    print(f"{len(excerpts)} excerpts of {len(located)} tracks, {n_bytes:,} bytes in {chosen.out}")
-    return 0
 
 
 if __name__ == "__main__":

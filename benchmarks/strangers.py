@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,10 @@ from provenance.similarity.strangers import Excerpt, Stock
 
 SHIPPED: Mapping[float, int] = {5.0: 2, 10.0: 3, 30.0: 1}
 """Excerpts of each length, in seconds, that are shipped of every track."""
+
+
+Make = Callable[[Mapping[protocol.Track, Path], Mapping[float, int]], Iterator[tuple[Excerpt, bytes]]]
+"""Draws so many excerpts of each length of each track, with what the stock keeps of them."""
 
 
 def made(
@@ -59,25 +63,40 @@ def _drawn(
     return start_s, piece
 
 
-def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="benchmarks.strangers", description=__doc__.splitlines()[0])
+def write_stock(
+    arguments: Sequence[str], *, prog: str, about: str, make: Make, shipped: Mapping[float, int], folder: Path
+) -> int:
+    """Draw the excerpts that the command line asks for and write them as a stock."""
+    parser = argparse.ArgumentParser(prog=prog, description=about)
     parser.add_argument("music", type=Path, metavar="DIR")
-    parser.add_argument("--out", type=Path, default=strangers.FOLDER)
+    parser.add_argument("--out", type=Path, default=folder)
     parser.add_argument("--group", choices=[*protocol.GROUPS], default="calibration")
     parser.add_argument("--excerpts", type=int, default=0, metavar="N", help="of each length, of every track")
-    parser.add_argument("--lengths", type=float, nargs="+", default=list(SHIPPED), metavar="S")
+    parser.add_argument("--lengths", type=float, nargs="+", default=list(shipped), metavar="S")
     chosen = parser.parse_args(arguments)
-    wanted = {length_s: chosen.excerpts or SHIPPED.get(length_s, 1) for length_s in chosen.lengths}
+    wanted = {length_s: chosen.excerpts or shipped.get(length_s, 1) for length_s in chosen.lengths}
     try:
         located = protocol.located(chosen.music, protocol.tracks(chosen.group))
     except NothingToMeasureError as error:
         print(error, file=sys.stderr)
         return 2
-    excerpts, packed = zip(*made(located, wanted), strict=True)
+    excerpts, packed = zip(*make(located, wanted), strict=True)
     Stock.save(chosen.out, excerpts, packed)
     n_bytes = sum(map(len, packed))
     print(f"{len(excerpts)} excerpts of {len(located)} tracks, {n_bytes:,} bytes in {chosen.out}")
     return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    about = str(__doc__).splitlines()[0]
+    return write_stock(
+        arguments,
+        prog="benchmarks.strangers",
+        about=about,
+        make=made,
+        shipped=SHIPPED,
+        folder=strangers.FOLDER,
+    )
 
 
 if __name__ == "__main__":
