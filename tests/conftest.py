@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from hypothesis import settings as hypothesis_settings
+from pytest_django import DjangoDbBlocker
+from pytest_django.plugin import blocking_manager_key
 
 from config import embedded, servers
 from tests.people import People, found_people
@@ -21,6 +24,8 @@ hypothesis_settings.register_profile("searching", max_examples=2000, deadline=No
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same every time"))
 
 USE = pytest.StashKey[embedded.Use]()
+MIGRATED = "migrated_once"
+"""A database that nobody connects to: those of the tests begin as copies of it."""
 
 
 def is_controller(config: pytest.Config) -> bool:
@@ -33,6 +38,39 @@ def pytest_configure(config: pytest.Config) -> None:
     if is_controller(config) and parts:
         Path(settings.DATA_DIR).mkdir(mode=0o700, exist_ok=True)
         config.stash[USE] = embedded.start(Path(settings.DATA_DIR), parts, durable=False)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Have the workers find a migrated database when they have collected."""
+    if USE in session.config.stash and session.config.getoption("numprocesses", None):
+        blocker = session.config.stash[blocking_manager_key]
+        threading.Thread(target=migrate_once, args=[blocker], daemon=True).start()
+
+
+def migrate_once(blocker: DjangoDbBlocker) -> None:
+    """Migrate as a command does, unless that is done; whoever comes meanwhile waits."""
+    folder = Path(settings.DATA_DIR)
+
+    def prepare() -> None:
+        stamp = folder / MIGRATED
+        if not stamp.exists():
+            servers._setup_and_migrate(folder, migrate=True)
+            with connection._nodb_cursor() as cursor:
+                cursor.execute(f'CREATE DATABASE "{MIGRATED}" TEMPLATE "{connection.settings_dict["NAME"]}"')
+            stamp.touch()
+
+    with blocker.unblock():
+        embedded.start(folder, servers.embedded_parts(), prepare=prepare, durable=False).release()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """Copy a migrated database for each worker: migrating takes seconds."""
+    if "postgres" in servers.embedded_parts():
+        migrate_once(django_db_blocker)
+        connection.settings_dict["TEST"]["TEMPLATE"] = MIGRATED
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -164,12 +165,15 @@ class TestTrainingMusic:
         assert not left_out & {track.sha256 for track in fingerprint_music.tracks()}
 
 
-class TestTraining:
-    music = train_fingerprint.Music.of([tune(seed, seconds=16.0) for seed in range(6)])
+@cache
+def some_music() -> train_fingerprint.Music:
+    return train_fingerprint.Music.of([tune(seed, seconds=16.0) for seed in range(6)])
 
+
+class TestTraining:
     def learned_steps(self, training: train_fingerprint.Training, n: int) -> train_fingerprint.Training:
         for _ in range(n):
-            batch = train_fingerprint.draw(self.music, seed=training.seed, step=training.step, n_pairs=16)
+            batch = train_fingerprint.draw(some_music(), seed=training.seed, step=training.step, n_pairs=16)
             training.learn(batch)
         return training
 
@@ -191,7 +195,7 @@ class TestTraining:
 
     def test_draws_the_same_pairs_for_the_same_step(self) -> None:
         one, same, next_one = (
-            train_fingerprint.draw(self.music, seed=3, step=step, n_pairs=16) for step in (5, 5, 6)
+            train_fingerprint.draw(some_music(), seed=3, step=step, n_pairs=16) for step in (5, 5, 6)
         )
         assert torch.equal(one.changed, same.changed)
         assert not torch.equal(one.changed, next_one.changed)
@@ -203,7 +207,7 @@ class TestTraining:
         assert len(LearnedFingerprint.load(tmp_path / "weights", sha256=digest).embed(tune(1)))
 
     def test_tells_no_moment_from_itself_come_round_again(self) -> None:
-        batch = train_fingerprint.draw(self.music, seed=3, step=5, n_pairs=16)
+        batch = train_fingerprint.draw(some_music(), seed=3, step=5, n_pairs=16)
         clean = torch.cat([batch.clean[:1], batch.clean[:1], batch.clean[-1:]])
         recording, at_s = torch.tensor([0, 0, 1]), torch.tensor([0.0, 30.0, 0.0])
         again = train_fingerprint.Batch(clean, clean, recording, at_s)
