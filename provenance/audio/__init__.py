@@ -1,9 +1,9 @@
 """The only place that opens audio.
 
-Foreign files are decoded in a child process (FFmpeg; FluidSynth for MIDI) that is limited in memory,
-processor time, wall time and output, may open nothing but the one file, and can crash without harm to this
-process. What arrives here are raw samples. One child is started a file; none for WAV files of 16 bits that are read
-whole, for their bytes are their samples.
+Foreign files are decoded in a child process (FFmpeg; libFLAC for whole FLAC files, FluidSynth for MIDI) that is limited
+in memory, processor time, wall time and output, may open nothing but the one file, and can crash without harm to this
+process. What arrives here are raw samples. One child is started a file, and FFmpeg again where libFLAC finds a file odd;
+none for WAV files of 16 bits that are read whole, for their bytes are their samples.
 
 How odd files are answered:
 

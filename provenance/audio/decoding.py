@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from provenance.audio import ffmpeg, limits, midi, pcm
+from provenance.audio import ffmpeg, flac, limits, midi, pcm
 from provenance.audio.facts import AudioFacts
 from provenance.audio.pcm import PcmStream
 from provenance.audio.sniffing import sniff
@@ -43,6 +43,8 @@ def stream(
 ) -> Iterator[PcmStream]:
     """Decode ``path`` in a limited child process; whole WAV files of 16 bits are read as they are.
 
+    A child is libFLAC for whole FLAC files, FluidSynth for MIDI, and FFmpeg for all else.
+
     Parameters
     ----------
     path : Path
@@ -63,16 +65,17 @@ def stream(
     AudioError
         A subclass names what is wrong.
     """
+
+    def is_as_it_is(own_rate_hz: int) -> bool:
+        return start_s == 0 and seconds is None and sample_rate_hz in (None, own_rate_hz)
+
     sniffed = sniff(path)
     if sniffed.is_midi:
         source = midi.stream(path, sample_rate_hz or midi.RENDER_RATE_HZ, start_s, seconds, max_seconds)
-    elif (
-        sniffed.wave
-        and start_s == 0
-        and seconds is None
-        and sample_rate_hz in (None, sniffed.wave.sample_rate_hz)
-    ):
+    elif sniffed.wave and is_as_it_is(sniffed.wave.sample_rate_hz):
         source = pcm.stored(path, sniffed.wave, max_seconds)
+    elif sniffed.flac and is_as_it_is(sniffed.flac.sample_rate_hz):
+        source = flac.stream(path, sniffed.flac, max_seconds)
     else:
         source = ffmpeg.stream(path, sniffed, sample_rate_hz, start_s, seconds, max_seconds)
     with source as decoded:

@@ -66,7 +66,8 @@ def stream(
         "-threads", "1", *_source_arguments(path), "-map", "0:a:0", *stretch,
         *(["-ar", str(sample_rate_hz)] if sample_rate_hz else []),
         "-c:a", "pcm_f32le" if sniffed.is_float else "pcm_s16le",
-        "-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact", "-f", "wav", "pipe:1",
+        "-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact",
+        "-flush_packets", "0", "-f", "wav", "pipe:1",
     ]  # fmt: skip
     child = Child(command, path.name)
     try:

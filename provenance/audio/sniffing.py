@@ -21,6 +21,11 @@ _OTHER_CODECS = tuple(
 _LOOKED_THROUGH_BYTES = 1 << 16
 """Of the samples, for one of these."""
 
+_USUAL_FLAC_BLOCKS = (0, 1, 2, 3, 4, 6)
+"""Metadata of FLAC: the stream, padding, applications, places to seek to, tags, pictures. Not cue sheets."""
+
+_MOST_FLAC_BLOCKS = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Wave:
@@ -36,10 +41,21 @@ class Wave:
 
 
 @dataclass(frozen=True, slots=True)
+class Flac:
+    """What a FLAC file says of itself that is as an encoder leaves it; ``n_frames`` are of all channels."""
+
+    sample_rate_hz: int
+    n_channels: int
+    n_bits: int
+    n_frames: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sniffed:
     is_midi: bool = False
     is_float: bool = False
     wave: Wave | None = None
+    flac: Flac | None = None
 
 
 def sniff(path: Path) -> Sniffed:
@@ -58,6 +74,8 @@ def sniff(path: Path) -> Sniffed:
             return _check_wave(opened, size, path.name)
         if head[:4] == b"OggS":
             _check_ogg(opened, size, path.name)
+        if head[:4] == b"fLaC":
+            return Sniffed(flac=_flac(opened))
     return Sniffed()
 
 
@@ -130,6 +148,39 @@ def _cut_wave(name: str, promised_bytes: int, left_bytes: int, bytes_per_s: int)
     if bytes_per_s <= 0:
         return f"{name} promises {promised_bytes} bytes of samples and holds {left_bytes}: fetch it again"
     return cut(name, promised_bytes / bytes_per_s, left_bytes / bytes_per_s)
+
+
+def _flac(opened: IO[bytes]) -> Flac | None:
+    """Read what the first metadata block says (RFC 9639, section 8.2); None where anything there is unusual."""
+    opened.seek(4)
+    flac = None
+    for _ in range(_MOST_FLAC_BLOCKS):
+        header = opened.read(4)
+        if len(header) < 4:
+            return None
+        kind, length = header[0] & 0x7F, int.from_bytes(header[1:], "big")
+        if (flac is None) != (kind == 0) or kind not in _USUAL_FLAC_BLOCKS:
+            return None
+        if flac is None:
+            flac = _told(opened.read(34)) if length == 34 else None
+            if flac is None:
+                return None
+        else:
+            opened.seek(length, io.SEEK_CUR)
+        if header[0] & 0x80:
+            return flac if opened.read(2) in (b"\xff\xf8", b"\xff\xf9") else None
+    return None
+
+
+def _told(streaminfo: bytes) -> Flac | None:
+    if len(streaminfo) < 34:
+        return None
+    packed = int.from_bytes(streaminfo[10:18], "big")
+    rate, n_channels = packed >> 44, (packed >> 41 & 7) + 1
+    n_bits, n_frames = (packed >> 36 & 31) + 1, packed & (1 << 36) - 1
+    if not rate or n_channels > 2 or n_bits not in (16, 24) or not n_frames:
+        return None
+    return Flac(rate, n_channels, n_bits, n_frames)
 
 
 def _check_ogg(opened: IO[bytes], size: int, name: str) -> None:

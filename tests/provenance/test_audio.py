@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from provenance import audio
-from provenance.audio import children, decoding, limits
+from provenance.audio import children, decoding, flac, limits
+from provenance.audio.pcm import PcmStream
 from provenance.audio.sniffing import Sniffed, sniff
 from provenance.similarity.chromaprint import CHROMA
 from tests import signals
@@ -273,7 +276,7 @@ class TestRefusals:
             audio.survey(packed)
 
     def test_memory_is_limited(self, packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(limits, "MAX_CHILD_MEMORY_BYTES", 120 << 20)
+        monkeypatch.setattr(limits, "MAX_CHILD_MEMORY_BYTES", 8 << 20)
 
         with pytest.raises(audio.DecodeLimitError, match="limits"):
             audio.survey(packed)
@@ -371,6 +374,105 @@ class TestStoredWaves:
     def test_too_long_are_refused_before_they_are_read(self, tune: Path) -> None:
         with pytest.raises(audio.TooLongError):
             audio.survey(tune, max_seconds=5.0)
+
+
+class TestFlac:
+    @pytest.fixture
+    def in_two_ways(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], bool]:
+        """Decode a file as it is done and by FFmpeg alone, which must agree; whether FFmpeg had a part in the first."""
+        by_ffmpeg = flac._by_ffmpeg
+        called: list[Path] = []
+
+        def counted(path: Path, max_seconds: float) -> contextlib.AbstractContextManager[PcmStream]:
+            called.append(path)
+            return by_ffmpeg(path, max_seconds)
+
+        def heard(path: Path) -> tuple[audio.AudioFacts, list[bytes]]:
+            with decoding.stream(path) as decoded:
+                return decoded.facts, [piece.tobytes() for piece in decoded.chunks]
+
+        def differ_in_nothing(path: Path) -> bool:
+            called.clear()
+            ours = heard(path)
+            with monkeypatch.context() as patched:
+                patched.setattr(decoding, "sniff", lambda path: Sniffed())
+                assert heard(path) == ours
+            return bool(called)
+
+        monkeypatch.setattr(flac, "_by_ffmpeg", counted)
+        if flac.library() is None:
+            pytest.skip("libFLAC is not installed (Debian: libflac12)")
+        return differ_in_nothing
+
+    @pytest.mark.parametrize(
+        "told",
+        [(), ("-sample_fmt", "s32"), ("-frame_size", "1152", "-ac", "2"), ("-ar", "96000", "-t", "1")],
+        ids=lambda told: "".join(told),
+    )
+    def test_is_unpacked_as_ffmpeg_decodes_it(
+        self, tune: Path, tmp_path: Path, told: tuple[str, ...], in_two_ways: Callable[[Path], bool]
+    ) -> None:
+        louder = ("-af", "volume=1.37", "-metadata", "title=Cave")
+
+        assert not in_two_ways(encode(tune, tmp_path / "a.flac", *louder, *told))
+
+    def test_goes_on_by_ffmpeg_where_it_is_damaged(
+        self, packed: Path, tmp_path: Path, in_two_ways: Callable[[Path], bool]
+    ) -> None:
+        damaged = tmp_path / "damaged.flac"
+        whole = bytearray(packed.read_bytes())
+        whole[len(whole) * 9 // 10] ^= 16
+        damaged.write_bytes(whole)
+
+        assert in_two_ways(damaged)
+
+    def test_is_left_to_ffmpeg_where_it_says_more_than_one_thing(
+        self, packed: Path, tmp_path: Path, in_two_ways: Callable[[Path], bool]
+    ) -> None:
+        whole = packed.read_bytes()
+        told = int.from_bytes(whole[18:26], "big")
+        other_rate = (told + (1_000 << 44)).to_bytes(8, "big")
+        odd = tmp_path / "odd.flac"
+        for content in (whole + whole, whole[:18] + other_rate + whole[26:]):
+            odd.write_bytes(content)
+            assert in_two_ways(odd)
+
+    def test_whose_header_is_not_usual_is_none_of_ours(self, packed: Path, tmp_path: Path) -> None:
+        whole = packed.read_bytes()
+        unknown_length = (int.from_bytes(whole[18:26], "big") >> 36 << 36).to_bytes(8, "big")
+        cue_sheet = whole[:4] + bytes([0]) + whole[5:42] + bytes([0x85, 0, 0, 0]) + whole[42:]
+        padding = whole[:42] + bytes(4) * 500
+        odd = tmp_path / "odd.flac"
+        for content in (whole[:18] + unknown_length + whole[26:], cue_sheet, padding, whole[:30]):
+            odd.write_bytes(content)
+            assert sniff(odd).flac is None
+        assert sniff(packed).flac is not None
+
+    def test_survives_a_decoder_that_crashes(
+        self, packed: Path, monkeypatch: pytest.MonkeyPatch, in_two_ways: Callable[[Path], bool]
+    ) -> None:
+        limited = children.limited
+        crash = ["sh", "-c", "kill -SEGV $$"]
+        monkeypatch.setattr(
+            children, "limited", lambda program: limited(program) if program == "ffmpeg" else crash
+        )
+
+        assert in_two_ways(packed)
+
+    def test_needs_no_library(
+        self, packed: Path, monkeypatch: pytest.MonkeyPatch, in_two_ways: Callable[[Path], bool]
+    ) -> None:
+        monkeypatch.setattr(flac, "library", lambda: None)
+
+        assert in_two_ways(packed)
+
+    def test_too_long_is_refused_before_it_is_read(
+        self, packed: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delattr(flac, "Child")
+
+        with pytest.raises(audio.TooLongError):
+            audio.survey(packed, max_seconds=5.0)
 
 
 class TestReadTags:
