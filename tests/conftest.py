@@ -4,7 +4,7 @@ import gc
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.backends.postgresql.operations import DatabaseOperations
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
 from pytest_django.plugin import blocking_manager_key
@@ -71,6 +72,16 @@ def django_db_modify_db_settings(
     if "postgres" in servers.embedded_parts():
         migrate_once(django_db_blocker)
         connection.settings_dict["TEST"]["TEMPLATE"] = MIGRATED
+    DatabaseOperations.sql_flush = by_deleting  # type: ignore[assignment, method-assign]
+
+
+def by_deleting(self: DatabaseOperations, style: object, tables: Iterable[str], **how: object) -> list[str]:
+    """Empty the tables after a test with real commits: truncating seventy takes thirty times as long.
+
+    Triggers rest meanwhile, that of the ledger too, which refuses.
+    """
+    deleting = [f"DELETE FROM {self.quote_name(table)};" for table in tables]  # noqa: S608
+    return ["SET LOCAL session_replication_role = replica;", *deleting]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

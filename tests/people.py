@@ -97,7 +97,7 @@ def statuses(*, members: int, stranger: int, nobody: int = 401, **roles: int) ->
 
 @contextmanager
 def ledger_unlocked() -> Iterator[None]:
-    """Do what only the database's owner can: look away while the ledger is rewritten, or emptied between tests."""
+    """Do what only the database's owner can: look away while the ledger is rewritten."""
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE governance_ledgerevent DISABLE TRIGGER USER")
         try:
@@ -107,11 +107,7 @@ def ledger_unlocked() -> Iterator[None]:
 
 
 class CommittingTestCase(TransactionTestCase):
-    """For tests with several connections: what they write is committed, and cleared away by TRUNCATE."""
-
-    def _fixture_teardown(self) -> None:
-        with ledger_unlocked():
-            super()._fixture_teardown()  # type: ignore[misc]  # the stubs leave it out
+    """For tests with several connections: what they write is committed, and deleted at their end."""
 
 
 def a_recording(organisation: Organisation, **facts: Any) -> Recording:

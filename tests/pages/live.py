@@ -1,16 +1,9 @@
-"""A server for browser tests: signing in without the form, and a ledger that may be emptied between tests.
-
-The ledger's trigger refuses TRUNCATE, by which Django empties the tables after a test with real commits. Triggers
-rest while that happens, and for that alone.
-"""
+"""A server for browser tests: signing in without the form, and what is looked at on a page."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import pytest
-from django.db import connection
 from django.test import Client
 from playwright.sync_api import BrowserContext, Page
 
@@ -22,21 +15,6 @@ FAULTS = """async () => {
   const { violations } = await axe.run({ runOnly, resultTypes: ["violations"] });
   return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`));
 }"""
-
-
-@pytest.fixture
-def triggers_back(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    yield
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = origin")
-
-
-@pytest.fixture
-def transactional_db(triggers_back: None, _django_db_helper: None) -> Iterator[None]:
-    """In place of pytest-django's own, whose emptying lies between these two."""
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
 
 
 def sign_in(context: BrowserContext, url: str, user: User) -> None:

@@ -10,7 +10,7 @@ from pytest_django.live_server_helper import LiveServer
 from generation import services
 from generation.models import Case, CaseKind, CaseState, GenerationState
 from tests.generation.case_scene import NOW, a_case_house, filed, opened
-from tests.pages.live import faults_of, overflow_px, sign_in, transactional_db, triggers_back  # noqa: F401
+from tests.pages.live import faults_of, overflow_px, sign_in
 
 FORM = {"kind": "opt_out", "holder": "Ana Lua", "contact": "ana@lua.example", "isrcs": "GB-AAA-26-00000"}
 
@@ -18,7 +18,7 @@ FORM = {"kind": "opt_out", "holder": "Ana Lua", "contact": "ana@lua.example", "i
 class TestInChromium:
     def test_every_page_is_readable_and_fits(
         self,
-        transactional_db: None,  # noqa: F811
+        transactional_db: None,
         live_server: LiveServer,
         page: Page,
         tmp_path: Path,

@@ -19,7 +19,6 @@ from generation import services
 from generation.models import Case, CaseKind
 from governance.models import Job, Role, User
 from tests.generation.case_scene import NOW, CaseHouse, a_case_house, filed, opened
-from tests.pages.live import faults_of, overflow_px, sign_in, transactional_db, triggers_back  # noqa: F401
 
 OFF = SimpleRateThrottle.THROTTLE_RATES
 FORM = {"kind": "opt_out", "holder": "Ana Lua", "contact": "ana@lua.example", "isrcs": "GB-AAA-26-00000"}

@@ -13,14 +13,12 @@ from generation import services as generation
 from generation.models import Match
 from governance.models import Job, User
 from tests.pages.generation_scene import House, a_house
-from tests.pages.live import (  # noqa: F401
+from tests.pages.live import (
     cut_tables,
     faults_of,
     heard,
     overflow_px,
     sign_in,
-    transactional_db,
-    triggers_back,
     wait_for,
 )
 
@@ -28,7 +26,7 @@ WIDTHS = (390, 1440)
 
 
 @pytest.fixture
-def house(transactional_db: None) -> House:  # noqa: F811
+def house(transactional_db: None) -> House:
     return a_house(with_sound=True)
 
 

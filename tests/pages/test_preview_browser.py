@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 from provenance import services
 from provenance.models import Dataset, DatasetEntry, DatasetKind, Party, Recording
 from tests import signals
-from tests.pages.live import faults_of, overflow_px, sign_in, transactional_db, triggers_back, wait_for  # noqa: F401
+from tests.pages.live import faults_of, overflow_px, sign_in, wait_for
 from tests.pages.people import a_shelf
 from tests.pages.test_provenance_browser import addresses
 from tests.people import People, found_people
@@ -28,7 +28,7 @@ WIDEST = """[...document.querySelectorAll('main *')]
 
 
 @pytest.fixture
-def people(transactional_db: None, tmp_path: Path) -> People:  # noqa: F811
+def people(transactional_db: None, tmp_path: Path) -> People:
     """A house that has registered notes in a MIDI file, and a tracker module."""
     people = found_people()
     signals.write_midi(tmp_path / "tune.mid", signals.melody(16), title="Notes")
@@ -74,7 +74,7 @@ class TestPreview:
 class TestLongNames:
     def test_push_no_page_sideways(
         self,
-        transactional_db: None,  # noqa: F811
+        transactional_db: None,
         tmp_path: Path,
         live_server: LiveServer,
         page: Page,

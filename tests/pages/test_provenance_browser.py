@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from governance.models import Job, JobState, User
-from tests.pages.live import faults_of, overflow_px, sign_in, transactional_db, triggers_back, wait_for  # noqa: F401
+from tests.pages.live import faults_of, overflow_px, sign_in, wait_for
 from tests.pages.people import Shelf, a_frozen, a_shelf
 from tests.pages.test_governance_pages import a_job, pages_of
 from tests.pages.test_provenance_pages import url
@@ -16,7 +16,7 @@ from tests.people import a_conflict
 
 
 @pytest.fixture
-def shelf(transactional_db: None, tmp_path: Path) -> Shelf:  # noqa: F811
+def shelf(transactional_db: None, tmp_path: Path) -> Shelf:
     return a_shelf(tmp_path)
 
 

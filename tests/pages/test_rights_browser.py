@@ -14,7 +14,7 @@ from provenance.models import CatalogueRow, Grant, Party
 from provenance.services.claiming import register_claim_rows
 from provenance.services.declaring import Declaration, declare_reservation
 from provenance.services.memos import MemoTerms, record_memo
-from tests.pages.live import faults_of, overflow_px, sign_in, transactional_db, triggers_back  # noqa: F401
+from tests.pages.live import faults_of, overflow_px, sign_in
 from tests.pages.people import Shelf, a_shelf
 from tests.pages.test_catalogue_pages import matched
 
@@ -22,7 +22,7 @@ LONG = "Gesellschaft zur Verwertung musikalischer Aufführungs- und mechanischer
 
 
 @pytest.fixture
-def shelf(transactional_db: None, tmp_path: Path) -> Shelf:  # noqa: F811
+def shelf(transactional_db: None, tmp_path: Path) -> Shelf:
     return a_shelf(tmp_path)
 
 
