@@ -26,7 +26,7 @@ demo: install ## Run the whole loop on real music, then stay up (EXIT=1, POLICY=
 
 test: install ## Run every test (SKIP_BROWSER=1 skips the page tests; ARGS="…" goes to pytest)
 	@scripts/system_packages --browser
-	@exec $(PYTHON_IN_VENV) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@exec $(PYTHON_IN_VENV) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: lint ## Everything CI checks besides the tests: style, types, layers, docstrings, migrations
 	@.venv/bin/mypy

@@ -24,6 +24,8 @@ hypothesis_settings.register_profile("same every time", derandomize=True, deadli
 hypothesis_settings.register_profile("searching", max_examples=2000, deadline=None, print_blob=True)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same every time"))
 
+LONG = ("access", "journeys", "config", "pages", "generation", "benchmarks")
+
 USE = pytest.StashKey[embedded.Use]()
 MIGRATED = "migrated_once"
 """A database that nobody connects to: those of the tests begin as copies of it."""
@@ -99,8 +101,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the matrix of addresses and roles, so that no worker is left with it at the end."""
-    items.sort(key=lambda item: item.path.parent.name != "access")
+    """Begin with the folders whose modules take long, so that no worker is left with one at the end.
+
+    The Makefile has xdist keep to this order; by itself it gives out modules with many tests first.
+    """
+    items.sort(key=lambda item: LONG.index(name) if (name := item.path.parent.name) in LONG else len(LONG))
 
 
 def pytest_collection_finish() -> None:

@@ -34,16 +34,17 @@ def fingerprint() -> LearnedFingerprint:
     return LearnedFingerprint.load()
 
 
+@cache
 def tune(seed: int, seconds: float = 8.0) -> NDArray[np.float16]:
-    """Levels of chords that change four times a second."""
+    """Levels of chords that change four times a second and have died away after four."""
     rng = np.random.default_rng(seed)
     times = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     sound = np.zeros_like(times)
     for beat in range(round(seconds * 4)):
-        since = times - beat / 4
-        playing = np.where(since >= 0, np.exp(-4 * since.clip(0)), 0.0)
+        heard = slice(round(beat / 4 * RATE_HZ), round((beat / 4 + 4) * RATE_HZ))
+        playing = np.exp(-4 * (times[heard] - beat / 4))
         for key in rng.integers(0, 36, size=3):
-            sound += 0.08 * playing * np.sin(2 * np.pi * 196.0 * 2 ** (key / 12) * times)
+            sound[heard] += 0.08 * playing * np.sin(2 * np.pi * 196.0 * 2 ** (key / 12) * times[heard])
     return levels_of(sound.astype(np.float32).clip(-1, 1), sample_rate_hz=RATE_HZ)
 
 
