@@ -243,6 +243,11 @@ def _hash_of(path: Path) -> str:
         return ""
 
 
+def unheard(path: Path, name: str, targets: Sequence[Target], why: str, elapsed_s: float = 0.0) -> Answer:
+    """Answer for a file that was held against nothing."""
+    return Answer(name, _hash_of(path), None, tuple(map(Finding, targets)), (why,), (), elapsed_s)
+
+
 def check_file(
     path: Path, *, name: str, targets: Sequence[Target], kinds: Sequence[str], midi: Path | None = None
 ) -> Answer:
@@ -259,8 +264,7 @@ def check_file(
         reason = (
             error.reason if isinstance(error, audio.AudioError) else f"{name} can't be read: {error.strerror}"
         )
-        unheard = tuple(Finding(target) for target in targets)
-        return Answer(name, _hash_of(path), None, unheard, (reason,), (), time.perf_counter() - started)
+        return unheard(path, name, targets, reason, time.perf_counter() - started)
     troubles = []
     if midi is not None:
         try:

@@ -1,12 +1,13 @@
 """Checking files and outputs, and keeping what was found."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from django.db import transaction
+from django.db import connection, connections, transaction
 
 from generation import pipeline
 from generation.models import Check, Generation, Match, ModelVersion
@@ -17,6 +18,7 @@ from generation.services.confirming import confirmed
 from governance import access, ledger
 from governance import services as governance
 from governance.models import Organisation, User
+from lib import forking
 from lib.words import keepable
 from provenance import queries as provenance_queries
 from provenance import services as provenance
@@ -34,6 +36,8 @@ WAY_OUT_OF_ANY_MUSIC = (
 
 
 RECORDING_ONLY = ("recording",)
+
+KILLED = "the process that checked it was killed, perhaps because memory ran out: check it by itself"
 
 
 def targets_for(
@@ -127,10 +131,47 @@ def _of_any_music(target: Target, origins: Sequence[ModelVersion]) -> Target:
 
 
 def check_files(
-    paths: Sequence[tuple[str, Path]], *, targets: Sequence[Target], kinds: Sequence[str]
+    paths: Sequence[tuple[str, Path]],
+    *,
+    targets: Sequence[Target],
+    kinds: Sequence[str],
+    n_processes: int = 1,
 ) -> Iterator[Answer]:
-    for name, path in paths:
-        yield _checked(path, name=name, targets=targets, kinds=kinds)
+    """Check files in their order, several at once in processes of their own.
+
+    A file whose process is killed is ``unverifiable``. Inside a transaction all are checked in this process: another one
+    has a connection of its own to the database, and would not see what was written here.
+    """
+
+    def check(named: tuple[str, Path]) -> Answer:
+        return _checked(named[1], name=named[0], targets=targets, kinds=kinds)
+
+    if n_processes < 2 or len(paths) < 2 or _is_in_transaction():
+        yield from map(check, paths)
+        return
+    strangers = [target.calibrated for target in targets]
+    strangers += [held.calibrated for target in targets for held in target.others.values()]
+    yield from forking.in_order(
+        check,
+        paths,
+        n_processes=n_processes,
+        lost=lambda named: pipeline.unheard(named[1], named[0], targets, KILLED),
+        shared=[*targets, *(one for one in strangers if one is not None)],
+        forked=connections.close_all,
+        started=_with_one_thread,
+    )
+
+
+def _is_in_transaction() -> bool:
+    return connection.in_atomic_block
+
+
+def _with_one_thread() -> None:
+    """Keep libraries that were used before the fork from waiting for threads that are not there after it."""
+    if faiss := sys.modules.get("faiss"):
+        faiss.omp_set_num_threads(1)
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
 
 
 def _checked(

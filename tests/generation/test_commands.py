@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,11 +13,14 @@ from typing import Any
 
 import pytest
 import torch
+from django.db import connections
 from django.utils import timezone
 
 from generation import services
 from generation.errors import StoppedError
 from generation.models import Check, GenerativeModel, ModelVersion, TrainingRun
+from generation.pipeline import Answer
+from generation.services import checking
 from governance.models import LedgerEvent
 from provenance.models import Dataset
 from provenance.services import freeze_dataset
@@ -272,6 +276,16 @@ class TestGenerate:
         assert words in one_sentence(ran)
 
 
+def in_another_process(checked: Callable[..., Answer]) -> Callable[..., Answer]:
+    here = os.getpid()
+
+    def check(*told: Any, **named: Any) -> Answer:
+        assert os.getpid() != here
+        return checked(*told, **named)
+
+    return check
+
+
 class TestCheckAudio:
     def test_prints_a_line_a_file_in_the_order_given(self, folk: Dataset, tmp_path: Path) -> None:
         copy = sound(tmp_path / "copy.wav", 1)
@@ -310,6 +324,24 @@ class TestCheckAudio:
         (tmp_path / "list").write_text(f"{sound(tmp_path / 'other.wav', 77)}\n")
         ran = run("check_audio", "--files-from", tmp_path / "list", "--against", "folk")
         assert (ran.code, ran.lines[0]["verdict"]) == (0, "no_match")
+
+    def test_checks_several_at_once_and_answers_alike(
+        self, folk: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What finds no copy asks nothing of the database, whose connection is the test's and can't be let go of."""
+        (tmp_path / "bad.wav").write_text("no audio")
+        names = [str(tmp_path / "bad.wav"), str(sound(tmp_path / "other.wav", 77))]
+        by_one = run("check_audio", *names, "--against", "folk", "--processes", "1")
+        monkeypatch.setattr(checking, "_is_in_transaction", lambda: False)
+        monkeypatch.setattr(connections, "close_all", lambda: None)
+        monkeypatch.setattr(checking, "_checked", in_another_process(checking._checked))
+
+        by_two = run("check_audio", *names, "--against", "folk", "--processes", "2")
+
+        assert by_two.code == by_one.code
+        assert [line | {"elapsed_s": 0} for line in by_two.lines] == [
+            line | {"elapsed_s": 0} for line in by_one.lines
+        ]
 
     def test_can_not_say_no_match_where_something_is_not_covered(
         self, people: People, folk: Dataset, tmp_path: Path
