@@ -90,16 +90,16 @@ def _to_the_end(
         for piece in sure:
             n_given += len(piece)
             yield piece
+        return
     except _OddError:
-        with _by_ffmpeg(path, max_seconds) as whole:
-            if (whole.sample_rate_hz, whole.n_channels) != (told.sample_rate_hz, told.n_channels):
-                raise NotAudioError(
-                    f"{path.name} changes its rate or its channels: export it again"
-                ) from None
-            for piece in whole.chunks:
-                if len(piece) > n_given:
-                    yield piece[n_given:]
-                n_given = max(0, n_given - len(piece))
+        pass
+    with _by_ffmpeg(path, max_seconds) as whole:
+        if (whole.sample_rate_hz, whole.n_channels) != (told.sample_rate_hz, told.n_channels):
+            raise NotAudioError(f"{path.name} changes its rate or its channels: export it again")
+        for piece in whole.chunks:
+            if len(piece) > n_given:
+                yield piece[n_given:]
+            n_given = max(0, n_given - len(piece))
 
 
 def _shared(n_channels: int) -> tuple[int, NDArray[np.int32]]:
