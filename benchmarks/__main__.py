@@ -80,9 +80,6 @@ def main(arguments: Sequence[str]) -> int:
     of_likeness.add_argument(
         "--modules", type=Path, metavar="DIR", help="tracker modules and MIDI files, for stems"
     )
-    of_likeness.add_argument(
-        "--levels", action="store_true", help="ask kept levels too, for stems, which checks do not search yet"
-    )
     of_conflicts = parser.add_argument_group("conflicts")
     of_conflicts.add_argument("--music", type=Path, metavar="DIR", help="music to plant copies of")
     of_conflicts.add_argument(
@@ -119,7 +116,6 @@ def main(arguments: Sequence[str]) -> int:
             kept=chosen.kept,
             n_tracks=chosen.tracks,
             n_excerpts=chosen.excerpts,
-            by_levels=chosen.levels,
             seed=chosen.seed,
         ),
         "style": partial(style.measure, chosen.protocol),

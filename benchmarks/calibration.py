@@ -237,7 +237,7 @@ def _needed(calibration: Calibration) -> list[dict[str, Any]]:
             "part": part,
             "review": calibration.needed(part, target, seconds=stratum.seconds),
             "blocked": calibration.needed(part, target * thresholds.BLOCKED_SHARE, seconds=stratum.seconds),
-            "highest": max(stratum.best[part]),
+            "highest": float(stratum.reached(part)[0].max()),
             "scale": calibration.tail(stratum, part).scale,
         }
         for stratum in calibration.strata
@@ -275,16 +275,31 @@ def shapes(calibration: Calibration) -> Iterator[Figure]:
     together with the shapes in force.
     """
     for stratum in calibration.strata:
-        splits = list(_splits(np.array(stratum.tracks)))
-        in_force = []
         for part in stratum.best:
-            ps = {shape: _told_by_others(stratum, part, shape, splits) for shape in SHAPES}
-            for shape, told in ps.items():
+            alone = _complete(stratum, [part])
+            splits = list(_splits(np.array(alone.tracks)))
+            for shape in SHAPES:
+                told = _told_by_others(alone, part, shape, splits)
                 yield from _times_promised(f"calibration_{part}_shape_{shape:g}", told, stratum.seconds)
-            shape = thresholds.TAILS.get(part, thresholds.UNKNOWN_TAIL)[0]
-            in_force.append(ps[shape] if shape in ps else _told_by_others(stratum, part, shape, splits))
+        every = _complete(stratum, list(stratum.best))
+        splits = list(_splits(np.array(every.tracks)))
+        in_force = [
+            _told_by_others(every, part, thresholds.TAILS.get(part, thresholds.UNKNOWN_TAIL)[0], splits)
+            for part in every.best
+        ]
         together = 1.0 - (1.0 - np.min(in_force, axis=0)) ** len(in_force)
         yield from _times_promised("calibration_in_force", together, stratum.seconds)
+
+
+def _complete(stratum: Stratum, parts: Sequence[str]) -> Stratum:
+    """The strangers that were looked for by all of some parts, and nothing from inside the index."""
+    rows = [
+        (track, *values)
+        for track, *values in zip(stratum.tracks, *(stratum.best[part] for part in parts), strict=True)
+        if None not in values
+    ]
+    tracks, *columns = zip(*rows, strict=True)
+    return Stratum(stratum.seconds, tracks, dict(zip(parts, columns, strict=True)))
 
 
 def _splits(tracks: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -300,7 +315,7 @@ def _told_by_others(
     stratum: Stratum, part: str, shape: float, splits: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
 ) -> NDArray[np.float64]:
     """The p of each excerpt that is told, all splits after another."""
-    values, tracks = np.array(stratum.best[part]), np.array(stratum.tracks)
+    values, tracks = stratum.reached(part)
     scale = thresholds.TAILS.get(part, thresholds.UNKNOWN_TAIL)[1]
     told: list[float] = []
     for kept, rest in splits:

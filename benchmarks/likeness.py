@@ -230,7 +230,7 @@ class Judge:
         stock = Stock.load()
         held = hashlib.sha256(stock.sha256.encode())
         for number in range(len(index.recordings)):
-            held.update(index.fingerprint(number).packed)
+            held.update(index.fingerprint(number).whole)
         at = kept / f"{held.hexdigest()}.calibration.json" if kept else None
         if at is not None and at.exists():
             with contextlib.suppress(ValueError):  # of another policy: measured anew below
@@ -319,14 +319,14 @@ def _of_protocol(folder: Path, kept: Path | None) -> Music:
 
 def fingerprint_of(path: Path, sha256: str, kept: Path | None) -> AudioFingerprint:
     """Fingerprint a file, or read what an earlier run kept of it under ``kept``."""
-    at = kept / f"{sha256}.fingerprint" if kept else None
+    at = kept / f"{sha256}.whole" if kept else None
     if at is not None and at.exists():
         with contextlib.suppress(FingerprintError):  # of an older method: made anew below
-            return AudioFingerprint.unpack(at.read_bytes())
+            return AudioFingerprint.unpack_whole(at.read_bytes())
     made = audio.survey(path).fingerprint
     if at is not None:
         with files.replacing(at) as part:
-            part.write_bytes(made.packed)
+            part.write_bytes(made.whole)
     return made
 
 

@@ -8,19 +8,14 @@ truth is exact: a *stem*, which is what musicians call one, by the rule of `benc
 which may be no more than a fill. Excerpts are drawn where the part sounds for at least half of the time, and no more
 than 30 dB below the whole. ``--excerpts N`` draws N stems and N channels of each piece that has so many. A part counts as
 placed within half a second of where it was taken from, or of where the same part sounds the same again.
-
-``--levels`` asks `provenance.similarity.by_parts` too, which checks do not search yet: found is what is best and
-reaches more than any of three excerpts of each recording of the calibration group.
 """
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import tempfile
-import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,16 +29,15 @@ from benchmarks.likeness import (
     PLACED_S,
     Judge,
     baseline_answer,
-    excerpt,
     fingerprint_of,
     found_and_placed,
 )
 from benchmarks.muting import NotMutableError, alone, n_channels
 from benchmarks.transformations import RATE_HZ, Samples
-from lib import files
 from provenance import audio
 from provenance.similarity import by_parts
 from provenance.similarity.index import RecordingIndex
+from provenance.similarity.kept_levels import FRAME_HOP_S, kept_of
 from provenance.similarity.levels import levels_of
 from provenance.similarity.matches import RecordingMatch
 
@@ -52,7 +46,6 @@ QUIETEST_DB = -30.0
 SOUNDING = 0.5
 STEP_S = 0.1
 N_TRIES = 12
-STRANGERS_A_TRACK = 3
 MOSTLY, AGAIN = 0.9, 0.6
 """Where a part comes again: the share of its cells that have to lie inside the piece, and of these the share that differ
 by no more than a step there. A quarter of a frame's difference alone makes a third differ by more."""
@@ -94,10 +87,10 @@ class Part:
         away_s = start_s - query_start_s - self.start_s
         if abs(away_s) < PLACED_S:
             return True
-        segment = by_parts.Segment.of(by_parts.kept_of(levels_of(self.heard, sample_rate_hz=RATE_HZ)))
+        segment = by_parts.Segment.of(kept_of(levels_of(self.heard, sample_rate_hz=RATE_HZ)))
         frames, bands = segment.cells
-        near = round((self.start_s + away_s) / by_parts.FRAME_HOP_S)
-        reach = round(PLACED_S / by_parts.FRAME_HOP_S)
+        near = round((self.start_s + away_s) / FRAME_HOP_S)
+        reach = round(PLACED_S / FRAME_HOP_S)
         for begin in range(max(0, near - reach), near + reach + 1):
             inside = frames + begin < len(self.everywhere)
             there = self.everywhere[frames[inside] + begin, bands[inside]].astype(np.int16)
@@ -114,7 +107,6 @@ def measure(
     kept: Path | None = None,
     n_tracks: int = 0,
     n_excerpts: int = 1,
-    by_levels: bool = False,
     seed: int = 1,
 ) -> Iterator[Figure]:
     """Measure on the modules and MIDI files of a folder.
@@ -138,11 +130,6 @@ def measure(
     references = [(str(path), one.fingerprint) for path, one in surveyed.items()]
     references += [(str(path), fingerprint_of(path, track.sha256, kept)) for track, path in around.items()]
     judge = Judge.calibrated(RecordingIndex.build(references))
-    levels: Levels | None = None
-    if by_levels:
-        held = [(str(path), _levels_of(path)) for path in surveyed]
-        held += [(str(path), _levels_of(path, track.sha256, kept)) for track, path in around.items()]
-        levels = Levels.measured(by_parts.KeptLevels(held), listed, rng)
     paths = list(surveyed)
     if 0 < n_tracks < len(paths):
         paths = [paths[place] for place in sorted(rng.permutation(len(paths))[:n_tracks])]
@@ -150,8 +137,6 @@ def measure(
         drawn = [part for path in paths for part in parts(path, kind, n_excerpts, seed)]
         for length_s in LENGTHS_S if drawn else ():
             yield _found(judge, kind, drawn, length_s)
-            if levels is not None:
-                yield levels.found(kind, drawn, length_s)
         yield Figure(
             f"likeness_{kind}s", len(drawn), "excerpts", f"of_{len({one.path for one in drawn})}_pieces"
         )
@@ -181,46 +166,6 @@ def _found(judge: Judge, kind: str, drawn: Sequence[Part], length_s: float) -> F
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Levels:
-    """Kept levels of all references, and the highest strength that a stranger of each length reaches."""
-
-    known: by_parts.KeptLevels
-    strangers: Mapping[float, float]
-    n_strangers: int
-
-    @classmethod
-    def measured(cls, known: by_parts.KeptLevels, listed: Path, rng: np.random.Generator) -> Levels:
-        located = protocol.located(listed, protocol.tracks("calibration"))
-        strengths: dict[float, list[float]] = {length_s: [] for length_s in LENGTHS_S}
-        for track, path in located.items():
-            for length_s in LENGTHS_S:
-                for _ in range(STRANGERS_A_TRACK):
-                    _, heard = excerpt(path, track.seconds, length_s, rng)
-                    matches = by_parts.matches_by_parts(_kept(heard), known)
-                    strengths[length_s].append(matches[0].strength if matches else 0.0)
-        highest = {length_s: max(reached) for length_s, reached in strengths.items()}
-        return cls(known, highest, len(located) * STRANGERS_A_TRACK)
-
-    def found(self, kind: str, drawn: Sequence[Part], length_s: float) -> Figure:
-        """Return the share that is best, placed, and stronger than every stranger."""
-        first, stronger = [], []
-        spent_s = 0.0
-        for part in drawn:
-            began_s = time.process_time()
-            matches = by_parts.matches_by_parts(_kept(part.heard[: round(length_s * RATE_HZ)]), self.known)
-            spent_s += time.process_time() - began_s
-            first.append(bool(matches) and _is_there(part, matches[0]))
-            stronger.append(first[-1] and matches[0].strength > self.strangers[length_s])
-        spent_ms = 1000 * spent_s / len(drawn)
-        return Figure(
-            f"likeness_found_{kind}_by_levels_{length_s:.0f}s",
-            float(np.mean(stronger)),
-            "share",
-            f"best_and_placed={np.mean(first):.3f},above_all_of={self.n_strangers},cpu_ms={spent_ms:.0f}",
-        )
-
-
 def _is_there(part: Part, match: RecordingMatch) -> bool:
     if match.key != str(part.path):
         return False
@@ -228,20 +173,7 @@ def _is_there(part: Part, match: RecordingMatch) -> bool:
 
 
 def _kept(heard: Samples) -> Kept:
-    return by_parts.kept_of(levels_of(heard, sample_rate_hz=RATE_HZ))
-
-
-def _levels_of(path: Path, sha256: str = "", kept: Path | None = None) -> Kept:
-    """Make the kept levels of a file, or read what an earlier run kept of them."""
-    at = kept / f"{sha256}.levels" if kept and sha256 else None
-    if at is not None and at.exists():
-        with contextlib.suppress(by_parts.KeptLevelsError):
-            return by_parts.unpacked(at.read_bytes())
-    made = _kept(audio.read_samples(path, sample_rate_hz=RATE_HZ))
-    if at is not None:
-        with files.replacing(at) as part:
-            part.write_bytes(by_parts.packed(made))
-    return made
+    return kept_of(levels_of(heard, sample_rate_hz=RATE_HZ))
 
 
 def _modules_in(folder: Path) -> Iterator[tuple[Path, audio.Survey]]:
@@ -273,7 +205,12 @@ def parts(path: Path, kind: str, n_excerpts: int, seed: int) -> Iterator[Part]:
             for start in rng.integers(0, max(1, min(len(part), len(whole)) - length), size=N_TRIES).tolist():
                 heard, around = part[start : start + length], whole[start : start + length]
                 if len(heard) == length and _sounds(heard, around):
-                    told = start / RATE_HZ, heard.copy(), _decibels(heard, around), _kept(part)
+                    told = (
+                        start / RATE_HZ,
+                        heard.copy(),
+                        _decibels(heard, around),
+                        kept_of(levels_of(part, sample_rate_hz=RATE_HZ)),
+                    )
                     yield Part(path, known[number], *told)
                     n_drawn += 1
                     break

@@ -9,6 +9,7 @@ Each excerpt is drawn by the track's hash and its number, so that a longer run h
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -35,7 +36,7 @@ Make = Callable[[Mapping[protocol.Track, Path], Mapping[float, int]], Iterator[t
 def made(
     located: Mapping[protocol.Track, Path], wanted: Mapping[float, int]
 ) -> Iterator[tuple[Excerpt, bytes]]:
-    """Draw and fingerprint excerpts; what is silent is drawn again."""
+    """Draw and fingerprint excerpts; what is silent is drawn again. The first of each length has its kept levels."""
     for track, path in located.items():
         samples = audio.read_samples(path, sample_rate_hz=RATE_HZ)
         for length_s, n_excerpts in wanted.items():
@@ -45,9 +46,9 @@ def made(
                 sound = AudioFingerprint.of(heard, sample_rate_hz=RATE_HZ)
                 if len(sound):
                     taken = round(start_s, 3), length_s
-                    packed = sound.packed
+                    packed = sound.packed if number else sound.whole
                     named = track.package, track.path, track.sha256
-                    yield Excerpt(*named, *taken, len(packed), sound.sha256), packed
+                    yield Excerpt(*named, *taken, len(packed), hashlib.sha256(packed).hexdigest()), packed
 
 
 def _drawn(

@@ -29,7 +29,7 @@ from provenance.pipeline.surveying import Surveyed
 from provenance.rights import identifiers
 from provenance.rights.values import Statement
 from provenance.similarity import kinds
-from provenance.similarity.kinds import Kind
+from provenance.similarity.kinds import Beside, Kind
 
 SHARE_STEP = Decimal("0.0001")
 HEARD_FIELDS = ("samples_sha256", "codec", "sample_rate_hz", "n_channels", "seconds", "size_bytes")
@@ -339,7 +339,7 @@ def _save_fingerprints(plans: list[Plan], now: datetime) -> None:
     Fingerprint.objects.bulk_create(fresh, ignore_conflicts=True)
 
 
-def _new_print(recording_id: int, kind: Kind, payload: bytes, now: datetime) -> Fingerprint:
+def _new_print(recording_id: int, kind: Kind | Beside, payload: bytes, now: datetime) -> Fingerprint:
     return Fingerprint(
         recording_id=recording_id,
         method=kind.method,

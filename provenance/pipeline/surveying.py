@@ -15,7 +15,7 @@ from provenance.models import Recording
 from provenance.pipeline.contradictions import contradict, extent, statement_subject
 from provenance.similarity import fingerprint, kinds
 from provenance.similarity.chromaprint import FingerprintError
-from provenance.similarity.kinds import Kind
+from provenance.similarity.kinds import Beside, Kind
 
 N_DECODERS = 2  # each is a child process beside this one
 MAX_NAME_CHARS = 1000
@@ -31,7 +31,7 @@ class Surveyed:
     record: IntakeRecord
     sha256: str | None = None
     survey: audio.Survey | None = None
-    prints: tuple[tuple[Kind, bytes], ...] = ()
+    prints: tuple[tuple[Kind | Beside, bytes], ...] = ()
     problem: str = ""
 
 
@@ -65,12 +65,12 @@ def _is_known(record: IntakeRecord, organisation: Organisation) -> str:
         return ""
     sha256 = file_sha256(record.audio)
     known = Recording.objects.filter(organisation=organisation, sha256=sha256)
-    for kind in kinds.ALL:
-        if not kind.lacking():
+    for kept in kinds.PRINTS:
+        if not kept.lacking():
             known = known.filter(
-                fingerprints__method=kind.method,
-                fingerprints__method_version=kind.method_version,
-                fingerprints__model_sha256=kind.model_sha256,
+                fingerprints__method=kept.method,
+                fingerprints__method_version=kept.method_version,
+                fingerprints__model_sha256=kept.model_sha256,
             )
     return sha256 if known.exists() else ""
 
@@ -95,7 +95,7 @@ def _survey(record: IntakeRecord, known_sha256: str) -> Surveyed:
         return Surveyed(record, problem=error.reason)
     except OSError as error:
         return Surveyed(record, problem=f"{record.audio.name} can't be read: {error.strerror or error}")
-    prints = tuple((kind, made) for kind in kinds.ALL if (made := kind.print_of(survey)) is not None)
+    prints = tuple((kept, made) for kept in kinds.PRINTS if (made := kept.print_of(survey)) is not None)
     return Surveyed(record, sha256=survey.file_sha256, survey=survey.without_levels(), prints=prints)
 
 

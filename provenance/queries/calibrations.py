@@ -84,13 +84,14 @@ def needed(calibration: Calibration, target: float) -> list[Needed]:
         return []
     rows = []
     for stratum in now.strata:
-        for part, reached in stratum.best.items():
+        for part in stratum.best:
             review, blocked = (
                 now.needed(part, share, seconds=stratum.seconds) or 0.0
                 for share in (target, target * thresholds.BLOCKED_SHARE)
             )
             earlier = before.needed(part, target, seconds=stratum.seconds) if before else None
-            rows.append(Needed(stratum.seconds, part, max(reached), review, blocked, earlier))
+            highest = float(stratum.reached(part)[0].max())
+            rows.append(Needed(stratum.seconds, part, highest, review, blocked, earlier))
     return rows
 
 

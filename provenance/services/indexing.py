@@ -9,16 +9,17 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 
 from governance import access, ledger
 from governance.models import User
 from lib.files import DiskFullError
 from provenance import queries
 from provenance.errors import EmptyDatasetError, StorageFullError
-from provenance.models import Calibration, Dataset, DatasetVersion, Fingerprint, IndexBuild
+from provenance.models import Calibration, Dataset, DatasetVersion, Fingerprint, IndexBuild, Recording
 from provenance.services.calibrating import calibrate
 from provenance.similarity import kinds, segmented, segmented_build
-from provenance.similarity.index import RecordingIndex, SimilarityIndexError, set_hash
+from provenance.similarity.index import OF_LEVELS, RecordingIndex, SimilarityIndexError, set_hash
 from provenance.similarity.kinds import RECORDING, Kind, KindIndex
 from provenance.similarity.manifest import is_segmented
 from provenance.similarity.segmented import SegmentedIndex
@@ -280,10 +281,25 @@ def _prints(kind: Kind, dataset: Dataset, version: DatasetVersion | None) -> Any
     ).select_related("recording")
 
 
+def _prints_beside(kind: Kind, dataset: Dataset, version: DatasetVersion | None) -> QuerySet[Fingerprint]:
+    """Second prints that the index holds too: none where there is too much music."""
+    recordings = queries.recordings_in(dataset, version)
+    of = Recording.objects.filter(pk__in=recordings.values("pk")).aggregate(n=Count("pk"), s=Sum("seconds"))
+    beside = kind.beside
+    if beside is None or of["n"] >= segmented.FROM_RECORDINGS or (of["s"] or 0.0) > 3600 * beside.most_hours:
+        return Fingerprint.objects.none()
+    return Fingerprint.objects.filter(
+        recording__in=recordings, method=beside.method, method_version=beside.method_version
+    )
+
+
 def _identities(kind: Kind, dataset: Dataset, version: DatasetVersion | None) -> Iterator[tuple[str, str]]:
-    rows = _prints(kind, dataset, version).values_list("recording__public_id", "sha256")
-    for public_id, sha256 in rows.iterator():
+    rows = _prints(kind, dataset, version)
+    for public_id, sha256 in rows.values_list("recording__public_id", "sha256").iterator():
         yield str(public_id), sha256
+    beside = _prints_beside(kind, dataset, version).filter(recording__in=rows.values("recording"))
+    for public_id, sha256 in beside.values_list("recording__public_id", "sha256").iterator():
+        yield f"{public_id}{OF_LEVELS}", sha256
 
 
 def _references(
@@ -293,9 +309,11 @@ def _references(
     progress: Progress | None,
     n_expected: int,
 ) -> Iterator[tuple[str, bytes]]:
-    rows = _prints(kind, dataset, version).values_list("recording__public_id", "payload")
-    for n_done, (key, payload) in enumerate(rows.iterator(chunk_size=200), start=1):
-        yield str(key), bytes(payload)
+    beside = _prints_beside(kind, dataset, version).filter(recording=OuterRef("recording"))
+    rows = _prints(kind, dataset, version).annotate(beside=Subquery(beside.values("payload")[:1]))
+    wanted = rows.values_list("recording__public_id", "payload", "beside")
+    for n_done, (key, payload, second) in enumerate(wanted.iterator(chunk_size=200), start=1):
+        yield str(key), bytes(payload) + (b"" if second is None else bytes(second))
         if progress is not None and n_done % 20 == 0:
             progress(n_done, n_expected)
 
@@ -306,7 +324,7 @@ def _not_covered(
     entries = queries.entries_of(dataset, version).exclude(recording__public_id__in=covered)
     outdated = set(
         Fingerprint.objects.filter(recording__in=entries.values("recording"))
-        .exclude(method__in=[other.method for other in kinds.ALL if other is not kind])
+        .exclude(method__in=[kept.method for kept in kinds.PRINTS if kept is not kind])
         .exclude(method_version=kind.method_version, model_sha256=kind.model_sha256)
         .values_list("recording_id", flat=True)
     )

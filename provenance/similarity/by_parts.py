@@ -21,35 +21,24 @@ Computational Goal of Auditory Scene Analysis", doi:10.1007/0-387-22794-6_12. Th
 
 from __future__ import annotations
 
-import struct
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from provenance.similarity import thresholds
-from provenance.similarity.levels import FLOOR_DB, FRAME_S, HOP_S, N_BANDS
+from provenance.similarity.kept_levels import FRAME_HOP_S, GAP_FRAMES, STEP_DB
+from provenance.similarity.levels import FRAME_S, N_BANDS
 from provenance.similarity.matches import RecordingMatch
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from provenance.similarity.kept_levels import KeptLevels
+
 PARTS = "parts"
-
-LEVELS_A_FRAME = 2
-"""Every second frame of the levels is kept."""
-
-FRAME_HOP_S = LEVELS_A_FRAME * HOP_S
-"""Seconds from one kept frame to the next: 0.0619."""
-
-STEP_DB = 3.0
-"""Of kept levels. Steps of 1 dB, and every frame, find no more."""
-
-MOST_STEPS = 40
-"""Above the floor: 30 dB more than a full-scale sine."""
 
 MEMORY_FRAMES = 33
 BREADTH_BANDS = 25
@@ -73,7 +62,7 @@ QUIETEST_STEPS = 4
 MOST_CELLS = 4_000
 LEAST_CELLS = 50
 
-SEGMENT_FRAMES = 162
+SEGMENT_FRAMES = GAP_FRAMES
 """Frames (10 s) of a query that are laid at once, each segment half over the last."""
 
 N_CANDIDATES = 40
@@ -115,64 +104,7 @@ CONVINCING_STRENGTH = 0.2
 """From which a person has to look, where no calibration says so. Of three excerpts each of 130 strangers, laid over 211
 recordings, none reached 0.15; over one to eight of these, none reached 0.08."""
 
-_MAGIC = b"LNLV"
-_FORMAT = 1
-_HEADER = struct.Struct("<4sHI")
 _CHUNK = 1 << 15
-
-
-class KeptLevelsError(Exception):
-    """Bytes that are no kept levels."""
-
-
-def kept_of(levels: NDArray[np.float16]) -> NDArray[np.uint8]:
-    """Make levels coarse enough to be kept.
-
-    Parameters
-    ----------
-    levels : np.ndarray [shape=(n_frames, N_BANDS), dtype=float16]
-        dB, as `provenance.similarity.levels` gives them.
-
-    Returns
-    -------
-    np.ndarray [shape=(ceil(n_frames / LEVELS_A_FRAME), N_BANDS), dtype=uint8]
-        Steps of ``STEP_DB`` above the floor, in [0, MOST_STEPS].
-    """
-    steps = np.rint((levels[::LEVELS_A_FRAME].astype(np.float32) - FLOOR_DB) / STEP_DB)
-    kept: NDArray[np.uint8] = np.clip(steps, 0, MOST_STEPS).astype(np.uint8)
-    return kept
-
-
-def packed(kept: NDArray[np.uint8]) -> bytes:
-    """Write kept levels, deflated: about 0.7 kB a second of music."""
-    changes = np.diff(np.ascontiguousarray(kept.T), axis=1, prepend=np.uint8(0))  # modulo 256
-    return _HEADER.pack(_MAGIC, _FORMAT, len(kept)) + zlib.compress(changes.tobytes(), 6)
-
-
-def unpacked(stored: bytes) -> NDArray[np.uint8]:
-    """Read what `packed` wrote.
-
-    Raises
-    ------
-    KeptLevelsError
-        If the bytes are cut, damaged or something else.
-    """
-    if len(stored) < _HEADER.size:
-        raise KeptLevelsError("these bytes are no kept levels")
-    magic, layout, n_frames = _HEADER.unpack_from(stored)
-    if (magic, layout) != (_MAGIC, _FORMAT):
-        raise KeptLevelsError("these bytes are no kept levels of a format known here")
-    reader = zlib.decompressobj()
-    try:
-        changes = reader.decompress(stored[_HEADER.size :], N_BANDS * n_frames + 1)
-    except zlib.error as error:
-        raise KeptLevelsError("the kept levels are damaged: make them anew from the audio") from error
-    if len(changes) != N_BANDS * n_frames or not reader.eof:
-        raise KeptLevelsError("the kept levels are cut or padded: make them anew from the audio")
-    steps = np.frombuffer(changes, np.uint8).reshape(N_BANDS, n_frames).cumsum(axis=1, dtype=np.uint8)
-    if steps.max(initial=0) > MOST_STEPS:
-        raise KeptLevelsError("the kept levels are damaged: make them anew from the audio")
-    return np.ascontiguousarray(steps.T)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,23 +177,20 @@ class Segment:
         return len(self.tops[0]) >= LEAST_TOPS and len(self.steps) >= LEAST_CELLS
 
 
-class KeptLevels:
-    """The kept levels of recordings, and their tops.
+class Parts:
+    """The tops of recordings, beside their kept levels.
 
     Parameters
     ----------
-    recordings : iterable of (str, np.ndarray [shape=(n_frames, N_BANDS), dtype=uint8])
-        Each with its key, as `kept_of` makes them. Held in memory twice: 3.9 kB a second.
+    levels : KeptLevels
+        Their tops are held beside them, 1.9 kB a second.
     """
 
-    def __init__(self, recordings: Iterable[tuple[str, NDArray[np.uint8]]]) -> None:
-        held = list(recordings)
-        self.keys = tuple(key for key, _ in held)
-        self.levels = [kept for _, kept in held]
-        ends = np.cumsum([len(kept) + SEGMENT_FRAMES for kept in self.levels], dtype=np.int64)
-        self._starts = np.concatenate([[0], ends[:-1]]) if held else np.zeros(0, np.int64)
-        self._tops = np.zeros((N_BANDS, int(ends[-1]) if held else 0), dtype=np.uint8)
-        for start, kept in zip(self._starts, self.levels, strict=True):
+    def __init__(self, levels: KeptLevels) -> None:
+        self.levels = levels
+        self._tops = np.zeros((N_BANDS, len(levels.line)), dtype=np.uint8)
+        for number, start in enumerate(levels.starts):
+            kept = levels[number]
             self._tops[:, start : start + len(kept)] = _tops_of(kept).T
 
     def places(self, segment: Segment, allowed: Collection[int]) -> list[Place]:
@@ -305,13 +234,13 @@ class KeptLevels:
         self, segment: Segment, allowed: Collection[int]
     ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """Recordings with the highest counts, each with its counts frame by frame."""
-        if not self.keys:
+        if not len(self.levels):
             return
         counts = self._counts(segment)
-        best = np.maximum.reduceat(counts, self._starts).astype(np.int16)
+        best = np.maximum.reduceat(counts, self.levels.starts).astype(np.int16)
         ranked = [number for number in np.argsort(-best, kind="stable").tolist() if number in allowed]
         for number in ranked[:N_CANDIDATES]:
-            start, length = int(self._starts[number]), len(self.levels[number])
+            start, length = int(self.levels.starts[number]), int(self.levels.lengths[number])
             if length:
                 yield number, counts[start : start + max(1, length - segment.n_frames + APART_FRAMES)]
 
@@ -346,17 +275,19 @@ class KeptLevels:
 
 
 def matches_by_parts(
-    kept: NDArray[np.uint8], known: KeptLevels, allowed: Collection[int] | None = None
+    kept: NDArray[np.uint8], known: Parts, keys: Sequence[str], allowed: Collection[int]
 ) -> list[RecordingMatch]:
     """Find recordings of which the query holds a part alone.
 
     Parameters
     ----------
     kept : np.ndarray [shape=(n_frames, N_BANDS), dtype=uint8]
-        Of the query, as `kept_of` makes them; of any length.
-    known : KeptLevels
-    allowed : collection of int, optional
-        Recordings that may answer; all without it.
+        Of the query, as `provenance.similarity.kept_levels.kept_of` makes them; of any length.
+    known : Parts
+    keys : sequence of str
+        Of the recordings.
+    allowed : collection of int
+        Recordings that may answer.
 
     Returns
     -------
@@ -364,19 +295,19 @@ def matches_by_parts(
         The best of each recording in falling strength, whether it convinces or not; a match lasts as long as its
         segment.
     """
-    permitted = frozenset(range(len(known.keys)) if allowed is None else allowed)
+    permitted = frozenset(allowed)
     best: dict[str, RecordingMatch] = {}
     for start in range(0, max(1, len(kept) - SEGMENT_FRAMES // 2), SEGMENT_FRAMES // 2):
         segment = Segment.of(kept[start : start + SEGMENT_FRAMES])
         places = known.places(segment, permitted)
-        for match in _matches(start, segment, places, known):
+        for match in _matches(start, segment, places, known, keys):
             if match.key not in best or match.strength > best[match.key].strength:
                 best[match.key] = match
     return sorted(best.values(), key=lambda match: (-match.strength, match.key))
 
 
 def _matches(
-    start: int, segment: Segment, places: Sequence[Place], known: KeptLevels
+    start: int, segment: Segment, places: Sequence[Place], known: Parts, keys: Sequence[str]
 ) -> Iterator[RecordingMatch]:
     by_recording: dict[int, list[Place]] = {}
     for place in places:
@@ -393,13 +324,12 @@ def _matches(
         shared = next(filter(is_rival, by_share), None)
         margin = place.agreement - max(best.agreement if best else least, least)
         strength = margin + SHARE_WEIGHT * (place.share - (shared.share if shared else place.elsewhere))
-        yield _match(
-            start, segment.n_frames, by_recording[place.recording], margin, max(0.0, strength), known
-        )
+        group = by_recording[place.recording]
+        yield _match(start, segment.n_frames, group, margin, max(0.0, strength), keys[place.recording])
 
 
 def _match(
-    start: int, n_frames: int, group: Sequence[Place], margin: float, strength: float, known: KeptLevels
+    start: int, n_frames: int, group: Sequence[Place], margin: float, strength: float, key: str
 ) -> RecordingMatch:
     best = group[0]
     again = [place for place in group if place.agreement >= REPEAT_SHARE * best.agreement]
@@ -408,7 +338,7 @@ def _match(
     length_s = (n_frames - 1 - skipped) * FRAME_HOP_S + FRAME_S
     convinces = strength >= CONVINCING_STRENGTH
     return RecordingMatch(
-        key=known.keys[best.recording],
+        key=key,
         verdict="review" if convinces else "no_match",
         score=min(1.0, strength / CONVINCING_STRENGTH) * thresholds.REVIEW_SCORE,
         query_start_s=query_start_s,

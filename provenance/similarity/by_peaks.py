@@ -163,7 +163,7 @@ def _match(key: str, group: list[Found], part: str, convincing: float) -> Record
     best = max(group, key=lambda one: (one.margin, one.met.z, -one.segment_start))
     joined = _on_one_line(best, group)
     start, end = min(one.start for one in joined), max(one.end for one in joined)
-    score = _score(best.margin, convincing)
+    score = fixed_score(best.margin, convincing)
     places = {_seconds(best.origin + start * best.met.tempo)}
     for other in group:
         if other not in joined and _comes_again(best, other):
@@ -172,7 +172,7 @@ def _match(key: str, group: list[Found], part: str, convincing: float) -> Record
     reference_start_s = _seconds(best.origin + start * best.met.tempo)
     return RecordingMatch(
         key=key,
-        verdict=_verdict(score),
+        verdict=fixed_verdict(score),
         score=score,
         query_start_s=_seconds(start),
         query_end_s=_seconds(start) + length_s,
@@ -216,7 +216,7 @@ def _comes_again(best: Found, other: Found) -> bool:
     )
 
 
-def _score(margin: float, convincing: float) -> float:
+def fixed_score(margin: float, convincing: float) -> float:
     """In [0, 1]: ``REVIEW_SCORE`` at the margin that convinces, rising to 1 at twice as much."""
     if margin <= convincing:
         return max(0.0, margin / convincing) * thresholds.REVIEW_SCORE
@@ -224,7 +224,7 @@ def _score(margin: float, convincing: float) -> float:
     return thresholds.REVIEW_SCORE + over * (1.0 - thresholds.REVIEW_SCORE)
 
 
-def _verdict(score: float) -> Verdict:
+def fixed_verdict(score: float) -> Verdict:
     if score >= thresholds.BLOCKED_SCORE:
         return "blocked"
     return "review" if score >= thresholds.REVIEW_SCORE else "no_match"

@@ -30,13 +30,14 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from provenance.similarity import cascade, thresholds
+from provenance.similarity.by_levels import LEVELS, shared
 from provenance.similarity.segmented import SegmentedIndex
 
 if TYPE_CHECKING:
@@ -198,13 +199,29 @@ class Stratum:
     seconds : float
     tracks : tuple of int
         For each stranger the track that it is an excerpt of.
-    best : mapping of str to tuple of float
-        For each part the highest strength that each stranger reached.
+    best : mapping of str to tuple of float or None
+        For each part the highest strength that each stranger reached; None where it was not looked for.
+    inside : mapping of str to tuple of float
+        For some parts what recordings of the index reach in each other (`provenance.similarity.by_levels.shared`).
     """
 
     seconds: float
     tracks: tuple[int, ...]
-    best: Mapping[str, tuple[float, ...]]
+    best: Mapping[str, tuple[float | None, ...]]
+    inside: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def reached(self, part: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return what was reached in a part, and the track of each; a recording of the index is a track of its own."""
+        heard = [
+            (value, track)
+            for value, track in zip(self.best[part], self.tracks, strict=True)
+            if value is not None
+        ]
+        first = max(self.tracks, default=0) + 1
+        heard += [(value, first + number) for number, value in enumerate(self.inside.get(part, ()))]
+        return np.array([value for value, _ in heard]), np.array(
+            [track for _, track in heard], dtype=np.int64
+        )
 
 
 @dataclass(frozen=True)
@@ -257,8 +274,7 @@ class Calibration:
         if (stratum.seconds, part) not in self._tails:
             tails = {**thresholds.TAILS, **thresholds.COMPOSITION_TAILS}
             shape, scale = tails.get(part, thresholds.UNKNOWN_TAIL)
-            values, tracks = np.array(stratum.best[part]), np.array(stratum.tracks)
-            self._tails[stratum.seconds, part] = Tail(values, tracks, shape, scale)
+            self._tails[stratum.seconds, part] = Tail(*stratum.reached(part), shape, scale)
         return self._tails[stratum.seconds, part]
 
     @cached_property
@@ -318,9 +334,8 @@ class Calibration:
                 {
                     "seconds": one.seconds,
                     "tracks": list(one.tracks),
-                    "best": {
-                        part: [round(value, 5) for value in values] for part, values in one.best.items()
-                    },
+                    "best": {part: _rounded(values) for part, values in one.best.items()},
+                    "inside": {part: _rounded(values) for part, values in one.inside.items()},
                 }
                 for one in self.strata
             ],
@@ -343,6 +358,7 @@ class Calibration:
                 float(one["seconds"]),
                 tuple(one["tracks"]),
                 {part: tuple(values) for part, values in one["best"].items()},
+                {part: tuple(values) for part, values in one.get("inside", {}).items()},
             )
             for one in stored["strata"]
         )
@@ -472,7 +488,22 @@ def measure(
         progress=progress,
         n_at_once=1 if is_big else N_HELD_AT_ONCE,
     )
-    return replace(calibration, tiers=cascade.N_TIERS) if is_big else calibration
+    if isinstance(index, SegmentedIndex):
+        return replace(calibration, tiers=cascade.N_TIERS)
+    return _with_shared(calibration, index, stock)
+
+
+def _with_shared(calibration: Calibration, index: RecordingIndex, stock: Stock) -> Calibration:
+    """Add what recordings of the index have in common; as many are asked as strangers."""
+    if index.moments is None:
+        return calibration
+    strata = tuple(
+        replace(one, inside={LEVELS: tuple(shared(index.moments, one.seconds, stock.n_tracks))})
+        if LEVELS in one.best
+        else one
+        for one in calibration.strata
+    )
+    return replace(calibration, strata=strata)
 
 
 def measured_by(
@@ -514,7 +545,7 @@ def measured_by(
                 Stratum(
                     length_s,
                     tuple(track for track, _ in of_length),
-                    {part: tuple(best.get(part, 0.0) for _, best in of_length) for part in parts},
+                    {part: tuple(best.get(part) for _, best in of_length) for part in parts},
                 )
             )
     left_out = dict.fromkeys(
@@ -523,6 +554,10 @@ def measured_by(
         if one.excerpt.track_sha256 in members
     )
     return Calibration(tuple(strata), tuple(left_out), stock.sha256, policy)
+
+
+def _rounded(values: Iterable[float | None]) -> list[float | None]:
+    return [None if value is None else round(value, 5) for value in values]
 
 
 def _members(heard: Iterable[tuple[Stranger, Reached]]) -> set[str]:

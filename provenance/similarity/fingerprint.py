@@ -4,18 +4,22 @@ Three parts, each found by other means. *Items* (`provenance.similarity.chromapr
 they survive codecs, noise and resynthesis. *Peaks* (`provenance.similarity.peaks`) say where it stands out of itself;
 they survive other pitches and tempi and other music over it. *Vectors* (`provenance.similarity.learned`) are what a
 network was taught to keep of each two seconds; they survive much of either, and what covers most of it.
+
+Beside these stand *kept levels* (`provenance.similarity.kept_levels`), a print of their own: they are three times as
+large, and only small indexes are searched by them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from provenance.similarity import kept_levels
 from provenance.similarity.chromaprint import N_COLUMNS, FingerprintError, items_of
 from provenance.similarity.learned import N_DIMENSIONS, LearnedFingerprint
 from provenance.similarity.levels import N_BANDS, levels_of
@@ -31,6 +35,7 @@ METHOD_VERSION = "3"
 _MAGIC = b"LNCP"
 _FORMAT = 3
 _HEADER = struct.Struct("<4sHHIIII")
+_NO_LEVELS = np.zeros((0, N_BANDS), dtype=np.uint8)
 _STRONG = 0x80
 _FRAME_SHIFT = 8
 
@@ -54,12 +59,15 @@ class AudioFingerprint:
         Frames that the peaks were picked from, of ``levels.HOP_S`` each.
     vectors : np.ndarray [shape=(n_segments, N_DIMENSIONS), dtype=int8]
         In steps of ``VECTOR_STEP``, one each ``learned.SEGMENT_HOP_S``; zeros where it is silent.
+    packed_levels : bytes
+        As `provenance.similarity.kept_levels.packed` writes them; nothing where they were not kept.
     """
 
     items: NDArray[np.uint32]
     peaks: Peaks
     n_frames: int
     vectors: NDArray[np.int8] = field(default_factory=lambda: np.zeros((0, N_DIMENSIONS), np.int8))
+    packed_levels: bytes = b""
 
     def __len__(self) -> int:
         """Rows of items: none for sound too short to be told from other sound."""
@@ -100,6 +108,38 @@ class AudioFingerprint:
         """Hash of the packed bytes, lower-case hex: the identity under which an index covers a recording."""
         return hashlib.sha256(self.packed).hexdigest()
 
+    @property
+    def whole(self) -> bytes:
+        """The packed bytes, and behind them the levels if there are any."""
+        return self.packed + self.packed_levels
+
+    @property
+    def levels(self) -> NDArray[np.uint8]:
+        """Kept levels [shape=(n_kept_frames, N_BANDS)], unpacked; none where they were not kept.
+
+        Raises
+        ------
+        provenance.similarity.kept_levels.KeptLevelsError
+            If they are cut or damaged.
+        """
+        return kept_levels.unpacked(self.packed_levels) if self.packed_levels else _NO_LEVELS
+
+    @classmethod
+    def unpack_whole(cls, stored: bytes) -> AudioFingerprint:
+        """Read what `whole` wrote.
+
+        Raises
+        ------
+        FingerprintError
+            If the bytes are cut, are something else, or come from another format or method version.
+        """
+        n_bytes = _packed_size(stored)
+        return cls.unpack(stored[:n_bytes]).with_levels(bytes(stored[n_bytes:]))
+
+    def with_levels(self, packed: bytes) -> AudioFingerprint:
+        """Return the same with other kept levels, or with none."""
+        return replace(self, packed_levels=packed)
+
     @classmethod
     def unpack(cls, stored: bytes) -> AudioFingerprint:
         """Read what `packed` wrote.
@@ -124,7 +164,7 @@ class AudioFingerprint:
             )
         n_blocks, n_bytes = _n_blocks(n_frames), 4 * N_COLUMNS * n_rows
         n_vector_bytes = n_vectors * N_DIMENSIONS
-        if len(stored) != _HEADER.size + n_bytes + n_blocks + 2 * n_peaks + n_vector_bytes:
+        if len(stored) != _packed_size(stored):
             raise FingerprintFormatError(
                 f"the fingerprint should hold {n_rows} rows, {n_peaks} peaks and {n_vectors} vectors and is cut or padded"
             )
@@ -173,7 +213,10 @@ class AudioFingerprint:
         provenance.similarity.learned.LearnedFingerprintError
             If the network's weights are missing or damaged.
         """
-        return cls(items, peaks_of(levels), len(levels), in_steps(trained().embed(levels)))
+        vectors = in_steps(trained().embed(levels))
+        return cls(
+            items, peaks_of(levels), len(levels), vectors, kept_levels.packed(kept_levels.kept_of(levels))
+        )
 
 
 @cache
@@ -187,6 +230,15 @@ def in_steps(vectors: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
     steps = np.rint(vectors.astype(np.float32) / VECTOR_STEP)
     kept: NDArray[np.int8] = np.clip(steps, -127, 127).astype(np.int8)
     return kept
+
+
+def _packed_size(stored: bytes) -> int:
+    """Bytes of the fingerprint that begins here, by its header; of less than a header, as many as there are."""
+    if len(stored) < _HEADER.size:
+        return len(stored)
+    _, _, _, n_rows, n_frames, n_peaks, n_vectors = _HEADER.unpack_from(stored)
+    streams = 4 * N_COLUMNS * n_rows + _n_blocks(n_frames) + 2 * n_peaks + N_DIMENSIONS * n_vectors
+    return int(_HEADER.size + streams)
 
 
 def _n_blocks(n_frames: int) -> int:

@@ -4,7 +4,8 @@ A *window* is ``WINDOW_ITEMS`` consecutive items of one column of a fingerprint,
 for every row. An index answers which windows are nearest to a query's; whether that is a likeness is decided
 on the items themselves (`provenance.similarity.recording`).
 
-The file is a magic number, a format version, a JSON header and the fingerprints of all recordings one after another.
+The file is a magic number, a format version, a JSON header and the fingerprints of all recordings one after another, each
+with its kept levels behind it where there are any.
 Header and fingerprints are covered by SHA-256 digests, and `RecordingIndex.load` verifies all of it: a file that is
 damaged, of another format, or made from other recordings than the caller has, is a named error and never an
 index.
@@ -22,10 +23,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from provenance.similarity import sealed
+from provenance.similarity.by_levels import Moments
+from provenance.similarity.by_parts import Parts
 from provenance.similarity.by_vectors import LearnedVectors
 from provenance.similarity.chromaprint import N_COLUMNS
 from provenance.similarity.constellation import Constellations
 from provenance.similarity.fingerprint import METHOD, METHOD_VERSION, AudioFingerprint
+from provenance.similarity.kept_levels import KeptLevels
 from provenance.similarity.landmarks import Landmarks
 from provenance.similarity.sealed import IndexDamagedError as IndexDamagedError
 from provenance.similarity.sealed import IndexFormatError as IndexFormatError
@@ -34,7 +38,7 @@ from provenance.similarity.sealed import IndexStaleError as IndexStaleError
 from provenance.similarity.sealed import SimilarityIndexError as SimilarityIndexError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -44,8 +48,11 @@ WINDOW_ITEMS = 8
 
 WINDOW_BITS = 32 * WINDOW_ITEMS
 
-FORMAT = 2
+FORMAT = 3
 _MAGIC = b"LNIX"
+
+OF_LEVELS = "/levels"
+"""Behind a recording's key: its kept levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,16 @@ class SimilarityIndex(Protocol):
         """Pairs of peaks of all recordings, in the order of `recordings`."""
         ...
 
+    @property
+    def parts(self) -> Parts | None:
+        """Kept levels of all recordings with their tops; None where none are kept."""
+        ...
+
+    @property
+    def moments(self) -> Moments | None:
+        """Kept levels of all recordings by their codes; None where none are kept."""
+        ...
+
     def neighbours(
         self, windows: NDArray[np.uint32], *, column: int, n_neighbours: int
     ) -> list[list[Neighbour]]:
@@ -124,6 +141,7 @@ def set_hash(references: Iterable[tuple[str, str]]) -> str:
     Parameters
     ----------
     references : iterable of (recording, fingerprint_sha256)
+        With kept levels also ``(recording + OF_LEVELS, sha256)`` of these.
 
     Returns
     -------
@@ -132,6 +150,13 @@ def set_hash(references: Iterable[tuple[str, str]]) -> str:
     """
     lines = sorted(f"{recording} {fingerprint}\n" for recording, fingerprint in references)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def identities_of(recording: str, fingerprint: AudioFingerprint) -> Iterator[tuple[str, str]]:
+    """Name what an index holds of a recording, for `set_hash`: its fingerprint, and its levels if it has any."""
+    yield recording, fingerprint.sha256
+    if fingerprint.packed_levels:
+        yield f"{recording}{OF_LEVELS}", hashlib.sha256(fingerprint.packed_levels).hexdigest()
 
 
 def windows_of(items: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -255,7 +280,7 @@ class RecordingIndex:
         ends = np.cumsum([0, *(n_bytes for _, _, n_bytes in described["recordings"])]).tolist()
         return cls(
             [recording for recording, _, _ in described["recordings"]],
-            [AudioFingerprint.unpack(body[first:end]) for first, end in itertools.pairwise(ends)],
+            [AudioFingerprint.unpack_whole(body[first:end]) for first, end in itertools.pairwise(ends)],
             dataset=described["dataset"],
             dataset_version=described["dataset_version"],
         )
@@ -268,7 +293,7 @@ class RecordingIndex:
         lib.files.DiskFullError
             If the disk is full; the old file is untouched and nothing is left beside it.
         """
-        prints = (fingerprint.packed for fingerprint in self._fingerprints)
+        prints = (fingerprint.whole for fingerprint in self._fingerprints)
         sealed.save(path, magic=_MAGIC, layout=FORMAT, header=self._header, body=prints)
 
     @property
@@ -306,6 +331,22 @@ class RecordingIndex:
         return Landmarks(
             [one.peaks for one in self._fingerprints], [one.n_frames for one in self._fingerprints]
         )
+
+    @cached_property
+    def _kept_levels(self) -> KeptLevels | None:
+        if not any(one.packed_levels for one in self._fingerprints):
+            return None
+        return KeptLevels([one.levels for one in self._fingerprints])
+
+    @cached_property
+    def parts(self) -> Parts | None:
+        """Kept levels of all recordings with their tops, put in order when first asked for; None where none are kept."""
+        return Parts(self._kept_levels) if self._kept_levels is not None else None
+
+    @cached_property
+    def moments(self) -> Moments | None:
+        """Kept levels of all recordings by their codes, put in order when first asked for; None where none are kept."""
+        return Moments(self._kept_levels) if self._kept_levels is not None else None
 
     @cached_property
     def vectors(self) -> LearnedVectors:
@@ -346,20 +387,21 @@ class RecordingIndex:
 
     def _describe(self, dataset: str, dataset_version: str) -> bytes:
         digest = hashlib.sha256()
-        for fingerprint in self._fingerprints:
-            digest.update(fingerprint.packed)
-        pairs = [(key, one.sha256) for key, one in zip(self._recordings, self._fingerprints, strict=True)]
+        listed: list[list[Any]] = []
+        identities: list[tuple[str, str]] = []
+        for key, fingerprint in zip(self._recordings, self._fingerprints, strict=True):
+            whole = fingerprint.whole
+            digest.update(whole)
+            listed.append([key, fingerprint.sha256, len(whole)])
+            identities += identities_of(key, fingerprint)
         described = {
             "dataset": dataset,
             "dataset_version": dataset_version,
             "body_sha256": digest.hexdigest(),
             "method": METHOD,
             "method_version": METHOD_VERSION,
-            "recordings": [
-                [recording, one.sha256, len(one.packed)]
-                for recording, one in zip(self._recordings, self._fingerprints, strict=True)
-            ],
-            "set_hash": set_hash(pairs),
+            "recordings": listed,
+            "set_hash": set_hash(identities),
             "window_items": WINDOW_ITEMS,
         }
         return sealed.header_of(described)

@@ -18,6 +18,7 @@ from provenance.similarity import (
     embedders,
     fingerprint,
     harmony,
+    kept_levels,
     learned,
     strangers,
     style,
@@ -151,6 +152,30 @@ class Chance:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """A print that is kept beside a kind's own, and in its index behind it.
+
+    Attributes
+    ----------
+    method, method_version, model_sha256 : str
+        As a kind's.
+    print_of : callable
+        From a `Heard`, the print; None where there is none.
+    most_hours : float
+        Hours of music above which an index is built without it.
+    lacking : callable
+        As a kind's.
+    """
+
+    method: str
+    method_version: str
+    print_of: Callable[[Heard], bytes | None]
+    most_hours: float
+    lacking: Callable[[], str] = str
+    model_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of likeness.
 
@@ -170,6 +195,8 @@ class Kind:
         Why no print can be made in this installation; nothing where it can.
     chance : Chance, optional
         What it is calibrated by; None where its matches have no p-value.
+    beside : Beside, optional
+        A second print, which its index holds too where it is small enough.
     """
 
     name: str
@@ -181,6 +208,7 @@ class Kind:
     lacking: Callable[[], str] = str
     model: Callable[[], str] = str
     chance: Chance | None = None
+    beside: Beside | None = None
 
     @property
     def model_sha256(self) -> str:
@@ -192,9 +220,13 @@ def _recording_print(heard: Heard) -> bytes | None:
     return heard.fingerprint.packed if len(heard.fingerprint) and not heard.is_silent else None
 
 
+def _levels_print(heard: Heard) -> bytes | None:
+    return heard.fingerprint.packed_levels or None if _recording_print(heard) is not None else None
+
+
 def _build_recordings(references: References, *, dataset: str, dataset_version: str) -> RecordingIndex:
     return RecordingIndex.build(
-        ((key, AudioFingerprint.unpack(stored)) for key, stored in references),
+        ((key, AudioFingerprint.unpack_whole(stored)) for key, stored in references),
         dataset=dataset,
         dataset_version=dataset_version,
     )
@@ -214,7 +246,13 @@ RECORDING = Kind(
     build=_build_recordings,
     load=RecordingIndex.load,
     model=lambda: learned.WEIGHTS_SHA256,
-    chance=Chance(_measure_recordings, strangers.FOLDER, AudioFingerprint.unpack),
+    chance=Chance(_measure_recordings, strangers.FOLDER, AudioFingerprint.unpack_whole),
+    beside=Beside(
+        method=kept_levels.METHOD,
+        method_version=kept_levels.METHOD_VERSION,
+        print_of=_levels_print,
+        most_hours=kept_levels.MOST_HOURS,
+    ),
 )
 
 
@@ -282,6 +320,10 @@ COMPOSITION = Kind(
 
 ALL = (RECORDING, COMPOSITION, STYLE)
 """Every kind that is kept, the one that accuses first."""
+
+
+PRINTS: tuple[Kind | Beside, ...] = (*ALL, *(kind.beside for kind in ALL if kind.beside is not None))
+"""Everything that is kept of a recording."""
 
 
 def named(name: str) -> Kind | None:

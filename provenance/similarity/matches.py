@@ -33,7 +33,7 @@ class RecordingMatch:
     tempo_ratio, pitch_shift_semitones : float
         How the query was changed: seconds of the reference that pass in one of the query, and by how much it
         is higher. 1.0 and 0.0 for a match by items, which are compared as they are.
-    column : {"chroma", "bands", "peaks", "vectors", "brief"}
+    column : {"chroma", "bands", "peaks", "vectors", "brief", "levels", "parts"}
         The part of the fingerprint that found it.
     ber : float
         Share of bits that differ, or of the reference's peaks that meet none of the query, in [0, 1].

@@ -30,6 +30,10 @@ from provenance.similarity import thresholds
 from provenance.similarity.align import Stretch, bit_error_rate, error_curve, join, stretches
 from provenance.similarity.by_landmarks import BRIEF as BRIEF
 from provenance.similarity.by_landmarks import matches_by_landmarks
+from provenance.similarity.by_levels import LEVELS as LEVELS
+from provenance.similarity.by_levels import matches_by_levels
+from provenance.similarity.by_parts import PARTS as PARTS
+from provenance.similarity.by_parts import matches_by_parts
 from provenance.similarity.by_peaks import PEAKS as PEAKS
 from provenance.similarity.by_peaks import matches_by_peaks
 from provenance.similarity.by_vectors import VECTORS as VECTORS
@@ -105,6 +109,10 @@ def check(
         found[BRIEF] = matches_by_landmarks(sound, index, allowed)
     if len(sound.vectors):
         found[VECTORS] = matches_by_vectors(sound, index, allowed)
+    if sound.packed_levels and index.moments is not None and index.parts is not None:
+        levels = sound.levels
+        found[LEVELS] = matches_by_levels(levels, index.moments, index.recordings, allowed)
+        found[PARTS] = matches_by_parts(levels, index.parts, index.recordings, allowed)
     best = {part: max((match.strength for match in matches), default=0.0) for part, matches in found.items()}
     if judging is not None:
         found = {part: [judging.judged(match) for match in matches] for part, matches in found.items()}

@@ -6,8 +6,8 @@
     stock.drawn(200)                  some of it, every track alike
 
 Two files in a folder: ``strangers.tsv`` names each excerpt's recording by its hash and says where it begins;
-``strangers.bin`` holds their packed fingerprints one after the other. A fingerprint is no audio, and none can be made
-of it. In the folder ``composition`` the same is kept of compositions' prints.
+``strangers.bin`` holds their packed fingerprints one after the other, the first of each recording and length with its
+kept levels. A fingerprint is no audio. In the folder ``composition`` the same is kept of compositions' prints.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Stock:
 
     @classmethod
     def load(
-        cls, folder: Path = FOLDER, *, unpack: Callable[[bytes], Any] = AudioFingerprint.unpack
+        cls, folder: Path = FOLDER, *, unpack: Callable[[bytes], Any] = AudioFingerprint.unpack_whole
     ) -> Stock:
         """Read a stock; ``unpack`` reads what it keeps of an excerpt.
 

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import muting, stems, submixes
 from benchmarks.transformations import RATE_HZ
-from provenance.similarity import by_parts
+from provenance.similarity.kept_levels import kept_of
 from provenance.similarity.levels import levels_of
 
 Cell = tuple[int, int]
@@ -184,7 +184,7 @@ class TestPart:
         pitches = np.repeat(rng.integers(200, 3_000, size=32), RATE_HZ // 4)
         tune = (0.3 * np.sin(2 * np.pi * pitches * seconds)).astype(np.float32)
         piece = np.concatenate([tune, tune[: 4 * RATE_HZ]])
-        everywhere = by_parts.kept_of(levels_of(piece, sample_rate_hz=RATE_HZ))
+        everywhere = kept_of(levels_of(piece, sample_rate_hz=RATE_HZ))
         return stems.Part(Path("piece.mod"), (0,), 0.5, piece[RATE_HZ // 2 : 4 * RATE_HZ], -6.0, everywhere)
 
     @pytest.mark.parametrize(

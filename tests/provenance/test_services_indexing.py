@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from provenance import services
 from provenance.errors import EmptyDatasetError, StorageFullError
-from provenance.models import Dataset, Fingerprint, IndexBuild
+from provenance.models import Dataset, Fingerprint, IndexBuild, Recording
 from provenance.services.indexing import Indexed, index_path
 from provenance.similarity.index import RecordingIndex
 from provenance.similarity.segmented import SegmentedIndex
@@ -56,6 +56,37 @@ class TestIndexDataset:
         assert (indexed.build.n_recordings, indexed.build.n_expected) == (2, 2)
         assert indexed.build.covers_all
         assert inside(current(folk, people)[1]) == ids_of(folk)
+
+    def test_holds_the_levels_of_every_recording(self, people: People, folk: Dataset) -> None:
+        build(folk, people)
+        index = current(folk, people)[1]
+        assert isinstance(index, RecordingIndex)
+        assert index.moments is not None
+        assert (index.moments.levels.lengths > 0).all()
+
+    def test_is_built_without_levels_of_more_music_than_can_be_searched(
+        self, people: People, folk: Dataset
+    ) -> None:
+        build(folk, people)
+        with_them = current(folk, people)[0]
+        Recording.objects.update(seconds=100 * 3600.0)
+
+        built, index = current(folk, people)
+
+        assert built != with_them
+        assert isinstance(index, RecordingIndex)
+        assert index.moments is None
+        assert inside(index) == ids_of(folk)
+
+    def test_takes_levels_in_that_came_later(self, people: People, folk: Dataset) -> None:
+        kept = list(Fingerprint.objects.filter(method="levels"))
+        Fingerprint.objects.filter(method="levels").delete()
+        build(folk, people)
+        assert current(folk, people)[1].moments is None  # type: ignore[union-attr]
+
+        Fingerprint.objects.bulk_create(kept)
+
+        assert current(folk, people)[1].moments is not None  # type: ignore[union-attr]
 
     def test_says_what_it_does_not_cover_and_why(self, people: People, folk: Dataset, tmp_path: Path) -> None:
         signals.write(tmp_path / "silent.wav", signals.silence(9.0))

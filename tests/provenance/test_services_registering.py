@@ -335,7 +335,7 @@ class TestRegister:
     ) -> None:
         source = a_catalogue(tmp_path, n=1)
         register("folk", source, people.steward, people.house)
-        monkeypatch.setattr(kinds, "ALL", (replace(RECORDING, method_version="99"),))
+        monkeypatch.setattr(kinds, "PRINTS", (replace(RECORDING, method_version="99"),))
 
         register("folk", source, people.steward, people.house)
 

@@ -1,12 +1,14 @@
-"""Recording likeness of one part alone: kept levels, and what is found by them."""
+"""Recording likeness of one part alone."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from provenance.similarity import by_parts
-from provenance.similarity.by_parts import KeptLevels, KeptLevelsError, Segment, matches_by_parts
-from provenance.similarity.levels import FLOOR_DB, N_BANDS
+from provenance.similarity.by_parts import Parts, Segment, matches_by_parts
+from provenance.similarity.kept_levels import FRAME_HOP_S, KeptLevels
+from provenance.similarity.levels import N_BANDS
+from provenance.similarity.matches import RecordingMatch
 
 Kept = NDArray[np.uint8]
 
@@ -33,100 +35,74 @@ def lead() -> Kept:
 
 
 @pytest.fixture(scope="module")
-def known(lead: Kept) -> KeptLevels:
-    """Eight pieces; the fourth is the rest of its own, with the lead under it."""
-    pieces = [notes(seed) for seed in range(8)]
-    pieces[3] = np.maximum(pieces[3], lead)
-    return KeptLevels((f"piece {number}", kept) for number, kept in enumerate(pieces))
+def pieces(lead: Kept) -> list[Kept]:
+    """Eight of them; the fourth is the rest of its own, with the lead under it."""
+    made = [notes(seed) for seed in range(8)]
+    made[3] = np.maximum(made[3], lead)
+    return made
 
 
-def of_nothing() -> Kept:
-    return np.zeros((0, N_BANDS), np.uint8)
+@pytest.fixture(scope="module")
+def known(pieces: list[Kept]) -> Parts:
+    return Parts(KeptLevels(pieces))
 
 
-class TestKeptOf:
-    def test_takes_every_second_frame_in_steps_of_three_decibels_above_the_floor(self) -> None:
-        levels = np.full((5, N_BANDS), FLOOR_DB, np.float16)
-        levels[2] = -30.0
-        levels[3] = 0.0
-        assert by_parts.kept_of(levels)[:, 0].tolist() == [0, 20, 0]
-
-
-class TestPacked:
-    def test_comes_back_as_it_was(self, lead: Kept) -> None:
-        assert np.array_equal(by_parts.unpacked(by_parts.packed(lead)), lead)
-
-    def test_comes_back_where_nothing_was_kept(self) -> None:
-        assert by_parts.unpacked(by_parts.packed(of_nothing())).shape == (0, N_BANDS)
-
-    @pytest.mark.parametrize("damage", ["cut", "empty", "other", "changed", "longer"])
-    def test_is_refused_where_it_is_damaged(self, lead: Kept, damage: str) -> None:
-        stored = by_parts.packed(lead)
-        damaged = {
-            "cut": stored[:-20],
-            "empty": b"",
-            "other": b"RIFF" + stored[4:],
-            "changed": stored[:40] + bytes([stored[40] ^ 0xFF]) + stored[41:],
-            "longer": stored[:6] + (len(lead) + 1).to_bytes(4, "little") + stored[10:],
-        }[damage]
-        with pytest.raises(KeptLevelsError):
-            by_parts.unpacked(damaged)
+def matches(query: Kept, known: Parts, allowed: set[int] | None = None) -> list[RecordingMatch]:
+    keys = [f"piece {number}" for number in range(len(known.levels))]
+    return matches_by_parts(query, known, keys, set(range(len(keys))) if allowed is None else allowed)
 
 
 class TestMatchesByParts:
-    def test_finds_and_places_a_part_that_is_softer_than_the_rest(
-        self, known: KeptLevels, lead: Kept
-    ) -> None:
-        best = matches_by_parts(lead[200:360], known)[0]
+    def test_finds_and_places_a_part_that_is_softer_than_the_rest(self, known: Parts, lead: Kept) -> None:
+        best = matches(lead[200:360], known)[0]
         assert (best.key, best.column) == ("piece 3", "parts")
-        assert best.reference_start_s == pytest.approx(200 * by_parts.FRAME_HOP_S)
+        assert best.reference_start_s == pytest.approx(200 * FRAME_HOP_S)
         assert best.verdict == "review"
 
-    def test_finds_one_that_was_made_louder(self, known: KeptLevels, lead: Kept) -> None:
+    def test_finds_one_that_was_made_louder(self, known: Parts, lead: Kept) -> None:
         louder = np.where(lead > 3, lead + 2, lead).astype(np.uint8)
-        best = matches_by_parts(louder[200:360], known)[0]
+        best = matches(louder[200:360], known)[0]
         assert best.key == "piece 3"
-        assert best.strength < matches_by_parts(lead[200:360], known)[0].strength
+        assert best.strength < matches(lead[200:360], known)[0].strength
 
-    def test_accuses_no_stranger(self, known: KeptLevels) -> None:
+    def test_accuses_no_stranger(self, known: Parts) -> None:
         strange = notes(101, n_frames=160, loudness=SOFT, n_notes=70)
-        matches = matches_by_parts(strange, known)
-        assert matches
-        assert all(match.verdict == "no_match" for match in matches)
+        found = matches(strange, known)
+        assert found
+        assert all(match.verdict == "no_match" for match in found)
 
     def test_finds_nothing_in_a_part_that_is_louder_than_the_whole_allows(
-        self, known: KeptLevels, lead: Kept
+        self, known: Parts, lead: Kept
     ) -> None:
         beyond = np.where(lead > 3, lead + 8, lead).astype(np.uint8)
-        assert all(match.verdict == "no_match" for match in matches_by_parts(beyond[200:360], known))
+        assert all(match.verdict == "no_match" for match in matches(beyond[200:360], known))
 
-    def test_takes_a_second_copy_for_no_rival(self, known: KeptLevels, lead: Kept) -> None:
-        twice = KeptLevels([*zip(known.keys, known.levels, strict=True), ("copy", known.levels[3])])
-        found = matches_by_parts(lead[200:360], twice)[:2]
-        assert {match.key for match in found} == {"piece 3", "copy"}
+    def test_takes_a_second_copy_for_no_rival(self, pieces: list[Kept], lead: Kept) -> None:
+        found = matches(lead[200:360], Parts(KeptLevels([*pieces, pieces[3]])))[:2]
+        assert {match.key for match in found} == {"piece 3", "piece 8"}
         assert all(match.verdict == "review" for match in found)
 
-    def test_asks_nobody_who_may_not_answer(self, known: KeptLevels, lead: Kept) -> None:
-        matches = matches_by_parts(lead[200:360], known, {0, 1})
-        assert {match.key for match in matches} <= {"piece 0", "piece 1"}
+    def test_asks_nobody_who_may_not_answer(self, known: Parts, lead: Kept) -> None:
+        found = matches(lead[200:360], known, {0, 1})
+        assert {match.key for match in found} <= {"piece 0", "piece 1"}
 
-    def test_finds_a_part_in_the_second_half_of_a_longer_query(self, known: KeptLevels, lead: Kept) -> None:
+    def test_finds_a_part_in_the_second_half_of_a_longer_query(self, known: Parts, lead: Kept) -> None:
         longer = np.concatenate([notes(102, n_frames=162, loudness=SOFT, n_notes=70), lead[200:362]])
-        best = matches_by_parts(longer, known)[0]
+        best = matches(longer, known)[0]
         assert best.key == "piece 3"
         begins = best.reference_start_s - best.query_start_s
-        assert begins == pytest.approx((200 - 162) * by_parts.FRAME_HOP_S, abs=by_parts.FRAME_HOP_S)
+        assert begins == pytest.approx((200 - 162) * FRAME_HOP_S, abs=FRAME_HOP_S)
 
     @pytest.mark.parametrize("n_frames", [0, 1, 162])
-    def test_finds_nothing_in_silence(self, known: KeptLevels, n_frames: int) -> None:
-        assert matches_by_parts(np.zeros((n_frames, N_BANDS), np.uint8), known) == []
+    def test_finds_nothing_in_silence(self, known: Parts, n_frames: int) -> None:
+        assert matches(np.zeros((n_frames, N_BANDS), np.uint8), known) == []
 
     def test_finds_nothing_where_nothing_is_held(self, lead: Kept) -> None:
-        assert matches_by_parts(lead[:160], KeptLevels([])) == []
+        assert matches(lead[:160], Parts(KeptLevels([]))) == []
 
-    def test_bears_recordings_that_are_empty(self, known: KeptLevels, lead: Kept) -> None:
-        held = [("empty", of_nothing()), *zip(known.keys, known.levels, strict=True)]
-        assert matches_by_parts(lead[200:360], KeptLevels(held))[0].key == "piece 3"
+    def test_bears_recordings_that_are_empty(self, pieces: list[Kept], lead: Kept) -> None:
+        held = Parts(KeptLevels([np.zeros((0, N_BANDS), np.uint8), *pieces]))
+        assert matches(lead[200:360], held)[0].key == "piece 4"
 
 
 class TestSegment:

@@ -250,7 +250,7 @@ class TestMeasure:
 
         assert found.left_out == ("made/22.wav",)
         assert found.n_strangers == 10
-        assert max(found.strata[0].best["items"]) < thresholds.REVIEW_SCORE
+        assert found.strata[0].reached("items")[0].max() < thresholds.REVIEW_SCORE
 
     def test_keeps_a_track_of_which_a_single_excerpt_is_found(self) -> None:
         stock = Stock((*a_stock().strangers, replace_track(a_stranger(2, 3.0), 99)))
@@ -258,7 +258,7 @@ class TestMeasure:
         found = measure(an_index(1, 2, 3), stock)
 
         assert found.left_out == ()
-        assert max(found.strata[0].best["items"]) > thresholds.BLOCKED_SCORE
+        assert found.strata[0].reached("items")[0].max() > thresholds.BLOCKED_SCORE
 
     @pytest.mark.parametrize(("starts_s", "left_out"), [((3.0, 5.0), 0), ((3.0, 9.0), 1)])
     def test_takes_excerpts_that_overlap_for_one_witness(
@@ -276,6 +276,25 @@ class TestMeasure:
 
 def replace_track(one: Stranger, number: int) -> Stranger:
     return Stranger(replace(one.excerpt, track_sha256=f"{number:064x}"), one.sound)
+
+
+class TestStratum:
+    def test_takes_what_recordings_share_among_themselves_for_chance_too(self) -> None:
+        strangers = Stratum(10.0, tuple(range(100)), {"levels": (0.2,) * 99 + (None,)})
+        alone = Calibration((strangers,), (), "0" * 64)
+        beside = Calibration((replace(strangers, inside={"levels": (9.0,) * 30}),), (), "0" * 64)
+
+        values, tracks = beside.strata[0].reached("levels")
+        assert (len(values), len(set(tracks.tolist()))) == (129, 129)
+        chances = [one.chance("levels", 9.0, seconds=10.0) for one in (alone, beside)]
+        assert chances[0] is not None
+        assert chances[1] is not None
+        assert chances[0].p < 0.001 < 0.2 < chances[1].p
+
+    def test_comes_back_as_it_was(self) -> None:
+        stratum = Stratum(10.0, (0, 1), {"levels": (0.25, None)}, {"levels": (1.5,)})
+        told = Calibration((stratum,), (), "0" * 64)
+        assert Calibration.from_json(json.loads(json.dumps(told.as_json()))) == told
 
 
 class TestJudging:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from provenance.similarity.chromaprint import FingerprintError
 from provenance.similarity.fingerprint import (
     VECTOR_STEP,
     AudioFingerprint,
@@ -41,6 +42,18 @@ class TestAudioFingerprint:
         cosines = (kept * made).sum(axis=1) / np.linalg.norm(kept, axis=1)
         assert len(made) == 12
         assert cosines.min() > 0.999
+
+    def test_comes_back_whole_with_its_levels_and_without(self, sound: AudioFingerprint) -> None:
+        whole = AudioFingerprint.unpack_whole(sound.whole)
+        assert len(whole.levels) > 100
+        assert (whole.packed, whole.packed_levels) == (sound.packed, sound.packed_levels)
+        assert len(AudioFingerprint.unpack_whole(sound.packed).levels) == 0
+        assert AudioFingerprint.unpack_whole(sound.whole).sha256 == sound.sha256
+
+    @pytest.mark.parametrize("cut", [3, 20, -1])
+    def test_is_refused_whole_when_it_is_cut(self, sound: AudioFingerprint, cut: int) -> None:
+        with pytest.raises(FingerprintError):
+            assert len(AudioFingerprint.unpack_whole(sound.whole[:cut]).levels)
 
     @pytest.mark.parametrize("damage", [b"", b"LNCP", b"x" * 60])
     def test_is_refused_when_it_is_none(self, damage: bytes) -> None:
