@@ -401,6 +401,14 @@ def _candidate(match: likeness.RecordingMatch, judged_by: Calibrated | None) -> 
 
 def _figures(match: likeness.RecordingMatch) -> dict[str, float]:
     """Return what speaks for a match, in the units of the part of the fingerprint that found it."""
+    if match.part == likeness.LEVELS:
+        return {"levels_agree": round(1.0 - match.ber, 4), "odds": round(match.margin, 2)}
+    if match.part == likeness.PARTS:
+        return {
+            "part_met": round(1.0 - match.ber, 4),
+            "part_met_elsewhere": round(1.0 - match.ber - match.contrast, 4),
+            "margin": round(match.margin, 4),
+        }
     if match.part != ITEMS:
         return {
             "peaks_met": round(1.0 - match.ber, 4),

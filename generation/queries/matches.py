@@ -7,6 +7,7 @@ from typing import Any
 
 from generation.models import Check, Match, MatchJudgement
 from lib.figures import clock
+from provenance.similarity.by_parts import PARTS
 
 ON_THE_LINE_S = 0.35  # a piece counts as on the line up to here: what fingerprints place a match by, and more
 LEAST_TEMPO_CHANGE = 0.005
@@ -126,6 +127,8 @@ def explained(match: Match) -> str:
         return ""
     changes = [*_changes(match.pitch_shift_semitones, match.tempo_ratio)]
     changed = " and ".join(changes) if changes else "at its own pitch and tempo"
+    if match.details.get("column") == PARTS:
+        return "A part of it alone, or what is heard above the rest, at its own pitch and tempo."
     return f"{changed[0].upper()}{changed[1:]}{_over_it(match)}."
 
 

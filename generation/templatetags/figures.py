@@ -124,6 +124,10 @@ def agreement(match: Match) -> str:
     details = match.details
     if "peaks_met" in details:
         return f"{details['peaks_met']:.0%} of its peaks met{changed(match)}"
+    if "levels_agree" in details:
+        return f"{details['levels_agree']:.0%} of its levels agree{changed(match)}"
+    if "part_met" in details:
+        return f"{details['part_met']:.0%} of a part alone stands out in it"
     if "bit_error_rate" in details:
         return f"{details['bit_error_rate']:.1%} of bits differ"
     if details.get("notes") is not None:

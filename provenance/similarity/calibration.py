@@ -474,6 +474,9 @@ def measure(
     stock keeps; it is counted as a comparison more (`python -m benchmarks.tiers` says whether that is enough).
     """
 
+    if not isinstance(index, SegmentedIndex):
+        index.put_in_order()  # once, and not in each thread
+
     def held(one: Stranger) -> Reached:
         found = cascade.check(one.sound, index, query_seconds=one.excerpt.seconds)
         return Reached(found.best, [match for match in found.matches if match.verdict == "blocked"])

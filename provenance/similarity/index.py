@@ -318,6 +318,10 @@ class RecordingIndex:
         """Whole fingerprint of the recording with this number."""
         return self._fingerprints[recording]
 
+    def put_in_order(self) -> None:
+        """Put in order now what would be when it is first asked for: before several threads ask."""
+        _ = self.constellations, self.landmarks, self.vectors, self.parts, self.moments
+
     @cached_property
     def constellations(self) -> Constellations:
         """Peaks of all recordings, in the order of `recordings`; put in order when they are first asked for."""

@@ -6,6 +6,7 @@ import pytest
 
 from generation.models import Check, Match
 from generation.queries.matches import explained, path_of, seen, ticks
+from generation.templatetags.figures import agreement
 from provenance.models import Recording
 
 CONFIRMED = {
@@ -123,6 +124,22 @@ class TestExplained:
 
     def test_makes_nothing_of_samples_that_cannot_agree(self) -> None:
         assert explained(a_match(pitch_shift_semitones=2.0, details=CONFIRMED)) == "2 semitones up."
+
+    def test_says_that_a_part_alone_was_found(self) -> None:
+        assert explained(a_match(details={**CONFIRMED, "column": "parts"})).startswith("A part of it alone")
+
+
+class TestAgreement:
+    @pytest.mark.parametrize(
+        ("details", "said"),
+        [
+            ({"levels_agree": 0.97}, "97% of its levels agree"),
+            ({"part_met": 0.6}, "60% of a part alone stands out in it"),
+            ({"bit_error_rate": 0.1}, "10.0% of bits differ"),
+        ],
+    )
+    def test_says_what_the_part_that_found_it_compared(self, details: dict[str, float], said: str) -> None:
+        assert agreement(a_match(details=details)).startswith(said)
 
 
 class TestSeen:

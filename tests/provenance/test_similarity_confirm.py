@@ -11,6 +11,7 @@ from provenance.similarity.confirm import (
     confirm,
     spectrogram_confirms,
     waveform_correlation,
+    waveform_needed,
 )
 from provenance.similarity.side_by_side import Agreement
 from tests import signals
@@ -112,6 +113,18 @@ class TestConfirm:
         assert said["confirmed"] is True
         assert said["waveform_threshold"] == WAVEFORM_CONFIRMED
         assert said["seconds"] == pytest.approx(4.0)
+
+
+class TestWaveformNeeded:
+    @pytest.mark.parametrize(
+        ("seconds", "needed"), [(60.0, 0.3), (4.0, 0.3), (1.0, 0.6), (0.36, 0.95), (0.1, 0.95), (0.0, 0.95)]
+    )
+    def test_is_more_for_less_sound(self, seconds: float, needed: float) -> None:
+        assert waveform_needed(seconds) == pytest.approx(needed)
+
+    def test_is_what_a_brief_stretch_is_held_against(self, reference: Path) -> None:
+        found = confirm(reference, reference, query_start_s=2.0, query_end_s=3.0, reference_start_s=2.0)
+        assert (found.confirmed, found.as_json()["waveform_threshold"]) == (True, 0.6)
 
 
 class TestSpectrogramConfirms:
