@@ -10,7 +10,8 @@ side where their *codes* say that it is worth it:
    second is hardly any different;
 2. at the diagonals with most votes each cell of the query is held against the recording's. How many steps lie between the
    two tells the same sound from other sound: the mean of the logarithms of these odds, over what can be heard, speaks for
-   the moment or against it. The *strength* is the sum over the stretch in which it is the highest.
+   the moment or against it. The *strength* is the sum over the stretch in which it is the highest, less what the same
+   stretch comes to beside its place.
 
 Sources: codes from the signs of band energies, and the least certain bits turned: Haitsma and Kalker 2002, "A Highly
 Robust Audio Fingerprinting System", ISMIR. The odds are this project's own.
@@ -85,6 +86,11 @@ GAIN_COST = 0.02
 
 DRIFT = 0.15
 """What each moment costs: sounds that are alike for long, and never the same, come to nothing."""
+
+LEAST_STRENGTH = 0.5
+BESIDE_FRAMES = np.array([sign * frames for frames in range(6, 28, 3) for sign in (-1, 1)])
+"""From which strength it is asked what the stretch comes to beside its place, and how many frames (0.4 to 1.7 s) away.
+Rain agrees with rain wherever it is laid, and a chord with itself for as long as it is held."""
 
 PITCH_COST = 1.0
 """Strength that any pitch but the query's own costs."""
@@ -237,6 +243,9 @@ class Moments:
         apart, heard = self._apart(kept, pitch, diagonals, firsts, LAID_FRAMES)
         for number, spoken in enumerate(_spoken(apart, heard, gains)):
             start, end, strength = _run(spoken)
+            if strength > LEAST_STRENGTH:
+                stretch = int(firsts[number]) + start, end - start
+                strength -= self._elsewhere(kept, pitch, int(diagonals[number]), stretch, int(gains[number]))
             strength -= PITCH_COST * (pitch != 0)
             if strength > 0.0:
                 first = int(firsts[number])
@@ -245,6 +254,19 @@ class Moments:
                 origin = int(diagonals[number] - self.levels.starts[recording])
                 near = np.abs(apart[number, start:end] - gains[number])[heard[number, start:end]] <= 1
                 yield Laid(recording, origin, pitch, first + start, first + end, strength, float(near.mean()))
+
+    def _elsewhere(
+        self, kept: NDArray[np.uint8], pitch: int, diagonal: int, stretch: tuple[int, int], gain: int
+    ) -> float:
+        """What the same stretch comes to beside its place in the same recording, on average, and at least 0."""
+        first, n_frames = stretch
+        diagonals = diagonal + BESIDE_FRAMES
+        apart, heard = self._apart(kept, pitch, diagonals, np.full(len(diagonals), first), n_frames)
+        inside = heard.any(axis=2).mean(axis=1) > 0.5
+        if not inside.any():
+            return 0.0
+        spoken = _spoken(apart[inside], heard[inside], np.full(int(inside.sum()), gain))
+        return max(0.0, float(spoken.sum(axis=1).mean()))
 
     def _apart(
         self,

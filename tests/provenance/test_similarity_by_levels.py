@@ -97,6 +97,13 @@ class TestMatchesByLevels:
         held = Moments(KeptLevels([tone, *pieces]))
         assert all(match.key != "piece 0" for match in matches(with_piece(tone[:30]), held))
 
+    def test_takes_no_rain_for_other_rain(self, pieces: list[Kept]) -> None:
+        rain = [np.random.default_rng(seed).normal(20.0, 0.9, (N_FRAMES, N_BANDS)) for seed in (300, 301)]
+        known, heard = (np.rint(one + np.linspace(5, -5, N_BANDS)).astype(np.uint8) for one in rain)
+        held = Moments(KeptLevels([known, *pieces]))
+        assert all(match.strength < 1.0 for match in matches(heard[:160], held))
+        assert matches(known[50:210], held)[0].verdict == "blocked"
+
     def test_asks_more_where_few_recordings_may_answer(self, known: Moments, pieces: list[Kept]) -> None:
         query = with_piece(pieces[OWN][150:180])
         among_all = matches(query, known)[0].strength
