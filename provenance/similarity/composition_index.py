@@ -2,7 +2,8 @@
 
 A *window* is eight seconds of one row of a print, each pitch class over time reduced to a few slow cosines. Windows are
 compared by their cosine, in all twelve rotations of the pitch classes and at the tempi of ``TEMPI``; a longer query lays
-several of them one after another on every place of every reference. All references are looked through: the cost grows
+several of them one after another on every place of every reference. A query that is mostly one voice is looked up once
+more and finer: by its line, on all the voices of each reference. All references are looked through: the cost grows
 with the hours in the index.
 
 Source: the optimal transposition index: Serrà, Gómez and Herrera 2008, "Transposing Chroma Representations to a Common
@@ -28,7 +29,7 @@ from provenance.similarity.index import (
 from provenance.similarity.notes import NoteIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -45,17 +46,55 @@ N_COSINES = 6
 TEMPI = (0.8, 0.894, 1.0, 1.118, 1.25)
 """Seconds of the reference that pass in one of the query, as they are looked up; between them it is aligned."""
 
-PARTS = ("harmony", "melody")
+PARTS = ("harmony", "melody", "line")
 HARMONY_SHARES = (0.75, 0.25)
-"""What harmony and melody count in the part called harmony; the part called melody is of melody alone."""
+"""What the rows of harmony and melody count in the part called harmony. The part called melody is of melody alone, and
+the one called line of the query's line and the reference's voices."""
+
+LINE_TEMPI = tuple(round(0.8 * 1.25 ** (step / 4), 3) for step in range(9))
+LINE_HOP = 2
+LINE_COSINES = 16
+"""As ``TEMPI``, ``WINDOW_HOP`` and ``N_COSINES``, of lines: a tune moves faster than its harmony."""
+
+LEAST_LINE = 0.6
+"""Share of a query's frames, each by how clear its line is, below which it has none to look up: three in ten recordings
+reach it, and three in four single voices."""
+
+CLEAR_STEPS = 4.0
+"""Steps by which the strongest voice of a frame stands above the next where it is the line beyond doubt: 11 dB."""
+
+LASTING_FRAMES = 65
+LASTING_SHARE = 0.5
+"""Frames (16 s) over whose mean, times the share, a voice of a reference has to rise: what lasts says little."""
+
+BEYOND = np.float32(1.0)
+"""What a place at which the query reaches over the end of a reference counts less."""
 
 FORMAT = 1
 _MAGIC = b"LNCX"
 
 _AT = (np.arange(WINDOW_FRAMES) + 0.5) / WINDOW_FRAMES
-_COSINES = np.stack([np.cos(np.pi * order * _AT) for order in range(N_COSINES)]).astype(np.float32)
+_COSINES = np.stack([np.cos(np.pi * order * _AT) for order in range(LINE_COSINES)]).astype(np.float32)
 _COSINES *= np.sqrt(2 / WINDOW_FRAMES).astype(np.float32)
 _COSINES[0] *= np.sqrt(np.float32(0.5))
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """How parts are looked up: by which rows of what is held, how much each counts in which part, and how finely."""
+
+    rows: tuple[int, ...]
+    shares: Mapping[str, tuple[float, ...]]
+    tempi: tuple[float, ...]
+    hop: int
+    n_cosines: int
+    in_units: bool
+
+
+_SLOWLY = _Looked(
+    (0, 1), {"harmony": HARMONY_SHARES, "melody": (0.0, 1.0)}, TEMPI, WINDOW_HOP, N_COSINES, in_units=True
+)
+_FINELY = _Looked((2,), {"line": (1.0,)}, LINE_TEMPI, LINE_HOP, LINE_COSINES, in_units=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +117,38 @@ def directions(rows: NDArray[np.uint8]) -> NDArray[np.float32]:
     return turned
 
 
+def line_of(rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the strongest voice of each frame, as far as it is alone, without its mean [shape=(n, 12)]."""
+    voices = rows[:, 2].astype(np.float32)
+    first, second = np.moveaxis(np.sort(voices, axis=1)[:, :-3:-1], 1, 0)
+    clear = np.clip((first - second) / np.float32(CLEAR_STEPS), 0, 1)
+    line = np.full(voices.shape, -1 / N_CLASSES, dtype=np.float32)
+    line[np.arange(len(line)), voices.argmax(axis=1)] += 1
+    weighed: NDArray[np.float32] = line * clear[:, None]
+    return weighed
+
+
+def voices_of(rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return how much each voice rises above what lasts there and what else sounds [shape=(n, 12)]."""
+    voices = rows[:, 2].astype(np.float32) / N_LEVELS
+    half = LASTING_FRAMES // 2
+    sums = np.cumsum(np.pad(voices, ((half + 1, half), (0, 0)), mode="edge"), axis=0)
+    lasting = (sums[LASTING_FRAMES:] - sums[:-LASTING_FRAMES]) / np.float32(LASTING_FRAMES)
+    risen = voices - np.float32(LASTING_SHARE) * lasting
+    centred: NDArray[np.float32] = (risen - risen.mean(axis=1, keepdims=True)).astype(np.float32, copy=False)
+    return centred
+
+
+def asked(rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How a query is compared [shape=(n, 3, 12)]: `directions` of harmony and melody, and its line."""
+    return np.concatenate([directions(rows[:, :2]), line_of(rows)[:, None]], axis=1)
+
+
+def held(rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How a reference is compared [shape=(n, 3, 12)]: `directions` of harmony and melody, and its voices."""
+    return np.concatenate([directions(rows[:, :2]), voices_of(rows)[:, None]], axis=1)
+
+
 def resampled(frames: NDArray[np.float32], tempo: float) -> NDArray[np.float32]:
     """Play a query so that it lasts ``tempo`` times as long."""
     n_frames = max(1, round(len(frames) * tempo))
@@ -97,14 +168,15 @@ class CompositionIndex:
         self._described = described
         self.tunes = tuple(tunes)
         self._recordings = tuple(str(key) for key, _, _ in described["recordings"])
-        self._windows, self._starts = _windows_of(self.tunes)
+        self.grounds = tuple(held(tune.rows) for tune in self.tunes)
+        self._slow, self._fine = _Windows(_SLOWLY, self.grounds), _Windows(_FINELY, self.grounds)
         self.facts = IndexFacts(
             method=METHOD,
             method_version=METHOD_VERSION,
             dataset=described["dataset"],
             dataset_version=described["dataset_version"],
             n_recordings=len(self._recordings),
-            n_windows=int(self._starts[-1]),
+            n_windows=int(self._slow.starts[-1]),
             set_hash=described["set_hash"],
             sha256=hashlib.sha256(sealed.header_of(described)).hexdigest(),
         )
@@ -214,68 +286,99 @@ class CompositionIndex:
 
         Parameters
         ----------
-        query : np.ndarray [shape=(n >= LEAST_FRAMES, 2, 12)]
-            As `directions` gives it; about three windows of it.
+        query : np.ndarray [shape=(n >= LEAST_FRAMES, 3, 12)]
+            As `asked` gives it; about three windows of it.
 
         Returns
         -------
         dict
-            By part, a place for each reference that is long enough, the likest first.
+            By part, a place for each reference that is long enough, the likest first; none of the line where the query
+            has none.
         """
-        n_references = len(self.tunes)
-        best = np.full((len(PARTS), n_references), -np.inf, dtype=np.float32)
-        where = np.zeros((len(PARTS), n_references, 3), dtype=np.int64)
-        if not self.facts.n_windows:
-            return {part: [] for part in PARTS}
-        filled = np.flatnonzero(np.diff(self._starts))
-        firsts = self._starts[filled]
-        for number, tempo in enumerate(TEMPI):
-            for part, likeness in enumerate(self._likeness(resampled(query, tempo))):
+        has_line = float(query[:, 2].max(axis=1).mean()) >= LEAST_LINE * (1 - 1 / N_CLASSES)
+        return self._slow.places(query) | (self._fine.places(query) if has_line else {"line": []})
+
+    def places_in(self, query: NDArray[np.float32], place: Place, part: str, *, share: float) -> list[int]:
+        """Frames of one reference at which the query lies as well as at ``place``, up to ``share`` of it."""
+        windows = self._fine if part == "line" else self._slow
+        return windows.places_in(query, place, part, share=share)
+
+
+class _Windows:
+    """The windows of all references by which parts are looked up."""
+
+    def __init__(self, looked: _Looked, references: Sequence[NDArray[np.float32]]) -> None:
+        self._looked = looked
+        firsts = [_firsts(len(frames), looked.hop) for frames in references]
+        self.starts = np.concatenate([[0], np.cumsum([len(those) for those in firsts], dtype=np.int64)])
+        self._owners = np.repeat(np.arange(len(references)), np.diff(self.starts))
+        width = N_CLASSES * looked.n_cosines
+        reduced = [
+            self._reduced(frames, those)
+            for frames, those in zip(references, firsts, strict=True)
+            if len(those)
+        ]
+        self._rows = [
+            np.ascontiguousarray(np.concatenate([one[:, row] for one in reduced]).reshape(-1, width))
+            if reduced
+            else np.zeros((0, width), dtype=np.float32)
+            for row in range(len(looked.rows))
+        ]
+
+    def places(self, query: NDArray[np.float32]) -> dict[str, list[Place]]:
+        """Find by part where a query lies best in each reference, the likest first."""
+        parts = tuple(self._looked.shares)
+        filled = np.flatnonzero(np.diff(self.starts))
+        if not len(filled):
+            return {part: [] for part in parts}
+        firsts = self.starts[filled]
+        best = np.full((len(parts), len(filled)), -np.inf, dtype=np.float32)
+        where = np.zeros((len(parts), len(filled), 3), dtype=np.int64)
+        for number, tempo in enumerate(self._looked.tempi):
+            for part, likeness in enumerate(self._likeness(resampled(query, tempo)).values()):
                 tops = np.maximum.reduceat(likeness, firsts, axis=1)
                 rotations, values = tops.argmax(axis=0), tops.max(axis=0)
-                for place in np.flatnonzero(values > best[part, filled]).tolist():
-                    reference, rotation = int(filled[place]), int(rotations[place])
-                    first, end = self._starts[reference], self._starts[reference + 1]
+                for place in np.flatnonzero(values > best[part]).tolist():
+                    rotation, (first, end) = int(rotations[place]), self.starts[filled[place] :][:2]
                     at = int(likeness[rotation, first:end].argmax())
-                    best[part, reference] = values[place]
-                    where[part, reference] = number, rotation, at * WINDOW_HOP
+                    best[part, place] = values[place]
+                    where[part, place] = number, rotation, at * self._looked.hop
         return {
             name: [
                 Place(
-                    int(reference),
-                    int(where[part, reference, 2]),
-                    int(where[part, reference, 1]),
-                    TEMPI[where[part, reference, 0]],
-                    float(best[part, reference]),
+                    int(filled[place]),
+                    int(where[part, place, 2]),
+                    int(where[part, place, 1]),
+                    self._looked.tempi[where[part, place, 0]],
+                    float(best[part, place]),
                 )
-                for reference in np.argsort(-best[part], kind="stable")
-                if np.isfinite(best[part, reference])
+                for place in np.argsort(-best[part], kind="stable").tolist()
             ]
-            for part, name in enumerate(PARTS)
+            for part, name in enumerate(parts)
         }
 
     def places_in(self, query: NDArray[np.float32], place: Place, part: str, *, share: float) -> list[int]:
         """Frames of one reference at which the query lies as well as at ``place``, up to ``share`` of it."""
-        first, end = self._starts[place.reference], self._starts[place.reference + 1]
-        likeness = self._likeness(resampled(query, place.tempo), slice(first, end))[PARTS.index(part)]
-        row = likeness[place.rotation]
+        here = slice(self.starts[place.reference], self.starts[place.reference + 1])
+        row = self._likeness(resampled(query, place.tempo), here)[part][place.rotation]
         good = np.flatnonzero(row >= share * place.likeness)
         tops = [at for at in good if row[at] == row[max(0, at - 3) : at + 4].max()]
-        return [int(at) * WINDOW_HOP for at in tops]
+        return [int(at) * self._looked.hop for at in tops]
 
     def _likeness(
         self, query: NDArray[np.float32], chosen: slice = slice(None)
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    ) -> dict[str, NDArray[np.float32]]:
         """How well the query lies at each window, for each rotation [shape=(12, n_windows)], by part."""
+        hop = self._looked.hop
         n_windows = max(1, round(len(query) / WINDOW_FRAMES))
         last = max(0, len(query) - WINDOW_FRAMES)
-        starts = np.unique(np.rint(np.linspace(0, last, n_windows) / WINDOW_HOP).astype(np.int64))
-        looked = _reduced(query, np.minimum(starts * WINDOW_HOP, last))
+        starts = np.unique(np.rint(np.linspace(0, last, n_windows) / hop).astype(np.int64))
+        looked = self._reduced(query, np.minimum(starts * hop, last))
         turned = np.stack([np.roll(looked, -rotation, axis=2) for rotation in range(N_CLASSES)])
         rows: list[NDArray[np.float32]] = []
-        for row in range(len(PARTS)):
+        for row, windows in enumerate(self._rows):
             lines = turned[:, :, row].reshape(N_CLASSES * len(starts), -1)
-            likeness = (lines @ self._windows[row][chosen].T).reshape(N_CLASSES, len(starts), -1)
+            likeness = (lines @ windows[chosen].T).reshape(N_CLASSES, len(starts), -1)
             total = likeness[:, 0].copy()
             for number, shift in enumerate((starts - starts[0]).tolist()[1:], start=1):
                 total[:, : -shift or None] += likeness[:, number, shift:]
@@ -286,43 +389,29 @@ class CompositionIndex:
             beyond = np.ones(len(owners), dtype=bool)
             beyond[:-reach] = owners[reach:] != owners[:-reach]
             for total in rows:
-                total[:, beyond] -= 1.0
-        harmony, melody = HARMONY_SHARES
-        return np.float32(harmony) * rows[0] + np.float32(melody) * rows[1], rows[1]
+                total[:, beyond] -= BEYOND
+        return {part: _shared(rows, shares) for part, shares in self._looked.shares.items()}
 
-    @property
-    def _owners(self) -> NDArray[np.int64]:
-        return np.repeat(np.arange(len(self.tunes)), np.diff(self._starts))
-
-
-def _windows_of(
-    tunes: Sequence[Tune],
-) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]], NDArray[np.int64]]:
-    """Windows of all prints, one array for each row of a print, and where each print begins."""
-    reduced = [
-        _reduced(directions(tune.rows), np.arange(0, max(1, len(tune) - WINDOW_FRAMES + 1), WINDOW_HOP))
-        for tune in tunes
-        if len(tune) >= LEAST_FRAMES
-    ]
-    counts = [
-        len(range(0, max(1, len(tune) - WINDOW_FRAMES + 1), WINDOW_HOP)) if len(tune) >= LEAST_FRAMES else 0
-        for tune in tunes
-    ]
-    starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-    if not reduced:
-        none = np.zeros((0, N_CLASSES * N_COSINES), dtype=np.float32)
-        return (none, none), starts
-    together = np.concatenate(reduced)
-    rows = [np.ascontiguousarray(together[:, row].reshape(len(together), -1)) for row in range(len(PARTS))]
-    return (rows[0], rows[1]), starts
+    def _reduced(self, frames: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Windows [shape=(n_starts, n_rows, 12, n_cosines)]; beyond the end of ``frames`` is nothing."""
+        missing = max(0, int(starts[-1]) + WINDOW_FRAMES - len(frames))
+        padded = np.pad(frames[:, self._looked.rows], ((0, missing), (0, 0), (0, 0)))
+        windows = padded[starts[:, None] + np.arange(WINDOW_FRAMES)]
+        reduced = np.einsum("swrc,kw->srck", windows, _COSINES[: self._looked.n_cosines], optimize=True)
+        if self._looked.in_units:
+            reduced /= np.maximum(np.sqrt(np.square(reduced).sum(axis=(2, 3), keepdims=True)), 1e-6)
+        floats: NDArray[np.float32] = reduced.astype(np.float32, copy=False)
+        return floats
 
 
-def _reduced(frames: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Windows at unit length [shape=(n_starts, 2, 12, N_COSINES)]; beyond the end of ``frames`` is nothing."""
-    missing = max(0, int(starts[-1]) + WINDOW_FRAMES - len(frames))
-    padded = np.pad(frames, ((0, missing), (0, 0), (0, 0)))
-    windows = padded[starts[:, None] + np.arange(WINDOW_FRAMES)]
-    reduced = np.einsum("swrc,kw->srck", windows, _COSINES, optimize=True)
-    lengths = np.sqrt(np.square(reduced).sum(axis=(2, 3), keepdims=True))
-    units: NDArray[np.float32] = (reduced / np.maximum(lengths, 1e-6)).astype(np.float32)
-    return units
+def _shared(rows: Sequence[NDArray[np.float32]], shares: tuple[float, ...]) -> NDArray[np.float32]:
+    counted = [(row, share) for row, share in zip(rows, shares, strict=True) if share]
+    if len(counted) == 1:
+        return counted[0][0]
+    total: NDArray[np.float32] = sum(np.float32(share) * row for row, share in counted)  # type: ignore[assignment]
+    return total
+
+
+def _firsts(n_frames: int, hop: int) -> NDArray[np.int64]:
+    """Where the windows of a reference begin: none of one that is too short."""
+    return np.arange(0, max(1, n_frames - WINDOW_FRAMES + 1) if n_frames >= LEAST_FRAMES else 0, hop)

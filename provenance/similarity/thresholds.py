@@ -201,7 +201,7 @@ LEAST_AUDIBLE_SHARE = 0.5
 
 # Composition
 
-COMPOSITION_POLICY_ID = "composition-1"
+COMPOSITION_POLICY_ID = "composition-2"
 """Names the thresholds of compositions, here and in `provenance.similarity.composition`."""
 
 POLICIES = (POLICY_ID, COMPOSITION_POLICY_ID)
