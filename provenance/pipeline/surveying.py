@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from itertools import combinations
@@ -40,17 +40,29 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def survey_records(records: Iterable[IntakeRecord], *, organisation: Organisation) -> Iterator[Surveyed]:
-    """Yield each row with its audio surveyed, in the source's order, a few rows ahead of the reader."""
+def survey_records(
+    records: Iterable[IntakeRecord], *, organisation: Organisation, seconds_before: float = 0.0
+) -> Iterator[Surveyed]:
+    """Yield each row with its audio surveyed, in the source's order, a few rows ahead of the reader.
+
+    Second prints are made as long as the dataset, which lasts ``seconds_before`` already, is small enough for an index
+    that holds them.
+    """
+    seconds = seconds_before
     with ThreadPoolExecutor(N_DECODERS) as decoders:
         ahead: deque[Future[Surveyed] | Surveyed] = deque()
         for record in records:
             if record.audio is None:  # a thread would take longer than there is to do
-                ahead.append(_survey(record, ""))
+                ahead.append(_survey(record, "", ()))
             else:
-                ahead.append(decoders.submit(_survey, record, _is_known(record, organisation)))
+                prints = kinds.prints_for(seconds)
+                ahead.append(
+                    decoders.submit(_survey, record, _is_known(record, organisation, prints), prints)
+                )
             while ahead and (isinstance(ahead[0], Surveyed) or len(ahead) > 4 * N_DECODERS):
-                yield _awaited(ahead.popleft())
+                done = _awaited(ahead.popleft())
+                seconds += done.survey.seconds if done.survey else 0.0
+                yield done
         while ahead:
             yield _awaited(ahead.popleft())
 
@@ -59,13 +71,13 @@ def _awaited(one: Future[Surveyed] | Surveyed) -> Surveyed:
     return one if isinstance(one, Surveyed) else one.result()
 
 
-def _is_known(record: IntakeRecord, organisation: Organisation) -> str:
+def _is_known(record: IntakeRecord, organisation: Organisation, prints: Sequence[Kind | Beside]) -> str:
     """Return the file's hash when the same bytes are registered already with every print, else nothing."""
     if record.audio is None or record.problems or not record.audio.is_file():
         return ""
     sha256 = file_sha256(record.audio)
     known = Recording.objects.filter(organisation=organisation, sha256=sha256)
-    for kept in kinds.PRINTS:
+    for kept in prints:
         if not kept.lacking():
             known = known.filter(
                 fingerprints__method=kept.method,
@@ -75,7 +87,7 @@ def _is_known(record: IntakeRecord, organisation: Organisation) -> str:
     return sha256 if known.exists() else ""
 
 
-def _survey(record: IntakeRecord, known_sha256: str) -> Surveyed:
+def _survey(record: IntakeRecord, known_sha256: str, wanted: Sequence[Kind | Beside]) -> Surveyed:
     if not record.problems and (problem := _unkeepable(record)):
         return Surveyed(record, problem=problem)
     if not record.problems and record.fingerprint is not None:
@@ -95,7 +107,7 @@ def _survey(record: IntakeRecord, known_sha256: str) -> Surveyed:
         return Surveyed(record, problem=error.reason)
     except OSError as error:
         return Surveyed(record, problem=f"{record.audio.name} can't be read: {error.strerror or error}")
-    prints = tuple((kept, made) for kept in kinds.PRINTS if (made := kept.print_of(survey)) is not None)
+    prints = tuple((kept, made) for kept in wanted if (made := kept.print_of(survey)) is not None)
     return Surveyed(record, sha256=survey.file_sha256, survey=survey.without_levels(), prints=prints)
 
 

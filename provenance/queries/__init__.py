@@ -29,6 +29,7 @@ from provenance.queries.datasets import (
     policy_value,
     recordings_in,
     right_as_json,
+    seconds_of,
     use_for,
     use_of,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "policy_value",
     "recordings_in",
     "right_as_json",
+    "seconds_of",
     "tails_of",
     "use_for",
     "use_of",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 
 from governance.keyset import Order
 from governance.models import Decision, Organisation, Policy, PolicyAdoption, Question, Review
@@ -298,6 +298,12 @@ def recordings_in(dataset: Dataset, version: DatasetVersion | None) -> QuerySet[
     if version is not None:
         return Recording.objects.filter(version_entries__version=version)
     return Recording.objects.filter(entries__dataset=dataset)
+
+
+def seconds_of(recordings: QuerySet[Recording]) -> float:
+    """Return how long some recordings last together; one that is named twice counts once."""
+    each = Recording.objects.filter(pk__in=recordings.values("pk"))
+    return each.aggregate(seconds=Sum("seconds"))["seconds"] or 0.0
 
 
 def use_for(*, purpose: str, commercial: bool, territory: str, at: datetime, model: str = "") -> values.Use:

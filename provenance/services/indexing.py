@@ -9,14 +9,14 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from governance import access, ledger
 from governance.models import User
 from lib.files import DiskFullError
 from provenance import queries
 from provenance.errors import EmptyDatasetError, StorageFullError
-from provenance.models import Calibration, Dataset, DatasetVersion, Fingerprint, IndexBuild, Recording
+from provenance.models import Calibration, Dataset, DatasetVersion, Fingerprint, IndexBuild
 from provenance.services.calibrating import calibrate
 from provenance.similarity import kinds, segmented, segmented_build
 from provenance.similarity.index import OF_LEVELS, RecordingIndex, SimilarityIndexError, set_hash
@@ -283,10 +283,9 @@ def _prints(kind: Kind, dataset: Dataset, version: DatasetVersion | None) -> Any
 
 def _prints_beside(kind: Kind, dataset: Dataset, version: DatasetVersion | None) -> QuerySet[Fingerprint]:
     """Second prints that the index holds too: none where there is too much music."""
-    recordings = queries.recordings_in(dataset, version)
-    of = Recording.objects.filter(pk__in=recordings.values("pk")).aggregate(n=Count("pk"), s=Sum("seconds"))
-    beside = kind.beside
-    if beside is None or of["n"] >= segmented.FROM_RECORDINGS or (of["s"] or 0.0) > 3600 * beside.most_hours:
+    beside, recordings = kind.beside, queries.recordings_in(dataset, version)
+    is_big = recordings.distinct().count() >= segmented.FROM_RECORDINGS
+    if beside is None or is_big or not beside.fits(queries.seconds_of(recordings)):
         return Fingerprint.objects.none()
     return Fingerprint.objects.filter(
         recording__in=recordings, method=beside.method, method_version=beside.method_version
@@ -324,7 +323,7 @@ def _not_covered(
     entries = queries.entries_of(dataset, version).exclude(recording__public_id__in=covered)
     outdated = set(
         Fingerprint.objects.filter(recording__in=entries.values("recording"))
-        .exclude(method__in=[kept.method for kept in kinds.PRINTS if kept is not kind])
+        .exclude(method__in=kinds.methods_beside(kind))
         .exclude(method_version=kind.method_version, model_sha256=kind.model_sha256)
         .values_list("recording_id", flat=True)
     )

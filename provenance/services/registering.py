@@ -11,7 +11,7 @@ from django.db import transaction
 from governance import access
 from governance.models import Organisation, User
 from governance.planning import refresh_statistics
-from provenance import pipeline
+from provenance import pipeline, queries
 from provenance.errors import ProvenanceError
 from provenance.intake.formats import open_intake
 from provenance.intake.record import Intake, IntakeRecord
@@ -131,7 +131,9 @@ def register(
         dataset = _dataset(name, kind, by=by, organisation=organisation, now=now)
         registration = _registration(intake, dataset, source, by, now)
         run = _Run(registration, by, now, intake.n_rows, dry_run, tell, progress)
-        surveyed = pipeline.survey_records(_wanted(intake, only, source), organisation=organisation)
+        before = queries.seconds_of(queries.recordings_in(dataset, None)) if dataset.pk else 0.0
+        wanted = _wanted(intake, only, source)
+        surveyed = pipeline.survey_records(wanted, organisation=organisation, seconds_before=before)
         n_conflicts = _rehearse(run, surveyed) if dry_run else _perform(run, surveyed, intake)
         return Registered(
             run.dataset,

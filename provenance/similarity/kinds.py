@@ -174,6 +174,10 @@ class Beside:
     lacking: Callable[[], str] = str
     model_sha256: str = ""
 
+    def fits(self, seconds: float) -> bool:
+        """Whether an index of so much music holds it."""
+        return seconds <= 3600.0 * self.most_hours
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -322,8 +326,15 @@ ALL = (RECORDING, COMPOSITION, STYLE)
 """Every kind that is kept, the one that accuses first."""
 
 
-PRINTS: tuple[Kind | Beside, ...] = (*ALL, *(kind.beside for kind in ALL if kind.beside is not None))
-"""Everything that is kept of a recording."""
+def prints_for(seconds: float) -> tuple[Kind | Beside, ...]:
+    """Return everything that is kept of a recording of a dataset that lasts so long."""
+    besides = [kind.beside for kind in ALL if kind.beside is not None]
+    return (*ALL, *(one for one in besides if one.fits(seconds)))
+
+
+def methods_beside(kind: Kind) -> list[str]:
+    """Return the methods of all other prints."""
+    return [one.method for one in prints_for(0.0) if one is not kind]
 
 
 def named(name: str) -> Kind | None:

@@ -330,12 +330,26 @@ class TestRegister:
 
         assert (again.n_registered, Recording.objects.count()) == (1, 1)
 
+    def test_keeps_no_levels_of_more_music_than_an_index_holds_them_of(
+        self, people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert RECORDING.beside is not None
+        few = replace(RECORDING, beside=replace(RECORDING.beside, most_hours=10.0 / 3600))
+        monkeypatch.setattr(kinds, "ALL", (few,))
+        register("folk", a_catalogue(tmp_path / "a", n=2), people.steward, people.house)
+        n_first = Fingerprint.objects.filter(method="levels").count()
+
+        register("folk", a_catalogue(tmp_path / "b", n=2, first_seed=7), people.steward, people.house)
+
+        assert Fingerprint.objects.filter(method=RECORDING.method).count() == 4
+        assert Fingerprint.objects.filter(method="levels").count() == n_first > 0
+
     def test_gives_known_recordings_the_fingerprint_of_a_new_method(
         self, people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         source = a_catalogue(tmp_path, n=1)
         register("folk", source, people.steward, people.house)
-        monkeypatch.setattr(kinds, "PRINTS", (replace(RECORDING, method_version="99"),))
+        monkeypatch.setattr(kinds, "ALL", (replace(RECORDING, method_version="99"),))
 
         register("folk", source, people.steward, people.house)
 
