@@ -36,7 +36,11 @@ Make = Callable[[Mapping[protocol.Track, Path], Mapping[float, int]], Iterator[t
 def made(
     located: Mapping[protocol.Track, Path], wanted: Mapping[float, int]
 ) -> Iterator[tuple[Excerpt, bytes]]:
-    """Draw and fingerprint excerpts; what is silent is drawn again. The first of each length has its kept levels."""
+    """Draw and fingerprint excerpts; what is silent is drawn again.
+
+    Of what is shipped the first of each length and track has its kept levels, of what is not each.
+    """
+    is_shipped = dict(wanted) == dict(SHIPPED)
     for track, path in located.items():
         samples = audio.read_samples(path, sample_rate_hz=RATE_HZ)
         for length_s, n_excerpts in wanted.items():
@@ -46,7 +50,7 @@ def made(
                 sound = AudioFingerprint.of(heard, sample_rate_hz=RATE_HZ)
                 if len(sound):
                     taken = round(start_s, 3), length_s
-                    packed = sound.packed if number else sound.whole
+                    packed = sound.packed if is_shipped and number else sound.whole
                     named = track.package, track.path, track.sha256
                     yield Excerpt(*named, *taken, len(packed), hashlib.sha256(packed).hexdigest()), packed
 
