@@ -34,9 +34,20 @@ FULL_STEP = 2
 """In the full tier every second vector of the query is made: a reference has one each 0.495 s, so none lies further off
 than a quarter of a second."""
 
-PLAIN_BREADTH = 4
-"""The plain tier looks into so many times more lists: other music over a copy leaves its vectors little alike. By trial
-on 3,188 recordings 32 of 40 such excerpts of 5 s were among the candidates, and 30 without."""
+PLAIN_BREADTHS = (4, 16)
+"""The plain tier looks into at least and at most so many times more lists: other music over a copy leaves its vectors
+little alike."""
+
+PLAIN_LOOKS = 320
+"""Vectors of a piece times that breadth, about: the shorter it is, the more widely each is sought."""
+
+PLAIN_VOTES = 400
+VECTORS_A_VOTE = 20_000
+"""In the plain tier so many codes vote for each vector of a query at least, and one for so many that the index holds:
+among more music more of it is nearer by chance."""
+
+N_SIFTED = 512
+"""Recordings whose own vectors the plain tier lays beside the query's, to hand on those that are most alike."""
 
 PIECE_VECTORS = 60
 """Candidates are sought for each half minute of a query, half over the last: a short copy in a long output keeps its own
@@ -90,15 +101,23 @@ def limited_to(keys: Sequence[str], index: RecordingIndex | SegmentedIndex) -> R
 
 def plain_candidates(sound: AudioFingerprint, index: SegmentedIndex) -> list[int]:
     """Candidates at the query's own pitch and tempo."""
-    vectors = sound.vectors.astype(np.float32) * np.float32(VECTOR_STEP)
-    return _of_pieces([Asked(vectors)], index, PLAIN_BREADTH)
+    pieces = list(_pieces([Asked(sound.vectors.astype(np.float32) * np.float32(VECTOR_STEP))]))
+    n_sifted = max(N_CANDIDATES, N_SIFTED // max(1, len(pieces)))
+    n_kept = max(PLAIN_VOTES, index.facts.n_windows // VECTORS_A_VOTE)
+    found = []
+    for piece in pieces:
+        least, most = PLAIN_BREADTHS
+        breadth = max(least, min(most, PLAIN_LOOKS // len(piece[0].vectors)))
+        promising = index.candidates(piece, n=n_sifted, breadth=breadth, n_kept=n_kept)
+        found.append(index.sifted(piece, promising))
+    return _in_turn(found)
 
 
 def full_candidates(levels: NDArray[np.float16], index: SegmentedIndex) -> list[int]:
     """Candidates at other pitches and tempos too."""
     variants = trained().embed_variants(levels, pitches=PITCHES, hop_s=FULL_STEP * SEGMENT_HOP_S)
     asked = [Asked(one.vectors.astype(np.float32), FULL_STEP, one.cost) for one in variants]
-    return _of_pieces(asked, index, 1)
+    return _in_turn([index.candidates(piece) for piece in _pieces(asked)])
 
 
 def together(plain: Sequence[int], full: Sequence[int]) -> list[int]:
@@ -106,8 +125,8 @@ def together(plain: Sequence[int], full: Sequence[int]) -> list[int]:
     return list(dict.fromkeys([*full, *plain[: N_CANDIDATES // 2]]))
 
 
-def _of_pieces(asked: Sequence[Asked], index: SegmentedIndex, breadth: int) -> list[int]:
-    found = [index.candidates(piece, breadth=breadth) for piece in _pieces(asked)]
+def _in_turn(found: Sequence[Sequence[int]]) -> list[int]:
+    """What pieces of a query found: the best of each, then the second best."""
     in_turn = [
         piece[rank] for rank in range(max(map(len, found), default=0)) for piece in found if rank < len(piece)
     ]
@@ -121,7 +140,8 @@ def _pieces(asked: Sequence[Asked]) -> Iterator[list[Asked]]:
         pieces = [
             (one, one.vectors[begin // one.step : (begin + PIECE_VECTORS) // one.step]) for one in asked
         ]
-        yield [Asked(vectors, one.step, one.cost) for one, vectors in pieces if len(vectors)]
+        if heard := [Asked(vectors, one.step, one.cost) for one, vectors in pieces if len(vectors)]:
+            yield heard
 
 
 def _judged(

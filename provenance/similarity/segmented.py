@@ -1,11 +1,12 @@
 """The index of a big dataset: on disk, in segments, searched by short codes of learned vectors.
 
     index = segmented.load(path, prints)                  # what `segmented_build.build` wrote
-    numbers = index.candidates([Asked(vectors)])          # the most promising of a million
+    numbers = index.candidates([Asked(vectors)], n=512)   # the most promising of a million, by their codes
+    numbers = index.sifted([Asked(vectors)], numbers)     # the most promising of these, by their own vectors
     few = index.narrowed(numbers)                         # an index of these alone, as `RecordingIndex` is
 
-What is here finds candidates and decides nothing: `narrowed` reads the stored fingerprints of the candidates, and what
-judges a small index judges them.
+What is here finds candidates and decides nothing: `sifted` and `narrowed` read the stored fingerprints of candidates, and
+what judges a small index judges them.
 
 The file at ``path`` is a manifest (`provenance.similarity.manifest`): it names a codebook and the segments
 (`provenance.similarity.segment`) that lie in the folder beside it, with their digests.
@@ -18,13 +19,15 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from provenance.similarity.codebook import Codebook, cosines
+from provenance.similarity.by_vectors import of_unit_length
+from provenance.similarity.codebook import CODE_BITS, Codebook, cosines
 from provenance.similarity.fingerprint import METHOD, METHOD_VERSION, AudioFingerprint
 from provenance.similarity.index import IndexFacts, RecordingIndex, set_hash
+from provenance.similarity.learned import N_DIMENSIONS
 from provenance.similarity.manifest import Manifest, folder_of, read_codebook
 from provenance.similarity.sealed import IndexDamagedError, IndexMissingError, IndexStaleError
 from provenance.similarity.segment import Segment
@@ -46,7 +49,7 @@ index is calibrated more sharply, and finds more of what other music covers; tha
 memory."""
 
 N_KEPT = 100
-"""Codes that vote for each vector of a query, the nearest ones."""
+"""Codes that vote for each vector of a query, the nearest ones, unless more are asked for."""
 
 LEAST_COSINE = 0.35
 """Likeness, about, that says nothing: votes count from here."""
@@ -55,6 +58,9 @@ N_CANDIDATES = 32
 """Recordings that are handed on to be judged."""
 
 _DIAGONAL = 2
+_WEIGHED = 4
+"""Times as many codes, of those that differ in the fewest bits, are weighed against the query's own numbers."""
+
 _open: dict[Path, SegmentedIndex] = {}
 
 
@@ -151,7 +157,9 @@ class SegmentedIndex:
             for row in np.flatnonzero(living).tolist():
                 yield part.keys[row], part.hashes[row]
 
-    def candidates(self, asked: Sequence[Asked], *, n: int = N_CANDIDATES, breadth: int = 1) -> list[int]:
+    def candidates(
+        self, asked: Sequence[Asked], *, n: int = N_CANDIDATES, breadth: int = 1, n_kept: int = N_KEPT
+    ) -> list[int]:
         """Find recordings in which a query's vectors come one after another, the most promising first.
 
         Parameters
@@ -162,11 +170,13 @@ class SegmentedIndex:
             How many at most.
         breadth : int
             How many times more lists are looked into than `Codebook.n_probed`: what is little alike lies further off.
+        n_kept : int
+            Codes that vote for each vector, the nearest ones.
 
         Returns
         -------
         list of int
-            Numbers of recordings, to give to `narrowed`.
+            Numbers of recordings, to give to `sifted` or `narrowed`.
         """
         guesses = [np.full(len(one.vectors), number) for number, one in enumerate(asked)]
         if not guesses or not sum(map(len, guesses)):
@@ -179,7 +189,7 @@ class SegmentedIndex:
         vectors, places, guess = vectors[heard], places[heard], guess[heard]
         if not len(vectors):
             return []
-        rows, likeness, owners, moments = self._nearest(vectors, breadth)
+        rows, likeness, owners, moments = self._nearest(vectors, breadth, n_kept)
         weights = np.maximum(0.0, likeness - costs[guess[rows]] - LEAST_COSINE)
         at = np.rint(moments - places[rows]).astype(np.int64) + (1 << 16)
         lines = (owners.astype(np.int64) * len(asked) + guess[rows]) << 18
@@ -193,6 +203,38 @@ class SegmentedIndex:
         ranked = sorted(best, key=lambda owner: (-best[owner], owner))
         return ranked[:n]
 
+    def sifted(self, asked: Sequence[Asked], numbers: Sequence[int], *, n: int = N_CANDIDATES) -> list[int]:
+        """Read the stored fingerprints of some recordings, and keep those in which a query's vectors lie best.
+
+        They vote as codes do, but all of them and exactly: what chance alone brought near falls behind.
+
+        Parameters
+        ----------
+        asked : sequence of Asked
+            As for `candidates`.
+        numbers : sequence of int
+            As `candidates` gives them.
+        n : int
+            How many to keep.
+
+        Returns
+        -------
+        list of int
+            The best first.
+
+        Raises
+        ------
+        PrintMissingError
+            If a fingerprint is missing, or is not the one that was indexed.
+        """
+        if len(numbers) <= n:
+            return list(numbers)
+        vectors = [one.vectors for _, one in verified(self._digests(numbers), self._prints)]
+        best = np.zeros(len(vectors), dtype=np.float32)
+        for one in asked:
+            np.maximum(best, _laid(one, vectors), out=best)
+        return [numbers[at] for at in np.argsort(-best, kind="stable")[:n].tolist()]
+
     def narrowed(self, numbers: Sequence[int]) -> RecordingIndex:
         """Read the stored fingerprints of some recordings, and index them as a small index does.
 
@@ -201,15 +243,16 @@ class SegmentedIndex:
         PrintMissingError
             If one is missing, or is not the one that was indexed.
         """
-        wanted = {}
-        for number in numbers:
-            part = self.segments[number >> 16]
-            wanted[part.keys[number & 0xFFFF]] = part.hashes[number & 0xFFFF]
         return RecordingIndex.build(
-            verified(wanted, self._prints),
+            verified(self._digests(numbers), self._prints),
             dataset=self.facts.dataset,
             dataset_version=self.facts.dataset_version,
         )
+
+    def _digests(self, numbers: Sequence[int]) -> dict[str, str]:
+        """The keys of some recordings, each with the SHA-256 of its fingerprint."""
+        parts = [(self.segments[number >> 16], number & 0xFFFF) for number in numbers]
+        return {part.keys[row]: part.hashes[row] for part, row in parts}
 
     def numbers_of(self, keys: Sequence[str]) -> list[int]:
         """Numbers of those recordings of some keys that it covers, to give to `narrowed`."""
@@ -235,53 +278,93 @@ class SegmentedIndex:
             raise ValueError(f"this index was built at {self.path.name}, and can't be saved elsewhere")
 
     def _nearest(
-        self, vectors: NDArray[np.float32], breadth: int
+        self, vectors: NDArray[np.float32], breadth: int, n_kept: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.uint32], NDArray[np.int64]]:
         """For each vector the nearest codes: which vector, how alike, whose, and of which moment."""
-        lists = self.codebook.lists_near(vectors, breadth=breadth)
-        turned = self.codebook.turned(vectors)
-        codes = self.codebook.codes_of(vectors)
         found = [
-            _in_segment(number, part, living, lists, turned, codes)
-            for number, (part, living) in enumerate(zip(self.segments, self._alive, strict=True))
+            self._nearest_to(code, turned, lists, n_kept)
+            for code, turned, lists in zip(
+                self.codebook.codes_of(vectors),
+                self.codebook.turned(vectors),
+                self.codebook.lists_near(vectors, breadth=breadth),
+                strict=True,
+            )
         ]
-        if not found:
-            nothing = np.zeros(0, np.int64)
-            return nothing, np.zeros(0, np.float32), nothing.astype(np.uint32), nothing
-        rows, likeness, owners, moments = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        order = np.lexsort((-likeness, rows))
-        ranks = np.arange(len(order)) - np.searchsorted(rows[order], rows[order])
-        kept = order[ranks < N_KEPT]
-        return rows[kept], likeness[kept], owners[kept], moments[kept]
+        rows = np.repeat(np.arange(len(found)), [len(likeness) for likeness, _, _ in found])
+        likeness, owners, moments = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return rows, likeness, owners, moments
+
+    def _nearest_to(
+        self, code: np.uint64, turned: NDArray[np.float32], lists: NDArray[np.int64], n_kept: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint32], NDArray[np.int64]]:
+        """The nearest codes to one vector, in all segments together: how alike, whose, and of which moment."""
+        looked_at = [_Looked.into(part, lists, code) for part in self.segments]
+        counts = sum(
+            (np.bincount(one.far, minlength=CODE_BITS + 1) for one in looked_at), np.zeros(1, np.int64)
+        )
+        bound = int(np.searchsorted(np.cumsum(counts), _WEIGHED * n_kept))
+        codes, owners, moments = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint32)], [np.zeros(0, np.int64)]
+        for number, (part, living, one) in enumerate(zip(self.segments, self._alive, looked_at, strict=True)):
+            places = one.places(np.flatnonzero(one.far <= bound))
+            of_segment = part.owners[places]
+            lives = living[of_segment >> np.uint32(16)]
+            codes.append(part.codes[places[lives]])
+            owners.append((of_segment[lives] >> np.uint32(16)) | np.uint32(number << 16))
+            moments.append((of_segment[lives] & np.uint32(0xFFFF)).astype(np.int64))
+        together = np.concatenate(codes)
+        likeness = cosines(np.broadcast_to(turned, (len(together), CODE_BITS)), together)
+        kept = np.argsort(-likeness, kind="stable")[:n_kept]
+        return likeness[kept], np.concatenate(owners)[kept], np.concatenate(moments)[kept]
 
 
-def _in_segment(
-    number: int,
-    part: Segment,
-    living: NDArray[np.bool_],
-    lists: NDArray[np.int64],
-    turned: NDArray[np.float32],
-    codes: NDArray[np.uint64],
-) -> tuple[NDArray[Any], ...]:
-    """What a segment holds near to each vector: at least ``N_KEPT`` where its lists have so many."""
-    begins, ends = part.starts[lists].tolist(), part.starts[lists + 1].tolist()
-    found: list[NDArray[np.int64]] = []
-    for row, code in enumerate(codes):
-        looked_at = [slice(*bounds) for bounds in zip(begins[row], ends[row], strict=True)]
-        far = np.bitwise_count(np.concatenate([part.codes[one] for one in looked_at]) ^ code)
-        bound = np.searchsorted(np.cumsum(np.bincount(far)), N_KEPT)
-        kept = np.flatnonzero(far <= bound)
-        lengths = np.cumsum([0, *(one.stop - one.start for one in looked_at)])
-        within = np.searchsorted(lengths, kept, side="right") - 1
-        found.append(np.array(begins[row])[within] + kept - lengths[within])
-    rows = np.repeat(np.arange(len(found)), [len(one) for one in found])
-    places = np.concatenate(found)
-    owners = part.owners[places]
-    lives = living[owners >> np.uint32(16)]
-    rows, places, owners = rows[lives], places[lives], owners[lives]
-    whose = (owners >> np.uint32(16)) | np.uint32(number << 16)
-    likeness = cosines(turned[rows], part.codes[places])
-    return rows, likeness, whose, (owners & np.uint32(0xFFFF)).astype(np.int64)
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What some lists of a segment hold, one list after another.
+
+    Attributes
+    ----------
+    begins : np.ndarray [shape=(n_lists,)]
+        Where each list begins in the segment.
+    lengths : np.ndarray [shape=(n_lists + 1,)]
+        Where each begins here, and where the last one ends.
+    far : np.ndarray [shape=(n_codes,), dtype=uint8]
+        Bits in which each code differs from a query's.
+    """
+
+    begins: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    far: NDArray[np.uint8]
+
+    @classmethod
+    def into(cls, part: Segment, lists: NDArray[np.int64], code: np.uint64) -> _Looked:
+        """Look into lists of a segment."""
+        begins = part.starts[lists].astype(np.int64)
+        ends = part.starts[lists + 1].astype(np.int64)
+        codes = [part.codes[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
+        lengths = np.concatenate([[0], np.cumsum(ends - begins)])
+        return cls(begins, lengths, np.bitwise_count(np.concatenate(codes) ^ code))
+
+    def places(self, kept: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where codes are in the segment, by where they are here."""
+        within = np.searchsorted(self.lengths, kept, side="right") - 1
+        return self.begins[within] + kept - self.lengths[within]
+
+
+def _laid(one: Asked, recordings: Sequence[NDArray[np.int8]]) -> NDArray[np.float32]:
+    """What a query's vectors vote for each recording where they lie best in it, be it over its beginning or its end."""
+    reach = (len(one.vectors) - 1) * one.step
+    silence = np.zeros((reach + 1, N_DIMENSIONS), dtype=np.int8)
+    beside = of_unit_length(
+        np.concatenate([part for vectors in recordings for part in (silence, vectors)] + [silence])
+    )
+    lengths = np.array([len(silence) + len(vectors) for vectors in recordings], dtype=np.int64)
+    votes = np.maximum(0.0, one.vectors @ beside.T - np.float32(one.cost + LEAST_COSINE))
+    n_places = len(beside) - reach
+    total = np.zeros(n_places, dtype=np.float32)
+    for row in range(len(one.vectors)):
+        total += votes[row, row * one.step : row * one.step + n_places]
+    highest: NDArray[np.float32] = np.maximum.reduceat(total, np.cumsum(lengths) - lengths)
+    return highest
 
 
 def load(

@@ -192,6 +192,40 @@ class TestIndex:
             == "recording-006"
         )
 
+    def test_lets_as_many_codes_vote_as_it_is_told(self, path: Path, shelf: Shelf) -> None:
+        index = segmented.load(path, shelf)
+        asked = [Asked(near(units(N_VECTORS, seed=7)[:8], 0.5, seed=911))]
+
+        assert len(index.candidates(asked, n_kept=1)) <= 8
+        assert len(index.candidates(asked, breadth=8, n_kept=200)) > 8
+
+    @pytest.mark.parametrize("lies", [slice(8, 18), slice(25, 30), slice(0, 30)])
+    def test_sifts_by_all_vectors_of_the_query(self, path: Path, shelf: Shelf, lies: slice) -> None:
+        index = segmented.load(path, shelf)
+        query = np.concatenate([near(units(N_VECTORS, seed=7)[lies], 0.6, seed=911), units(10, seed=912)])
+        numbers = index.numbers_of(index.recordings)
+
+        first, *others = index.sifted([Asked(units(3, seed=913)), Asked(query)], numbers, n=3)
+
+        assert key_of(index, first) == "recording-007"
+        assert len(others) == 2
+        assert set(shelf.asked) == set(index.recordings)
+
+    def test_sifts_at_the_step_and_the_cost_of_a_guess(self, path: Path, shelf: Shelf) -> None:
+        index = segmented.load(path, shelf)
+        numbers = index.numbers_of(index.recordings)
+        one, other = Asked(units(N_VECTORS, seed=5)[4:16:2], step=2), Asked(units(N_VECTORS, seed=6)[:6])
+
+        assert key_of(index, index.sifted([one], numbers, n=1)[0]) == "recording-005"
+        dear = Asked(one.vectors, one.step, cost=0.3)
+        assert key_of(index, index.sifted([dear, other], numbers, n=1)[0]) == "recording-006"
+
+    def test_reads_nothing_where_there_is_nothing_to_sift(self, path: Path, shelf: Shelf) -> None:
+        index = segmented.load(path, shelf)
+
+        assert index.sifted([Asked(units(3, seed=1))], [2, 1], n=2) == [2, 1]
+        assert shelf.asked == []
+
     def test_finds_nothing_for_silence(self, path: Path, shelf: Shelf) -> None:
         index = segmented.load(path, shelf)
 
@@ -209,9 +243,11 @@ class TestIndex:
 
     def test_refuses_a_fingerprint_that_was_not_indexed(self, path: Path, shelf: Shelf) -> None:
         index = segmented.load(path, shelf)
-        numbers = index.candidates([Asked(units(N_VECTORS, seed=3))])[:1]
+        numbers = index.candidates([Asked(units(N_VECTORS, seed=3))])
         shelf.stored["recording-003"] = made(300).packed
 
+        with pytest.raises(PrintMissingError):
+            index.sifted([Asked(units(3, seed=1))], numbers, n=1)
         with pytest.raises(PrintMissingError):
             index.narrowed(numbers)
 
