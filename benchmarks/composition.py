@@ -92,6 +92,7 @@ class Answer:
     score: float
     first: str = ""
     found_fixed: bool = False
+    cpu_s: float = 0.0
 
 
 def measure(listed: Path | None, *, n_works: int = 0) -> Iterator[Figure]:
@@ -125,9 +126,9 @@ def measure(listed: Path | None, *, n_works: int = 0) -> Iterator[Figure]:
     yield from _calibrated(calibration)
     queries = list(_members(groups["test"], font))
     strangers = list(_strangers("test", groups, listed, font))
-    began = time.process_time()
+    yield from _single_voices(index, _strangers("calibration", groups, listed, font))
     ours = [_ours(query, index, calibration) for query in [*queries, *strangers]]
-    yield Figure("composition-check", 1e3 * (time.process_time() - began) / len(ours), "ms-cpu")
+    yield from _cost(ours)
     yield from _told(ours, {})
     yield from _promised(calibration, index, listed)
     baselines: dict[str, Baseline] = {"qmax": _Qmax(index), "chroma": _Correlation(index)}
@@ -189,6 +190,25 @@ def counted(name: str, alarms: Alarms) -> Figure:
     n_works = sum(any(those) for those in alarms.wrong.values())
     beside = f"works={n_works}-of-{len(alarms.wrong)},share={low:.4f}-{high:.4f}"
     return Figure(name, n_alarms, f"of-{alarms.n_excerpts}", beside)
+
+
+def _single_voices(index: CompositionIndex, strangers: Iterator[Query]) -> Iterator[Figure]:
+    """Say what melodies alone reach whose works are not in the index; of the calibration group."""
+    alone = [composition.check(one.tune, index) for one in strangers if one.change == "melody"]
+    reached = sorted((one.strength for one in alone), reverse=True)
+    beside = f"queries={len(alone)},with-a-line={sum('line' in one.best for one in alone)}"
+    yield Figure("composition-single-voices-highest", reached[0], "of-threshold", beside)
+
+
+def _cost(ours: Sequence[Answer]) -> Iterator[Figure]:
+    """Say what a check takes; of recordings, and of melodies alone, whose lines are looked up beside."""
+    for name, changes in {
+        "check": (),
+        "check-recordings": ("recording",),
+        "check-melody": ("melody",),
+    }.items():
+        taken = [one.cpu_s for one in ours if not changes or one.query.change in changes]
+        yield Figure(f"composition-{name}", 1e3 * float(np.mean(taken)), "ms-cpu", f"queries={len(taken)}")
 
 
 def _told(ours: Sequence[Answer], theirs: dict[str, list[Answer]]) -> Iterator[Figure]:
@@ -316,13 +336,16 @@ def _heard(track: protocol.Track, path: Path, start_s: float, seconds: float) ->
 
 def _ours(query: Query, index: CompositionIndex, calibration: Calibration) -> Answer:
     judging = Judging(calibration, TARGET, QUERY_S)
+    began = time.process_time()
     matches = composition.check(query.tune, index, judging=judging).matches
+    cpu_s = time.process_time() - began
     keys = [match.key for match in matches]
     rank = keys.index(query.work) + 1 if query.work in keys else 0
     right = [match for match in matches if query.work in ("", match.key)]
     found = any(match.accepted for match in right)
     fixed = any(match.strength >= 1.0 for match in right)
-    return Answer(query, found, rank, matches[0].score if matches else 0.0, keys[0] if keys else "", fixed)
+    score, first = (matches[0].score, matches[0].key) if matches else (0.0, "")
+    return Answer(query, found, rank, score, first, fixed, cpu_s)
 
 
 class Baseline(Protocol):
