@@ -169,6 +169,18 @@ class TestChecks:
         assert unknown.verdict == "no_match"
         assert "line" in unknown.best
 
+    def test_call_a_line_common_that_many_hold_and_not_one_that_is_there_twice(self) -> None:
+        voice = tune_of(levels_of_notes(melody(4)))
+        others = [(f"work-{seed}", tune_of(voices(seed)).packed) for seed in range(20, 30)]
+        for n_copies, is_common in ((2, False), (6, True)):
+            copies = [
+                (f"copy-{n}", tune_of(np.roll(voices(4), 2 * n, axis=1)).packed) for n in range(n_copies)
+            ]
+            answer = composition.check(voice, CompositionIndex.build([*copies, *others]))
+            lines = [match for match in answer.matches if match.part == "line"]
+            assert (lines[0].common, lines[0].accepted) == (is_common, not is_common)
+            assert lines[0].n_alike == n_copies - 1
+
     def test_look_up_a_line_only_where_there_is_one(self, voiced: CompositionIndex) -> None:
         assert "line" not in composition.check(tune_of(voices(4)), voiced).best
 
