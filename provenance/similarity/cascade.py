@@ -41,10 +41,10 @@ little alike."""
 PLAIN_LOOKS = 320
 """Vectors of a piece times that breadth, about: the shorter it is, the more widely each is sought."""
 
-PLAIN_VOTES = 400
+PLAIN_VOTES = (400, 4_000)
 VECTORS_A_VOTE = 20_000
-"""In the plain tier so many codes vote for each vector of a query at least, and one for so many that the index holds:
-among more music more of it is nearer by chance."""
+"""In the plain tier at least and at most so many codes vote for each vector of a query, and between these one for so many
+that the index holds: among more music more of it is nearer by chance."""
 
 N_SIFTED = 512
 """Recordings whose own vectors the plain tier lays beside the query's, to hand on those that are most alike."""
@@ -103,11 +103,10 @@ def plain_candidates(sound: AudioFingerprint, index: SegmentedIndex) -> list[int
     """Candidates at the query's own pitch and tempo."""
     pieces = list(_pieces([Asked(sound.vectors.astype(np.float32) * np.float32(VECTOR_STEP))]))
     n_sifted = max(N_CANDIDATES, N_SIFTED // max(1, len(pieces)))
-    n_kept = max(PLAIN_VOTES, index.facts.n_windows // VECTORS_A_VOTE)
+    n_kept = _between(*PLAIN_VOTES, index.facts.n_windows // VECTORS_A_VOTE)
     found = []
     for piece in pieces:
-        least, most = PLAIN_BREADTHS
-        breadth = max(least, min(most, PLAIN_LOOKS // len(piece[0].vectors)))
+        breadth = _between(*PLAIN_BREADTHS, PLAIN_LOOKS // len(piece[0].vectors))
         promising = index.candidates(piece, n=n_sifted, breadth=breadth, n_kept=n_kept)
         found.append(index.sifted(piece, promising))
     return _in_turn(found)
@@ -123,6 +122,10 @@ def full_candidates(levels: NDArray[np.float16], index: SegmentedIndex) -> list[
 def together(plain: Sequence[int], full: Sequence[int]) -> list[int]:
     """Candidates of both tiers that the full one judges."""
     return list(dict.fromkeys([*full, *plain[: N_CANDIDATES // 2]]))
+
+
+def _between(least: int, most: int, number: int) -> int:
+    return max(least, min(most, number))
 
 
 def _in_turn(found: Sequence[Sequence[int]]) -> list[int]:

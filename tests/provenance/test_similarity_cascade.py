@@ -55,7 +55,9 @@ class TestPlainCandidates:
         assert {one["n"] for one in index.asked} == {128}
         assert found[:2] == [127, 126]
 
-    @pytest.mark.parametrize(("n_vectors", "votes"), [(0, 400), (8_000_000, 400), (480_000_000, 24_000)])
+    @pytest.mark.parametrize(
+        ("n_vectors", "votes"), [(0, 400), (8_000_000, 400), (48_000_000, 2_400), (480_000_000, 4_000)]
+    )
     def test_are_voted_for_by_more_where_there_is_more(self, n_vectors: int, votes: int) -> None:
         index, _ = plain(10, of=n_vectors)
 
