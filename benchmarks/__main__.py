@@ -57,6 +57,7 @@ def main(arguments: Sequence[str]) -> int:
         "--tracks", type=int, default=0, metavar="N", help="to take excerpts of; 0 for all"
     )
     of_likeness.add_argument("--excerpts", type=int, default=1, metavar="N", help="of each recording")
+    of_likeness.add_argument("--lengths", type=float, nargs="*", metavar="S", help="of them; all without it")
     of_likeness.add_argument(
         "--only",
         choices=likeness.PARTS,
@@ -103,6 +104,7 @@ def main(arguments: Sequence[str]) -> int:
             n_tracks=chosen.tracks,
             n_excerpts=chosen.excerpts,
             only=chosen.only,
+            lengths_s=chosen.lengths or (),
             changes=chosen.changes or (),
             answers=chosen.answers,
             seed=chosen.seed,

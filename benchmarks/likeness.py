@@ -131,6 +131,7 @@ def measure(
     n_tracks: int = 0,
     n_excerpts: int = 1,
     only: str = "",
+    lengths_s: Sequence[float] = (),
     changes: Sequence[str] = (),
     answers: Path | None = None,
     seed: int = 1,
@@ -149,6 +150,8 @@ def measure(
         Excerpts of each, for each length and condition.
     only : str
         One of ``PARTS``; both without it.
+    lengths_s : sequence of float
+        Of the excerpts, among ``LENGTHS_S`` and for strangers ``OUTPUT_S``; all of these without it.
     changes : sequence of str
         Conditions under which copies are looked for; all without them.
     answers : Path, optional
@@ -162,7 +165,15 @@ def measure(
     if listed is not None:
         told = Answers(answers, listed) if answers else None
         yield from _on_music(
-            _of_protocol(listed, kept), n_tracks, n_excerpts, seed, only, changes, answers=told, kept=kept
+            _of_protocol(listed, kept),
+            n_tracks,
+            n_excerpts,
+            seed,
+            only,
+            changes,
+            lengths_s=lengths_s,
+            answers=told,
+            kept=kept,
         )
     elif references is None and strangers is None:
         yield from _made_up(n_excerpts, seed, only, changes)
@@ -356,6 +367,7 @@ def _on_music(
     only: str = "",
     changes: Sequence[str] = (),
     *,
+    lengths_s: Sequence[float] = (),
     calibrates: bool = True,
     answers: Answers | None = None,
     kept: Path | None = None,
@@ -375,13 +387,17 @@ def _on_music(
     if calibrates and only in ("", COPIES) and (not changes or OWN_CODEC in changes):
         wanted[OWN_CODEC] = through_codec(_codec_of(known, rng))
     judge.checks_s.clear()
-    for length_s in LENGTHS_S if only in ("", COPIES) else ():
+    for length_s in _among(LENGTHS_S, lengths_s) if only in ("", COPIES) else ():
         for name in changes or wanted:
             yield from _copies(name, wanted[name], length_s, known, unknown, judge, n_excerpts, rng)
     if judge.checks_s:
         yield Figure("likeness_check_cpu_s", float(np.median(judge.checks_s)), "s")
-    for length_s in (*LENGTHS_S, OUTPUT_S) if only in ("", FALSE_ALARMS) else ():
+    for length_s in _among((*LENGTHS_S, OUTPUT_S), lengths_s) if only in ("", FALSE_ALARMS) else ():
         yield from _false_alarms(length_s, unknown, judge, n_excerpts, rng)
+
+
+def _among(known: Sequence[float], wanted: Sequence[float]) -> list[float]:
+    return [length_s for length_s in known if not wanted or length_s in wanted]
 
 
 def _drawn(side: Mapping[Path, float], n_tracks: int, rng: np.random.Generator) -> list[tuple[Path, float]]:
