@@ -469,19 +469,26 @@ def queries(folder: Path, keys: Sequence[str], n: int, changes: Sequence[str], s
                 yield Query(track.sha256, change, len(samples) / RATE_HZ, start_s, sound, levels, took)
 
 
-def prints(folder: Path, group: str) -> dict[str, AudioFingerprint]:
-    """Fingerprints of a group of the protocol, from where an earlier run kept them or from the music."""
+def prints(folder: Path, group: str, *, with_levels: bool = False) -> dict[str, AudioFingerprint]:
+    """Fingerprints of a group of the protocol, from where an earlier run kept them or from the music.
+
+    Kept levels are left out unless they are asked for: a big index has none.
+    """
     kept = OUT / "prints"
     kept.mkdir(parents=True, exist_ok=True)
     tracks = protocol.tracks(group)
     lacking = [track for track in tracks if not _kept(kept, track.sha256).exists()]
     for track, path in protocol.located(folder, lacking).items():
-        _kept(kept, track.sha256).write_bytes(audio.survey(path).fingerprint.packed)
-    return {track.sha256: AudioFingerprint.unpack(_kept(kept, track.sha256).read_bytes()) for track in tracks}
+        _kept(kept, track.sha256).write_bytes(audio.survey(path).fingerprint.whole)
+    read = {
+        track.sha256: AudioFingerprint.unpack_whole(_kept(kept, track.sha256).read_bytes())
+        for track in tracks
+    }
+    return read if with_levels else {key: one.with_levels(b"") for key, one in read.items()}
 
 
 def _kept(folder: Path, sha256: str) -> Path:
-    return folder / f"{sha256}-{METHOD_VERSION}.print"
+    return folder / f"{sha256}-{METHOD_VERSION}.whole"
 
 
 def _crowding(folder: Path, maker: Maker) -> Iterator[Figure]:
