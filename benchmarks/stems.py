@@ -129,7 +129,7 @@ def measure(
     around = protocol.located(listed, protocol.tracks("references"))
     references = [(str(path), one.fingerprint) for path, one in surveyed.items()]
     references += [(str(path), fingerprint_of(path, track.sha256, kept)) for track, path in around.items()]
-    judge = Judge.calibrated(RecordingIndex.build(references))
+    judge = Judge.calibrated(RecordingIndex.build(references), kept=kept)
     paths = list(surveyed)
     if 0 < n_tracks < len(paths):
         paths = [paths[place] for place in sorted(rng.permutation(len(paths))[:n_tracks])]
