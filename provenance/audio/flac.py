@@ -121,6 +121,10 @@ def _unpacked(path: Path, told: Flac, opened: contextlib.ExitStack) -> Iterator[
     FFmpeg may hear a frame otherwise that stands just before a damaged one, because it finds the end of a frame by
     looking for the next. No more than that is held back.
 
+    Yields
+    ------
+    np.ndarray [shape=(n_frames, n_channels), dtype=int16]
+
     Raises
     ------
     _OddError

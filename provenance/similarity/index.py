@@ -153,7 +153,13 @@ def set_hash(references: Iterable[tuple[str, str]]) -> str:
 
 
 def identities_of(recording: str, fingerprint: AudioFingerprint) -> Iterator[tuple[str, str]]:
-    """Name what an index holds of a recording, for `set_hash`: its fingerprint, and its levels if it has any."""
+    """Name what an index holds of a recording, for `set_hash`: its fingerprint, and its levels if it has any.
+
+    Yields
+    ------
+    (str, str)
+        The recording, or the recording and ``OF_LEVELS``, and a SHA-256.
+    """
     yield recording, fingerprint.sha256
     if fingerprint.packed_levels:
         yield f"{recording}{OF_LEVELS}", hashlib.sha256(fingerprint.packed_levels).hexdigest()
