@@ -56,6 +56,8 @@ def tail_chart(
     reached = [
         (float(value), (rank + 1) / len(ranked)) for rank, value in enumerate(ranked) if value > lowest
     ]
+    n_inside = len(stratum.inside.get(part, ()))
+    who = f"{len(ranked) - n_inside} strangers{f' and {n_inside} recordings of the index' if n_inside else ''}"
     places = [float(at) for at in np.linspace(lowest, 1.15 * blocked, 70)]
     told = [(at, tail.chance(at)) for at in places]
     return chart(
@@ -64,7 +66,7 @@ def tail_chart(
         x=Axis(f"strength, {part}", lowest, 1.15 * blocked),
         y=Axis("share that reaches it", 1e-5, 1.0, is_log=True),
         curves=[
-            Curve(f"{len(ranked)} strangers, each once", reached, "dots"),
+            Curve(f"{who}, each once", reached, "dots"),
             Curve("p of one part and one segment", [(at, chance.p) for at, chance in told], "solid"),
         ],
         bands=[Band("95 % of draws of tracks", [(at, chance.low, chance.high) for at, chance in told])],
