@@ -57,7 +57,8 @@ def tail_chart(
         (float(value), (rank + 1) / len(ranked)) for rank, value in enumerate(ranked) if value > lowest
     ]
     n_inside = len(stratum.inside.get(part, ()))
-    who = f"{len(ranked) - n_inside} strangers{f' and {n_inside} recordings of the index' if n_inside else ''}"
+    beside = f" and {n_inside} recordings of the index" if n_inside else ""
+    who = f"{len(ranked) - n_inside} strangers{beside}"
     places = [float(at) for at in np.linspace(lowest, 1.15 * blocked, 70)]
     told = [(at, tail.chance(at)) for at in places]
     return chart(
