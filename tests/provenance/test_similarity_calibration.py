@@ -245,6 +245,14 @@ class TestMeasure:
             calibration.measured_by(held, Stock(a_stock().strangers * 4), policy="", progress=stop)
         assert n_held < 12
 
+    def test_asks_the_index_itself_what_its_recordings_share(self) -> None:
+        index = an_index(1, 2, 3)
+
+        inside = measure(index, a_stock()).strata[0].inside
+
+        assert list(inside) == ["levels"]
+        assert len(inside["levels"]) == len(index.recordings)
+
     def test_leaves_out_a_track_that_the_index_holds(self) -> None:
         found = measure(an_index(1, 2, 22), a_stock())
 
