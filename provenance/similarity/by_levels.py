@@ -28,6 +28,7 @@ import numpy as np
 
 from provenance.similarity.by_peaks import fixed_score, fixed_verdict
 from provenance.similarity.kept_levels import FRAME_HOP_S, NOTHING
+from provenance.similarity.landmarks import counts_at
 from provenance.similarity.levels import BANDS_AN_OCTAVE, FRAME_S, N_BANDS
 from provenance.similarity.matches import RecordingMatch
 
@@ -197,10 +198,10 @@ class Moments:
         diagonals = places - frames + len(kept)
         cells, counts = np.unique(diagonals * n_moments + frames // MOMENT_FRAMES, return_counts=True)
         before, after = (
-            _at(cells, counts, cells + by) + _at(cells, counts, cells + by + 1)
+            counts_at(cells, counts, cells + by) + counts_at(cells, counts, cells + by + 1)
             for by in (-n_moments, n_moments)
         )
-        votes = counts + _at(cells, counts, cells + 1) + np.maximum(before, after)
+        votes = counts + counts_at(cells, counts, cells + 1) + np.maximum(before, after)
         other = int(pitch != 0)
         n_most = LEAST_PLACES[other] + round(PLACES_A_FRAME[other] * len(kept))
         diagonals, moments = np.divmod(cells[np.argsort(-votes, kind="stable")[:n_most]], n_moments)
@@ -421,12 +422,6 @@ def _codes(shapes: NDArray[np.floating[Any]]) -> NDArray[np.int32]:
 def _is_loud(kept: NDArray[np.uint8]) -> NDArray[np.bool_]:
     loud: NDArray[np.bool_] = kept.max(axis=1, initial=0) > LOUD_STEPS
     return loud
-
-
-def _at(cells: NDArray[np.int64], counts: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Counts of cells, in rising order; 0 for those that are not there."""
-    found = np.minimum(np.searchsorted(cells, wanted), len(cells) - 1)
-    return np.where(cells[found] == wanted, counts[found], 0)
 
 
 def _best_gains(

@@ -120,8 +120,8 @@ class Landmarks:
         alone = counts + np.maximum(after, before)
         likely = _likely(cells, alone, n_moments)
         following = cells[likely] + n_moments
-        next_one = _at(cells, counts, following) + np.maximum(
-            _at(cells, counts, following + 1), _at(cells, counts, following - 1)
+        next_one = counts_at(cells, counts, following) + np.maximum(
+            counts_at(cells, counts, following + 1), counts_at(cells, counts, following - 1)
         )
         together = alone[likely] + next_one
         order = np.argsort(-together, kind="stable")[:N_CELLS]
@@ -196,7 +196,23 @@ def _likely(cells: NDArray[np.int64], alone: NDArray[np.int64], n_moments: int) 
     return np.union1d(many, found[cells[found] == earlier])
 
 
-def _at(cells: NDArray[np.int64], counts: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many pairs lie in other cells: ``cells`` in rising order."""
+def counts_at(
+    cells: NDArray[np.int64], counts: NDArray[np.int64], wanted: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Look up the counts of other cells.
+
+    Parameters
+    ----------
+    cells : np.ndarray [shape=(n,), dtype=int64]
+        In rising order, one at least.
+    counts : np.ndarray [shape=(n,), dtype=int64]
+        Of each.
+    wanted : np.ndarray [shape=(m,), dtype=int64]
+
+    Returns
+    -------
+    np.ndarray [shape=(m,), dtype=int64]
+        0 for a cell that is not there.
+    """
     found = np.minimum(np.searchsorted(cells, wanted), len(cells) - 1)
     return np.where(cells[found] == wanted, counts[found], 0)
